@@ -1,0 +1,116 @@
+// Package sdp turns the session description (RFC 8866) of a browser into one
+// for an ordinary phone and back. It is pure: text in, text out; the addresses
+// and keys that go into a description are arguments.
+package sdp
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Profile is the kind of media transport a party speaks.
+type Profile int
+
+// The profiles.
+const (
+	RTP    Profile = iota + 1 // RTP/AVP (RFC 3551)
+	WebRTC                    // UDP/TLS/RTP/SAVPF with ICE, DTLS-SRTP and rtcp-mux (RFC 9429)
+)
+
+// String names the profile for logs.
+func (p Profile) String() string {
+	switch p {
+	case RTP:
+		return "RTP"
+	case WebRTC:
+		return "WebRTC"
+	default:
+		return "none"
+	}
+}
+
+func (p Profile) protocol() string {
+	if p == WebRTC {
+		return "UDP/TLS/RTP/SAVPF"
+	}
+	return "RTP/AVP"
+}
+
+// Errors of a description. Signaling answers ErrMalformed with 400, the others with 488 Not Acceptable Here (RFC 3261 §21.4.26).
+var (
+	ErrMalformed = errors.New("malformed session description")
+	ErrNoAudio   = errors.New("no audio stream")
+	ErrNoCodec   = errors.New("no audio codec in common")
+)
+
+// Codec is one payload type of an audio stream.
+type Codec struct {
+	PT        uint8  // 0 to 127
+	Name      string // as in rtpmap; compare with EqualFold
+	ClockRate uint32 // Hz
+	Channels  int    // 1 when not said
+	Fmtp      string
+}
+
+// carriesAudio is false for events and noise, which accompany audio but are none.
+func (c Codec) carriesAudio() bool {
+	return !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN")
+}
+
+func (c Codec) same(o Codec) bool {
+	return strings.EqualFold(c.Name, o.Name) && c.ClockRate == o.ClockRate && c.Channels == o.Channels
+}
+
+// Remote is what the media engine must know of what a party said of its audio.
+type Remote struct {
+	Profile          Profile
+	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no address and in WebRTC's port 9
+	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; Audio itself with Mux
+	Mux              bool           // a=rtcp-mux (RFC 5761)
+	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
+	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
+	PTime            time.Duration  // 0: not said
+	ICEUfrag, ICEPwd string         // RFC 8839 §5.4
+	ICELite          bool
+	Fingerprint      string // "sha-256 AB:CD…", the strongest; empty for none or only weak ones (RFC 8122 §5)
+	Setup            string // "actpass", "active" or "passive" (RFC 4145 §4)
+	MID              string // RFC 5888
+	Rejected         bool   // the audio stream's port is 0 and it is not bundled
+}
+
+// Codec gives the payload type of a codec at a clock rate.
+func (r Remote) Codec(name string, clock uint32) (Codec, bool) {
+	for _, c := range r.Codecs {
+		if strings.EqualFold(c.Name, name) && c.ClockRate == clock {
+			return c, true
+		}
+	}
+	return Codec{}, false
+}
+
+// Local is what goes into our description for a party.
+type Local struct {
+	Profile          Profile
+	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
+	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
+	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
+	ICEUfrag, ICEPwd string
+	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
+	Setup            string // "actpass" in offers, "passive" or "active" in answers
+	MID              string // of an offer to a browser; "0" when empty
+	Previous         []byte // our last description for this party; the next one never has fewer m= lines (RFC 3264 §8)
+}
+
+// Reverse is a direction as the other side sees it (RFC 3264 §6.1).
+func Reverse(direction string) string {
+	switch direction {
+	case "sendonly":
+		return "recvonly"
+	case "recvonly":
+		return "sendonly"
+	default:
+		return direction
+	}
+}
