@@ -1,0 +1,134 @@
+package signaling
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
+)
+
+// bridge is a call: leg a asked for it, leg b took it.
+type bridge struct {
+	id  string
+	srv *Server
+	log *slog.Logger
+
+	mu      sync.Mutex
+	info    call.Info
+	a, b    *leg                    // b is nil before the answer and with a built-in callee
+	builtin string                  // the built-in callee, if it is one
+	cancel  context.CancelCauseFunc // ends the set-up
+	ended   bool
+}
+
+// newBridge puts a call on the board.
+func (s *Server) newBridge(from, to string, cancel context.CancelCauseFunc) *bridge {
+	b := &bridge{id: token(), srv: s, cancel: cancel}
+	b.log = s.log.With("call", b.id[:8])
+	b.info = call.Info{ID: b.id, From: from, To: to, State: call.Calling, Since: time.Now()}
+	s.board.Set(b.info)
+	return b
+}
+
+// enter moves the call to a state; a call never goes back.
+func (b *bridge) enter(state call.State) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended || b.info.State == call.Talking && state != call.Ended {
+		return
+	}
+	if state == call.Talking {
+		b.info.Answer = time.Now()
+	}
+	b.ended = state == call.Ended
+	b.info.State = state
+	b.srv.board.Set(b.info)
+}
+
+// peer is the leg across from l; nil when there is none (yet).
+func (b *bridge) peer(l *leg) *leg {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l == b.a {
+		return b.b
+	}
+	return b.a
+}
+
+// answeredBy joins the leg that took the call; false when the call has ended meanwhile.
+func (b *bridge) answeredBy(l *leg) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return false
+	}
+	b.b = l
+	return true
+}
+
+// end ends the call: every leg but by, which has ended itself, gets BYE with the headers more. It may be called again.
+func (b *bridge) end(ctx context.Context, by *leg, more ...sip.Header) {
+	b.mu.Lock()
+	if b.ended {
+		b.mu.Unlock()
+		return
+	}
+	a, c := b.a, b.b
+	b.mu.Unlock()
+	b.enter(call.Ended)
+	b.cancel(errAbandoned)
+	b.log.Info("call ended", "by", nameOf(by))
+	var byes sync.WaitGroup
+	for _, l := range []*leg{a, c} {
+		if l == nil {
+			continue
+		}
+		l.mu.Lock()
+		up := l.confirmed
+		l.mu.Unlock()
+		if l != by && up {
+			byes.Go(func() { l.bye(ctx, more) })
+		}
+		l.drop()
+	}
+	b.srv.deps.Media.Delete(b.id, "")
+	byes.Wait()
+}
+
+// endLater ends the call without keeping the caller waiting for the BYE's answer.
+func (b *bridge) endLater(by *leg, more ...sip.Header) {
+	b.srv.routed.Go(func() {
+		ctx, stop := context.WithTimeout(context.Background(), answerTime)
+		defer stop()
+		b.end(ctx, by, more...)
+	})
+}
+
+func nameOf(l *leg) string {
+	switch {
+	case l == nil:
+		return "Cordboard"
+	case l.pbx != nil:
+		return l.pbx.cfg.Name
+	default:
+		return l.user
+	}
+}
+
+// hangUpAll ends every call and takes no new ones.
+func (s *Server) hangUpAll() {
+	s.mu.Lock()
+	s.draining = true
+	bridges := make(map[*bridge]bool)
+	for _, l := range s.legs {
+		bridges[l.call] = true
+	}
+	s.mu.Unlock()
+	for b := range bridges {
+		b.endLater(nil, reason(sip.StatusServiceUnavailable, "Cordboard stops"))
+	}
+}

@@ -1,0 +1,147 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// caller is who sent a request that makes a dialog: a user's browser or a PBX.
+type caller struct {
+	flow *flow
+	user auth.User // of the flow
+	pbx  *pbx
+	req  *sip.Request
+}
+
+// name is the caller as the board shows it.
+func (c caller) name() string {
+	if c.pbx != nil {
+		return c.req.From().Address.User
+	}
+	return c.user.Name
+}
+
+// leg is the caller's leg of the call that its INVITE asks for.
+func (c caller) leg(req *sip.Request) *leg {
+	if c.pbx != nil {
+		source, _ := netip.ParseAddrPort(req.Source())
+		return &leg{pbx: c.pbx, party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
+	}
+	return &leg{flow: c.flow, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
+}
+
+// caller finds out who sent req. When nobody known did it answers the request itself and ok is false.
+func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, ok bool) {
+	f := s.door.flow(req.Source())
+	if f == nil {
+		if p := s.pbxAt(req); p != nil {
+			return caller{pbx: p, req: req}, true
+		}
+		s.reply(req, tx, sip.StatusForbidden, "Forbidden")
+		return caller{}, false
+	}
+	if !s.authorize(f, req, tx) {
+		return caller{}, false
+	}
+	id, _ := f.Identity()
+	user, err := s.deps.Users.User(context.Background(), id.User)
+	if err != nil {
+		s.log.Info("request of a removed account", "user", id.User)
+		s.breach(f, req, tx, "account removed")
+		return caller{}, false
+	}
+	return caller{flow: f, user: user, req: req}, true
+}
+
+// authorize lets a request of a browser pass if its flow belongs to somebody, by the handshake, by an earlier
+// request or by digest in this one, and From names that somebody. Otherwise it answers and gives false.
+func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
+	now := time.Now()
+	id, bound := f.Identity()
+	if !bound {
+		header, challenge := "Proxy-Authorization", "Proxy-Authenticate"
+		status, text := sip.StatusProxyAuthRequired, "Proxy Authentication Required"
+		if req.Method == sip.REGISTER {
+			header, challenge = "Authorization", "WWW-Authenticate"
+			status, text = sip.StatusUnauthorized, "Unauthorized"
+		}
+		given := ""
+		if h := req.GetHeader(header); h != nil {
+			given = h.Value()
+		}
+		var err error
+		id, err = s.guess(f, given, req, now)
+		switch {
+		case err == nil:
+			if req.From().Address.User != id.User || !f.Bind(id) {
+				s.breach(f, req, tx, "identity mismatch")
+				return false
+			}
+			return true
+		case errors.Is(err, auth.ErrNoCredentials), errors.Is(err, auth.ErrStale):
+			res := sip.NewResponseFromRequest(req, status, text, nil)
+			// MD5 before SHA-256, against RFC 8760 §2.4: JsSIP and SIP.js look at the first challenge only and know
+			// nothing but MD5. The flow is TLS, and page and tokens need no digest at all.
+			for _, c := range slices.Backward(s.deps.Digest.Challenges(now, errors.Is(err, auth.ErrStale))) {
+				res.AppendHeader(sip.NewHeader(challenge, c))
+			}
+			s.respond(tx, res)
+		case errors.Is(err, errTooManyTries):
+			s.reply(req, tx, sip.StatusServiceUnavailable, "Too Many Tries", sip.NewHeader("Retry-After", "60"))
+		case errors.Is(err, auth.ErrMalformed):
+			s.reply(req, tx, sip.StatusBadRequest, "Malformed Credentials")
+		default:
+			s.log.Info("sign-in refused", "address", f.Remote().Addr(), "error", err)
+			s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning(err.Error())...)
+		}
+		return false
+	}
+	if !id.Expiry.IsZero() && now.After(id.Expiry) {
+		s.breach(f, req, tx, "credential expired")
+		return false
+	}
+	if from := req.From(); from == nil || from.Address.User != id.User {
+		s.breach(f, req, tx, "From of another user")
+		return false
+	}
+	return true
+}
+
+var errTooManyTries = errors.New("too many tries")
+
+// guess checks digest credentials, but only so many wrong ones of an address.
+func (s *Server) guess(f *flow, given string, req *sip.Request, now time.Time) (auth.Identity, error) {
+	key := auth.LimitKey(f.Remote().Addr(), req.From().Address.User)
+	if given != "" {
+		if _, ok := s.tries.Allow(key, now); !ok {
+			return auth.Identity{}, errTooManyTries
+		}
+	}
+	id, err := s.deps.Digest.Check(context.Background(), given, req.Method.String(), req.Recipient.String(), req.Body(), s.deps.Users, s.deps.Ephemeral, now)
+	switch {
+	case err == nil:
+		s.tries.Success(key)
+	case errors.Is(err, auth.ErrWrongPassword):
+		s.tries.Fail(key, now)
+	}
+	return id, err
+}
+
+// breach answers 403 and closes the flow: its owner tried what it may not.
+func (s *Server) breach(f *flow, req *sip.Request, tx sip.ServerTransaction, why string) {
+	s.log.Warn("flow closed", "address", f.Remote().Addr(), "why", why)
+	if !req.IsAck() {
+		s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning(why)...)
+	}
+	f.Close(websocket.StatusPolicyViolation, why)
+}

@@ -1,0 +1,274 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/icholy/digest"
+
+	"cordboard/gateway/auth"
+)
+
+// answerTime is how long we wait for the first sign of life of a request's peer.
+const answerTime = 5 * time.Second
+
+// Errors of a request that got no final response.
+var (
+	errNoAnswer  = errors.New("no answer in 5 s")
+	errAbandoned = errors.New("given up")
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
+// seq is the CSeq number that was used last.
+func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+	for try := 0; ; try++ {
+		seq = req.CSeq().SeqNo
+		if res, err = s.once(ctx, req); err != nil {
+			return nil, seq, err
+		}
+		again, err := s.answerChallenge(req, res, creds, try)
+		if err != nil || again == nil {
+			return res, seq, err
+		}
+		req = again
+	}
+}
+
+func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
+	defer cancel()
+	tx, err := s.ua.TransactionLayer().Request(ctx, req)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer tx.Terminate()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, plain(tx.Err())
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// plain shortens a transport's error to its end, which says what happened.
+func plain(err error) error {
+	if errors.Is(err, sip.ErrTransactionTimeout) {
+		return errNoAnswer
+	}
+	text := err.Error()
+	for _, known := range []string{"connection refused", "no such host", "network is unreachable", "no route to host", "i/o timeout"} {
+		if strings.Contains(text, known) {
+			return errors.New(known)
+		}
+	}
+	return err
+}
+
+// invite sends an INVITE of leg l and gives its final response with the request that got it (a challenge makes a
+// second one); a 2xx is for the caller to acknowledge. When ctx ends first, or the peer shows no sign of life, the
+// INVITE is given up: cancelled (RFC 3261 §9.1) or, if it is answered all the same, acknowledged and ended by BYE.
+func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, *sip.Request, error) {
+	for try := 0; ; try++ {
+		if err := l.reachable(); err != nil {
+			return nil, req, err
+		}
+		res, err := s.inviteOnce(ctx, l, req, provisional)
+		if err != nil {
+			return nil, req, err
+		}
+		again, err := s.answerChallenge(req, res, l.creds, try)
+		if err != nil || again == nil {
+			return res, req, err
+		}
+		l.mu.Lock()
+		l.localSeq = again.CSeq().SeqNo
+		l.mu.Unlock()
+		req = again
+	}
+}
+
+func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
+	tx, err := s.ua.TransactionLayer().Request(context.WithoutCancel(ctx), req)
+	if err != nil {
+		return nil, plain(err)
+	}
+	tx.OnRetransmission(func(res *sip.Response) { s.repeated(l, req, res) })
+	silence := time.NewTimer(answerTime)
+	defer silence.Stop()
+	alive := false // the peer has answered provisionally
+	giveUp := func(why error) (*sip.Response, error) {
+		s.routed.Go(func() { s.abandon(l, req, tx, alive) })
+		return nil, why
+	}
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+			silence.Stop()
+			alive = true
+			provisional(res)
+		case <-tx.Done():
+			return nil, plain(tx.Err())
+		case <-silence.C:
+			return giveUp(errNoAnswer)
+		case <-ctx.Done():
+			return giveUp(errAbandoned)
+		}
+	}
+}
+
+// abandon sees an INVITE that nobody wants any more to its end.
+func (s *Server) abandon(l *leg, req *sip.Request, tx sip.ClientTransaction, alive bool) {
+	defer tx.Terminate()
+	if alive {
+		s.cancel(l, req)
+	}
+	over := time.NewTimer(64 * sip.T1)
+	defer over.Stop()
+	for {
+		select {
+		case res := <-tx.Responses():
+			switch {
+			case !res.IsProvisional():
+				if res.IsSuccess() {
+					s.refuse(l, req, res)
+				}
+				return
+			case !alive: // only now may it be cancelled (RFC 3261 §9.1)
+				alive = true
+				s.cancel(l, req)
+			}
+		case <-tx.Done():
+			return
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// refuse acknowledges a 2xx that nobody wants and ends its dialog at once.
+func (s *Server) refuse(l *leg, req *sip.Request, res *sip.Response) {
+	l.answered(res)
+	l.sendAck(req.CSeq().SeqNo, nil, credentialsOf(req))
+	ctx, stop := context.WithTimeout(context.Background(), answerTime)
+	defer stop()
+	l.bye(ctx, nil)
+}
+
+// repeated takes a 2xx that comes again: our ACK was lost, or a proxy's second branch answered too (RFC 3261 §13.2.2.4).
+func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
+	tag, _ := res.To().Params.Get("tag")
+	l.mu.Lock()
+	same := tag == l.remote.tag
+	var stray *leg
+	if !same {
+		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, flow: l.flow, creds: l.creds,
+			callID: l.callID, local: l.local, remote: l.remote, localSeq: l.localSeq}
+	}
+	l.mu.Unlock()
+	if same {
+		l.repeatAck()
+		return
+	}
+	s.routed.Go(func() { s.refuse(stray, req, res) })
+}
+
+// cancel sends CANCEL for an INVITE (RFC 3261 §9.1).
+func (s *Server) cancel(l *leg, invite *sip.Request) {
+	if l.reachable() != nil {
+		return
+	}
+	req := sip.NewRequest(sip.CANCEL, *invite.Recipient.Clone())
+	req.AppendHeader(sip.HeaderClone(invite.Via()))
+	for _, h := range invite.GetHeaders("Route") {
+		req.AppendHeader(sip.HeaderClone(h))
+	}
+	req.AppendHeader(sip.HeaderClone(invite.From()))
+	req.AppendHeader(sip.HeaderClone(invite.To()))
+	req.AppendHeader(sip.HeaderClone(invite.CallID()))
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
+	hops := sip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	for _, h := range l.why() {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	req.SetTransport(invite.Transport())
+	req.SetDestination(invite.Destination())
+	req.Laddr = invite.Laddr
+	s.routed.Go(func() {
+		ctx, stop := context.WithTimeout(context.Background(), answerTime)
+		defer stop()
+		if _, err := s.once(ctx, req); err != nil {
+			l.call.log.Debug("CANCEL not answered", "error", err)
+		}
+	})
+}
+
+// answerChallenge gives the request to send again when res asks for credentials and we have some that were not
+// refused yet (RFC 3261 §22.2); nil when res stands.
+func (s *Server) answerChallenge(req *sip.Request, res *sip.Response, creds auth.Credentials, try int) (*sip.Request, error) {
+	ask, give := "WWW-Authenticate", "Authorization"
+	switch res.StatusCode {
+	case sip.StatusUnauthorized:
+	case sip.StatusProxyAuthRequired:
+		ask, give = "Proxy-Authenticate", "Proxy-Authorization"
+	default:
+		return nil, nil
+	}
+	if creds.Password == "" || try > 1 {
+		return nil, nil
+	}
+	for _, h := range res.GetHeaders(ask) {
+		chal, err := digest.ParseChallenge(h.Value())
+		if err != nil {
+			continue
+		}
+		chal.Algorithm = strings.ToUpper(chal.Algorithm)
+		if !digest.CanDigest(chal) || (req.GetHeader(give) != nil && !chal.Stale) {
+			continue
+		}
+		body := string(req.Body())
+		cred, err := digest.Digest(chal, digest.Options{
+			Method: req.Method.String(), URI: req.Recipient.String(), Username: creds.Username, Password: creds.Password, Count: 1,
+			GetBody: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil },
+		})
+		if err != nil {
+			return nil, fmt.Errorf("answer the PBX's challenge: %w", err)
+		}
+		again := req.Clone()
+		again.RemoveHeader(give)
+		again.AppendHeader(sip.NewHeader(give, cred.String()))
+		again.CSeq().SeqNo++
+		again.Via().Params.Add("branch", sip.GenerateBranchN(16))
+		return again, nil
+	}
+	return nil, nil
+}
+
+// credentialsOf are the credentials an INVITE carried; its ACK repeats them (RFC 3261 §22.1).
+func credentialsOf(req *sip.Request) []sip.Header {
+	var list []sip.Header
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, h := range req.GetHeaders(name) {
+			list = append(list, sip.HeaderClone(h))
+		}
+	}
+	return list
+}

@@ -1,0 +1,264 @@
+package signaling
+
+import (
+	"context"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
+// from the leg's peer. Otherwise it answers the request and gives nil.
+func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
+	f := s.door.flow(req.Source())
+	if f != nil && !s.authorize(f, req, tx) {
+		return nil
+	}
+	s.mu.Lock()
+	l := s.legs[req.Recipient.User]
+	s.mu.Unlock()
+	if l == nil || !l.accepts(req, f) {
+		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+		return nil
+	}
+	if !l.inOrder(req) {
+		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
+		return nil
+	}
+	return l
+}
+
+// accepts says whether a request belongs to the leg's dialog. A browser that lost its flow comes back on another of the same user.
+func (l *leg) accepts(req *sip.Request, f *flow) bool {
+	from, _ := req.From().Params.Get("tag")
+	to, _ := req.To().Params.Get("tag")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if req.CallID().Value() != l.callID || from != l.remote.tag || to != l.local.tag {
+		return false
+	}
+	if l.pbx != nil {
+		return f == nil
+	}
+	if f == nil {
+		return false
+	}
+	if id, ok := f.Identity(); !ok || id.User != l.user {
+		return false
+	}
+	if f != l.flow {
+		l.flow = f
+		if l.lost != nil {
+			l.lost.Stop()
+		}
+		if f.gone() {
+			l.await()
+		}
+	}
+	return true
+}
+
+// inOrder keeps the peer's CSeq (RFC 3261 §12.2.2).
+func (l *leg) inOrder(req *sip.Request) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seq := req.CSeq().SeqNo
+	if seq < l.remoteSeq {
+		return req.IsAck()
+	}
+	l.remoteSeq = seq
+	return true
+}
+
+// onAck takes the ACK of a 2xx.
+func (s *Server) onAck(req *sip.Request, _ sip.ServerTransaction) {
+	f := s.door.flow(req.Source())
+	s.mu.Lock()
+	l := s.legs[req.Recipient.User]
+	s.mu.Unlock()
+	if l != nil && l.accepts(req, f) {
+		l.acknowledged(req)
+	}
+}
+
+// onBye ends a call.
+func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
+	l := s.dialog(req, tx)
+	if l == nil {
+		return
+	}
+	s.reply(req, tx, sip.StatusOK, "OK")
+	l.call.endLater(l, reasons(req)...)
+}
+
+// onPassed passes INFO and UPDATE to the other leg.
+func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
+	l := s.dialog(req, tx)
+	if l == nil {
+		return
+	}
+	peer := l.call.peer(l)
+	if peer == nil || req.Method == sip.UPDATE { // ours to answer: a built-in callee, a call not yet answered, a refresh
+		s.answerHere(l, peer, req, tx)
+		return
+	}
+	out := peer.request(req.Method)
+	out.RemoveHeader("Contact")
+	passHeaders(req, out)
+	if ct := req.ContentType(); ct != nil {
+		out.AppendHeader(sip.HeaderClone(ct))
+	}
+	out.SetBody(req.Body())
+	ctx, stop := context.WithTimeout(context.Background(), answerTime)
+	defer stop()
+	res, err := peer.do(ctx, out)
+	if err != nil {
+		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
+		return
+	}
+	s.reply(req, tx, passable(res.StatusCode), res.Reason)
+}
+
+// passable is a status as the other leg may see it: a challenge is between us and the PBX.
+func passable(status int) int {
+	if status == sip.StatusUnauthorized || status == sip.StatusProxyAuthRequired {
+		return sip.StatusForbidden
+	}
+	return status
+}
+
+// answerHere answers a request inside a dialog that the other leg need not see.
+func (s *Server) answerHere(l, peer *leg, req *sip.Request, tx sip.ServerTransaction) {
+	if c := req.Contact(); c != nil && req.Method == sip.UPDATE {
+		l.mu.Lock()
+		l.retarget(c.Address)
+		l.mu.Unlock()
+	}
+	text, ok := sdpOf(req)
+	if ok && len(text) > 0 { // a new offer outside of INVITE is not taken (RFC 3311 §5.2)
+		s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
+		return
+	}
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	if req.Method == sip.UPDATE {
+		res.AppendHeader(l.contact())
+	}
+	s.respond(tx, res)
+}
+
+// onReinvite changes a call's media (RFC 3261 §14): hold, resume, another address.
+func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
+	l := s.dialog(req, tx)
+	if l == nil {
+		return
+	}
+	offer, ok := sdpOf(req)
+	if !ok {
+		s.reply(req, tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", sdpType))
+		return
+	}
+	b := l.call
+	peer := b.peer(l)
+	b.mu.Lock()
+	builtin := b.builtin
+	b.mu.Unlock()
+	if peer == nil && builtin == "" { // the first INVITE is not answered yet
+		s.reply(req, tx, sip.StatusInternalServerError, "Call Being Set Up", sip.NewHeader("Retry-After", "2"))
+		return
+	}
+	if !l.begin() {
+		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
+		return
+	}
+	defer l.finish()
+	if c := req.Contact(); c != nil {
+		l.mu.Lock()
+		l.retarget(c.Address)
+		l.mu.Unlock()
+	}
+	if builtin != "" {
+		s.reofferBuiltin(l, builtin, offer, req, tx)
+		return
+	}
+	if !peer.begin() {
+		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
+		return
+	}
+	defer peer.finish()
+	s.reoffer(l, peer, offer, req, tx)
+}
+
+func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Request, tx sip.ServerTransaction) {
+	if len(offer) == 0 {
+		f := statusOf(errNoDescription)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	sdp, err := s.deps.Media.Local(context.Background(), l.call.id, l.party, callee, offer)
+	if err != nil {
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	if _, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp)); !ok {
+		l.call.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+	}
+}
+
+// accept is the 2xx to an INVITE inside the dialog.
+func (l *leg) accept(req *sip.Request, sdp []byte) *sip.Response {
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	res.AppendHeader(l.contact())
+	res.AppendHeader(sip.NewHeader("Allow", allow))
+	setSDP(res, sdp)
+	return res
+}
+
+// reoffer carries an INVITE inside the dialog, with or without an offer, across and its answer back.
+func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.ServerTransaction) {
+	ctx, stop := context.WithTimeout(context.Background(), 64*sip.T1)
+	defer stop()
+	tx.OnCancel(func(*sip.Request) { stop() })
+	b := l.call
+	out := peer.request(sip.INVITE)
+	passHeaders(req, out)
+	var sdp []byte
+	if len(offer) > 0 {
+		var err error
+		if sdp, err = s.deps.Media.Offer(ctx, b.id, l.party, peer.party, offer); err != nil {
+			f := statusOf(err)
+			s.reply(req, tx, f.status, f.reason, f.headers...)
+			return
+		}
+	}
+	setSDP(out, sdp)
+	res, sent, err := s.invite(ctx, peer, out, func(*sip.Response) {})
+	if err != nil {
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	if !res.IsSuccess() {
+		s.reply(req, tx, passable(res.StatusCode), res.Reason)
+		return
+	}
+	peer.answered(res)
+	seq, creds := sent.CSeq().SeqNo, credentialsOf(sent)
+	if sdp, err = b.across(ctx, peer, l, res, len(offer) > 0); err != nil {
+		peer.sendAck(seq, nil, creds)
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	ack, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp))
+	var answer []byte
+	if ok && len(offer) == 0 {
+		text, _ := sdpOf(ack)
+		if answer, err = s.deps.Media.Answer(ctx, b.id, l.party, peer.party, text); err != nil {
+			b.log.Warn("answer in ACK not usable", "error", err)
+		}
+	}
+	peer.sendAck(seq, answer, creds)
+	if !ok {
+		b.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+	}
+}

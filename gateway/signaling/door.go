@@ -1,0 +1,226 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"cordboard/gateway/auth"
+)
+
+// flowsPerAddress is how many flows one client address may have at a time: an office behind one
+// NAT fits, a flood does not. Of an IPv6 address only the /64 counts, because one host may use all
+// of it. Loopback addresses are not limited: what is on this machine has simpler ways to harm it.
+const flowsPerAddress = 100
+
+// door upgrades /ws and hands each browser's messages to sipgo as a connection of our own. sipgo's
+// own WebSocket server must not face a network: one client stalled in its handshake blocks all others.
+type door struct {
+	cfg     doorConfig
+	log     *slog.Logger
+	origins map[string]bool // cfg.Origins in normal form
+
+	secure, plain *flowListener
+	running       sync.WaitGroup // flows
+	opened        atomic.Uint64  // flows ever made
+
+	mu      sync.RWMutex
+	flows   map[string]*flow   // by source; nil while the handshake is going on
+	places  map[netip.Addr]int // flows by client address
+	closing bool
+}
+
+// doorConfig is what the door is told by the rest of signaling.
+type doorConfig struct {
+	Origins          []string       // other sites' origins that may open /ws, "https://www.example.com"
+	TrustedProxies   []netip.Prefix // whose X-Forwarded-… is believed
+	RequireHandshake bool           // refuse a handshake without a credential
+	FlowsPerAddress  int            // 0: flowsPerAddress
+
+	// Authenticate checks the credential in a handshake; auth.ErrNoCredentials when there is none.
+	Authenticate func(r *http.Request, now time.Time) (auth.Identity, error)
+	// Opened is called before the flow's first message is handed up.
+	Opened func(*flow)
+	// Closed is called once for each Opened, after the last message was handed up. By then Done is
+	// closed and the door knows the flow no more.
+	Closed func(*flow)
+}
+
+func newDoor(cfg doorConfig, log *slog.Logger) *door {
+	tuneSipgo()
+	if cfg.FlowsPerAddress == 0 {
+		cfg.FlowsPerAddress = flowsPerAddress
+	}
+	d := &door{
+		cfg: cfg, log: log, origins: make(map[string]bool),
+		secure: newFlowListener(true), plain: newFlowListener(false),
+		flows: make(map[string]*flow), places: make(map[netip.Addr]int),
+	}
+	for _, o := range cfg.Origins {
+		if o, ok := normalOrigin(o); ok {
+			d.origins[o] = true
+		}
+	}
+	return d
+}
+
+// listener gives sipgo the flows: those over TLS for ServeWSS, the others for ServeWS.
+func (d *door) listener(secure bool) *flowListener {
+	if secure {
+		return d.secure
+	}
+	return d.plain
+}
+
+// flow finds a flow by the source of a message from it, "ip:port"; nil when it is gone.
+func (d *door) flow(source string) *flow {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.flows[source]
+}
+
+// ServeHTTP takes a WebSocket handshake (RFC 6455 §4.2, RFC 7118 §4). It returns when the flow is
+// open or refused; an open flow goes on without it.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v, err := d.visitor(r)
+	if err == nil {
+		err = d.examine(r, v)
+	}
+	var who auth.Identity
+	if err == nil {
+		who, err = d.identify(r, v)
+	}
+	var source netip.AddrPort
+	if err == nil {
+		source, err = d.admit(v.client)
+	}
+	if err != nil {
+		d.refuse(w, v, err)
+		return
+	}
+
+	f := newFlow(d, source, v)
+	if who.User != "" {
+		f.Bind(who)
+	}
+	hijack := &flowHijacker{ResponseWriter: w}
+	ws, err := websocket.Accept(hijack, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{subprotocol},
+		InsecureSkipVerify: true, // examine has looked at Origin, and knows of proxies
+		OnPingReceived:     f.pinged,
+	})
+	if err != nil { // Accept has answered
+		d.log.Debug("handshake failed", "client", v.client, "error", err)
+		d.leave(source)
+		return
+	}
+	f.attach(ws, hijack.conn)
+	d.enter(f)
+}
+
+// identify checks the credential in the handshake.
+func (d *door) identify(r *http.Request, v doorVisitor) (auth.Identity, error) {
+	who, err := d.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), doorVisitorKey{}, v)), time.Now())
+	if errors.Is(err, auth.ErrNoCredentials) && !d.cfg.RequireHandshake {
+		return auth.Identity{}, nil
+	}
+	return who, err
+}
+
+// admit reserves a place and a name for a flow from client. The name is the client's address and
+// port; behind proxies two clients may come by the same port, then the next free one takes its
+// place. Nobody ever connects to that port: the name only has to be unique and look like an address.
+func (d *door) admit(client netip.AddrPort) (netip.AddrPort, error) {
+	place := placeOf(client.Addr())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closing:
+		return netip.AddrPort{}, errStopping
+	case d.places[place] >= d.cfg.FlowsPerAddress && !place.IsLoopback():
+		return netip.AddrPort{}, errTooManyFlows
+	}
+	source := client
+	for range 1 << 16 {
+		if _, taken := d.flows[source.String()]; !taken && source.Port() != 0 {
+			d.flows[source.String()] = nil
+			d.places[place]++
+			return source, nil
+		}
+		source = netip.AddrPortFrom(source.Addr(), source.Port()+1)
+	}
+	return netip.AddrPort{}, errTooManyFlows
+}
+
+// leave gives back what admit reserved.
+func (d *door) leave(source netip.AddrPort) {
+	place := placeOf(source.Addr())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.flows, source.String())
+	if d.places[place]--; d.places[place] == 0 {
+		delete(d.places, place)
+	}
+}
+
+// enter starts an upgraded flow, unless the door has closed in the meantime.
+func (d *door) enter(f *flow) {
+	d.mu.Lock()
+	closing := d.closing
+	if !closing {
+		d.flows[f.source] = f
+		d.running.Go(f.run)
+	}
+	d.mu.Unlock()
+	if closing {
+		f.cutOff()
+		d.leave(f.remote)
+	}
+}
+
+// close ends all flows with 1001 and waits until they are gone. When ctx ends first they are cut off.
+func (d *door) close(ctx context.Context) {
+	flows := d.shut()
+	for _, f := range flows {
+		f.Close(websocket.StatusGoingAway, stopping)
+	}
+	gone := make(chan struct{})
+	go func() { d.running.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		for _, f := range flows {
+			f.cutOff()
+		}
+		<-gone
+	}
+}
+
+// shut lets nobody in any more and lists who is there.
+func (d *door) shut() []*flow {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closing = true
+	var flows []*flow
+	for _, f := range d.flows {
+		if f != nil {
+			flows = append(flows, f)
+		}
+	}
+	return flows
+}
+
+// placeOf is what flows are counted by.
+func placeOf(addr netip.Addr) netip.Addr {
+	if addr.Is6() && !addr.IsLoopback() {
+		return netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	return addr
+}

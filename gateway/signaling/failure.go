@@ -1,0 +1,97 @@
+package signaling
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/sdp"
+)
+
+// Errors that end the set-up of a call.
+var (
+	errNotFound      = errors.New("nobody by that name or number")
+	errNotRegistered = errors.New("no device is signed in")
+	errNotOurs       = errors.New("not a number or name of this gateway")
+	errNoDescription = errors.New("no session description")
+)
+
+// failure is the final answer to a call that nobody took.
+type failure struct {
+	status  int
+	reason  string
+	headers []sip.Header
+}
+
+// statusOf is the one place where errors become SIP statuses.
+func statusOf(err error) failure {
+	var down *downError
+	switch {
+	case errors.As(err, &down):
+		return failure{sip.StatusServiceUnavailable, "PBX Unreachable", warning(down.Error())}
+	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
+		return failure{sip.StatusNotFound, "Not Found", nil}
+	case errors.Is(err, errNotRegistered):
+		return failure{sip.StatusTemporarilyUnavailable, "Not Signed In", nil}
+	case errors.Is(err, errNoAnswer):
+		return failure{sip.StatusRequestTimeout, "Request Timeout", nil}
+	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, errNoDescription):
+		return failure{sip.StatusNotAcceptableHere, "Not Acceptable Here", warning(err.Error())}
+	case errors.Is(err, sdp.ErrMalformed):
+		return failure{sip.StatusBadRequest, "Bad Session Description", warning(err.Error())}
+	case err == nil, errors.Is(err, errAbandoned), errors.Is(err, context.Canceled):
+		return failure{sip.StatusRequestTerminated, "Request Terminated", nil}
+	case errors.Is(err, sip.ErrTransactionTransport), errors.Is(err, sip.ErrTransactionTerminated):
+		return failure{sip.StatusTemporarilyUnavailable, "Connection Lost", nil}
+	default:
+		return failure{sip.StatusInternalServerError, "Server Internal Error", warning(err.Error())}
+	}
+}
+
+// failureOf is what the caller hears of a branch's final response. A challenge that our credentials did not satisfy is the
+// gateway's affair, not the caller's.
+func failureOf(res *sip.Response, l *leg) failure {
+	f := failure{res.StatusCode, res.Reason, reasons(res)}
+	switch res.StatusCode {
+	case sip.StatusUnauthorized, sip.StatusProxyAuthRequired:
+		if l.pbx == nil {
+			return failure{sip.StatusTemporarilyUnavailable, "Temporarily Unavailable", nil}
+		}
+		why := l.pbx.cfg.Name + " refuses the password of " + l.creds.Username
+		if l.creds.Password == "" {
+			why = l.pbx.cfg.Name + " asks for a password, and none is set for " + l.local.uri.User
+		}
+		return failure{sip.StatusForbidden, "PBX Refuses Password", warning(why)}
+	}
+	if res.StatusCode < 400 { // a redirection leads nowhere from here
+		f.status, f.reason = sip.StatusTemporarilyUnavailable, "Moved"
+	}
+	return f
+}
+
+// warning is a Warning header (RFC 3261 §20.43) with a text for people.
+func warning(text string) []sip.Header {
+	clean := slices.DeleteFunc([]byte(text), func(c byte) bool { return c < ' ' || c == '"' || c == '\\' || c == 0x7f })
+	return []sip.Header{sip.NewHeader("Warning", `399 cordboard "`+string(clean)+`"`)}
+}
+
+// best chooses among the failures of all branches (RFC 3261 §16.7 step 6): a 6xx, else the lowest class, busy before absent.
+func best(all []failure) failure {
+	if len(all) == 0 {
+		return statusOf(errNotRegistered)
+	}
+	rank := func(f failure) int {
+		switch {
+		case f.status >= 600:
+			return 0
+		case f.status == sip.StatusBusyHere:
+			return 1
+		default:
+			return f.status / 100
+		}
+	}
+	return slices.MinFunc(all, func(x, y failure) int { return cmp.Compare(rank(x), rank(y)) })
+}

@@ -1,0 +1,145 @@
+package signaling
+
+import (
+	"context"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+)
+
+// run is the flow's life.
+func (f *flow) run() {
+	f.log.Debug("flow opened", "transport", f.Transport())
+	f.door.cfg.Opened(f)
+	stuck := time.AfterFunc(flowWriteTime, f.stuck)
+	stuck.Stop()
+	var pings sync.WaitGroup
+	accepted := f.handOver()
+	if accepted {
+		f.serve(stuck, &pings)
+	}
+	f.shutDown(stuck, accepted)
+	pings.Wait()
+	f.door.leave(f.remote)
+	close(f.done)
+	f.door.cfg.Closed(f)
+	who, _ := f.Identity()
+	f.log.Debug("flow closed", "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
+		"received", f.received.Load(), "sent", f.sent.Load(), "malformed", f.bad.Load(), "time", time.Since(f.opened))
+}
+
+// handOver gives the connection to sipgo.
+func (f *flow) handOver() bool {
+	wait := time.NewTimer(flowBindTime)
+	defer wait.Stop()
+	l := f.door.listener(f.secure)
+	select {
+	case l.conns <- f.conn:
+		return true
+	case <-l.closed:
+		f.Close(websocket.StatusGoingAway, stopping)
+	case <-wait.C:
+		f.Close(websocket.StatusTryAgainLater, "server is busy")
+	case <-f.ending:
+	}
+	return false
+}
+
+// serve writes what is queued and keeps time until the flow ends.
+func (f *flow) serve(stuck *time.Timer, pings *sync.WaitGroup) {
+	expiry := time.NewTimer(f.expire())
+	defer expiry.Stop()
+	ping := time.NewTicker(flowPingEvery)
+	defer ping.Stop()
+	for {
+		select {
+		case <-f.ending:
+			return
+		case <-f.wake:
+			f.flush(stuck)
+			continue
+		case <-f.bound:
+		case <-expiry.C:
+		case <-ping.C: // looks at the clock too: timers stand still while a machine sleeps
+			pings.Go(f.ping)
+		}
+		expiry.Reset(f.expire())
+	}
+}
+
+// expire closes the flow when its time is up; if not, it says when to look again.
+func (f *flow) expire() time.Duration {
+	who, bound := f.Identity()
+	switch {
+	case !bound:
+		if left := time.Until(f.opened.Add(flowBindTime)); left > 0 {
+			return left
+		}
+		f.Close(websocket.StatusPolicyViolation, "no credential in time")
+	case !who.Expiry.IsZero():
+		if left := time.Until(who.Expiry); left > 0 {
+			return left
+		}
+		f.Close(websocket.StatusPolicyViolation, "credential expired")
+	}
+	return time.Hour
+}
+
+// flush sends what is queued. The timer stuck runs while a message is on its way.
+func (f *flow) flush(stuck *time.Timer) {
+	for {
+		f.mu.Lock()
+		batch := f.queue
+		f.queue, f.queued = nil, 0
+		f.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		for _, msg := range batch {
+			kind := websocket.MessageText
+			if !utf8.Valid(msg) { // in a text message a browser would take it as a breach of protocol (RFC 6455 §8.1)
+				kind = websocket.MessageBinary
+			}
+			stuck.Reset(flowWriteTime)
+			err := f.ws.Write(context.Background(), kind, msg)
+			stuck.Stop()
+			if err != nil {
+				f.end(flowVerdict{websocket.StatusAbnormalClosure, "connection lost", true})
+				return
+			}
+			f.sent.Add(1)
+		}
+	}
+}
+
+// stuck ends a flow whose peer does not take what we write.
+func (f *flow) stuck() {
+	f.end(flowVerdict{websocket.StatusPolicyViolation, "messages are not read", true})
+	f.raw.Close()
+}
+
+// ping asks the browser for a sign of life.
+func (f *flow) ping() {
+	ctx, stop := context.WithTimeout(context.Background(), flowPongTime)
+	defer stop()
+	if err := f.ws.Ping(ctx); err != nil {
+		f.end(flowVerdict{websocket.StatusAbnormalClosure, "no pong", true})
+	}
+}
+
+// shutDown closes the WebSocket and waits for sipgo to let go of it.
+func (f *flow) shutDown(stuck *time.Timer, accepted bool) {
+	if v := f.verdict; !v.abrupt {
+		f.flush(stuck) // a last answer tells why
+		late := time.AfterFunc(flowCloseTime, func() { f.raw.Close() })
+		f.ws.Close(v.code, v.reason) // an error changes nothing: the flow is over
+		late.Stop()
+	}
+	f.raw.Close()
+	f.ws.CloseNow()
+	if accepted {
+		f.conn.awaitEnd()
+	}
+}

@@ -1,0 +1,81 @@
+package signaling
+
+import (
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// ours are the headers that each leg writes for itself; all others pass from leg to leg untouched.
+// Extensions that need our part (100rel, timer, replaces …) are not offered on either side.
+var ours = func() map[string]bool {
+	m := make(map[string]bool)
+	for _, h := range strings.Fields(`via v route record-route path service-route contact m from f to t call-id i cseq max-forwards
+		content-length l content-type c content-disposition content-encoding e authorization proxy-authorization www-authenticate
+		proxy-authenticate authentication-info proxy-authentication-info supported k require proxy-require unsupported allow
+		allow-events accept accept-encoding accept-language session-expires x min-se rseq rack user-agent server timestamp date
+		expires min-expires replaces target-dialog flow-timer identity p-asserted-identity p-preferred-identity
+		retry-after warning error-info`) {
+		m[h] = true
+	}
+	return m
+}()
+
+// passHeaders copies the headers that belong to the call, not to a leg.
+func passHeaders(from, to interface {
+	Headers() []sip.Header
+	AppendHeader(sip.Header)
+}) {
+	for _, h := range from.Headers() {
+		if !ours[strings.ToLower(h.Name())] {
+			to.AppendHeader(sip.HeaderClone(h))
+		}
+	}
+}
+
+// reason is a Reason header (RFC 3326) that tells why a leg ends.
+func reason(status int, text string) sip.Header {
+	return sip.NewHeader("Reason", `SIP;cause=`+itoa(status)+`;text="`+text+`"`)
+}
+
+// reasons are the Reason headers of a message.
+func reasons(msg interface{ GetHeaders(string) []sip.Header }) []sip.Header {
+	var list []sip.Header
+	for _, h := range msg.GetHeaders("Reason") {
+		list = append(list, sip.HeaderClone(h))
+	}
+	return list
+}
+
+const sdpType = "application/sdp"
+
+// sdpOf gives the session description in a message; ok is false when its body is something else.
+func sdpOf(msg interface {
+	Body() []byte
+	ContentType() *sip.ContentTypeHeader
+}) (text []byte, ok bool) {
+	if len(msg.Body()) == 0 {
+		return nil, true
+	}
+	ct := msg.ContentType()
+	if ct == nil {
+		return nil, false
+	}
+	kind, _, _ := strings.Cut(ct.Value(), ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), sdpType) {
+		return nil, false
+	}
+	return msg.Body(), true
+}
+
+// setSDP gives a message a session description, or an empty body.
+func setSDP(msg interface {
+	SetBody([]byte)
+	AppendHeader(sip.Header)
+}, text []byte) {
+	if len(text) > 0 {
+		ct := sip.ContentTypeHeader(sdpType)
+		msg.AppendHeader(&ct)
+	}
+	msg.SetBody(text)
+}

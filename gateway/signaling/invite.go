@@ -1,0 +1,356 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
+)
+
+// ringTime is how long callees ring at most: timer C of RFC 3261 §16.6, more than three minutes.
+const ringTime = 185 * time.Second
+
+// errElsewhere ends the branches that lost a forked call.
+var errElsewhere = errors.New("answered elsewhere")
+
+// onInvite takes a new call, or a change of one.
+func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
+	if _, tagged := req.To().Params.Get("tag"); tagged {
+		s.onReinvite(req, tx)
+		return
+	}
+	from, ok := s.caller(req, tx)
+	if !ok {
+		return
+	}
+	if h := req.MaxForwards(); h != nil && h.Val() == 0 {
+		s.reply(req, tx, sip.StatusTooManyHops, "Too Many Hops")
+		return
+	}
+	if req.Contact() == nil {
+		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
+		return
+	}
+	if req.GetHeader("Require") != nil {
+		s.reply(req, tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", req.GetHeader("Require").Value()))
+		return
+	}
+	offer, ok := sdpOf(req)
+	if !ok {
+		s.reply(req, tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", sdpType))
+		return
+	}
+	s.mu.Lock()
+	draining := s.draining
+	if !draining {
+		s.routed.Add(1)
+	}
+	s.mu.Unlock()
+	if draining {
+		s.reply(req, tx, sip.StatusServiceUnavailable, "Cordboard Stops")
+		return
+	}
+	defer s.routed.Done()
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	canceled := func() { cancel(errAbandoned) }
+	if !tx.OnCancel(func(*sip.Request) { canceled() }) || !tx.OnTerminate(func(string, error) { canceled() }) {
+		return
+	}
+	b := s.newBridge(from.name(), req.Recipient.User, cancel)
+	b.a = from.leg(req)
+	s.join(b, b.a)
+	b.a.asked(req)
+	u := &setup{bridge: b, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{})}
+	u.run(ctx, from)
+}
+
+// setup is a call from its INVITE to the answer or failure.
+type setup struct {
+	*bridge
+	req    *sip.Request
+	tx     sip.ServerTransaction
+	offer  []byte // the caller's; empty: the callee offers in its 2xx (delayed offer, RFC 3264 §4)
+	events chan event
+	done   chan struct{} // closed when no event is wanted any more
+}
+
+// event is a response on a branch, or its failure without one.
+type event struct {
+	leg *leg
+	req *sip.Request // the INVITE that was answered
+	res *sip.Response
+	err error
+}
+
+func (u *setup) run(ctx context.Context, from caller) {
+	plan, err := u.srv.route(ctx, from, u.req)
+	if err != nil {
+		u.fail(statusOf(err))
+		return
+	}
+	u.log.Info("call", "from", u.info.From, "to", u.info.To, "branches", len(plan.branches), "builtin", plan.builtin)
+	if plan.builtin != "" {
+		u.answerLocally(ctx, plan.builtin)
+		return
+	}
+	ringing, stop := context.WithCancelCause(ctx)
+	defer stop(errElsewhere)
+	live := make(map[*leg]bool)
+	var worst []failure
+	for _, l := range plan.branches {
+		req, err := u.branch(ringing, l)
+		if err != nil {
+			worst = append(worst, statusOf(err))
+			continue
+		}
+		live[l] = true
+		u.srv.routed.Go(func() { u.follow(ringing, l, req) })
+	}
+	unwanted := sync.OnceFunc(func() { close(u.done) })
+	defer unwanted()
+	ring := time.NewTimer(ringTime)
+	defer ring.Stop()
+	for len(live) > 0 {
+		select {
+		case e := <-u.events:
+			switch {
+			case e.err != nil:
+				worst = append(worst, statusOf(e.err))
+			case e.res.IsProvisional():
+				u.progress(ctx, e)
+				continue
+			case e.res.IsSuccess():
+				delete(live, e.leg)
+				u.giveUp(live, reason(sip.StatusOK, "Call completed elsewhere"))
+				stop(errElsewhere)
+				unwanted()
+				u.answered(ctx, e)
+				return
+			default:
+				worst = append(worst, failureOf(e.res, e.leg))
+			}
+			delete(live, e.leg)
+			e.leg.drop()
+		case <-ctx.Done():
+			u.giveUp(live, reason(sip.StatusRequestTerminated, "Caller hung up"))
+			u.close()
+			return
+		case <-ring.C:
+			u.giveUp(live, reason(sip.StatusRequestTimeout, "Not answered"))
+			stop(errAbandoned)
+			u.fail(failure{sip.StatusRequestTimeout, "Request Timeout", nil})
+			return
+		}
+	}
+	u.fail(best(worst))
+}
+
+// branch makes the second leg's INVITE, with a media offer of its own.
+func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
+	l.callID = u.a.callID
+	l.local.tag = u.a.remote.tag
+	u.srv.join(u.bridge, l)
+	req := l.request(sip.INVITE)
+	passHeaders(u.req, req)
+	if h := u.req.MaxForwards(); h != nil {
+		*req.MaxForwards() = *h - 1
+	}
+	var sdp []byte
+	if len(u.offer) > 0 {
+		var err error
+		if sdp, err = u.srv.deps.Media.Offer(ctx, u.id, u.a.party, l.party, u.offer); err != nil {
+			l.drop()
+			return nil, err
+		}
+	}
+	setSDP(req, sdp)
+	return req, nil
+}
+
+// follow runs a branch and tells what happens on it, as long as somebody wants to know.
+func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
+	tell := func(e event) bool {
+		select {
+		case u.events <- e:
+			return true
+		case <-u.done:
+			return false
+		}
+	}
+	l.begin()
+	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
+	l.finish()
+	if !tell(event{l, sent, res, err}) {
+		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
+			u.srv.refuse(l, sent, res)
+		}
+		l.drop()
+	}
+}
+
+// giveUp says on every branch still alive why it is cancelled.
+func (u *setup) giveUp(live map[*leg]bool, cause sip.Header) {
+	for l := range live {
+		l.blame(cause)
+	}
+}
+
+// progress passes ringing and early media to the caller.
+func (u *setup) progress(ctx context.Context, e event) {
+	if e.res.StatusCode == sip.StatusTrying {
+		return
+	}
+	u.enter(call.Ringing)
+	e.leg.answered(e.res)
+	var sdp []byte
+	if text, ok := sdpOf(e.res); ok && len(text) > 0 && len(u.offer) > 0 {
+		var err error
+		if sdp, err = u.srv.deps.Media.Answer(ctx, u.id, e.leg.party, u.a.party, text); err != nil {
+			u.log.Warn("early media not usable", "error", err)
+		}
+	}
+	u.srv.respond(u.tx, u.response(e.res, sdp))
+}
+
+// response is res as the caller gets it.
+func (u *setup) response(res *sip.Response, sdp []byte) *sip.Response {
+	out := sip.NewResponseFromRequest(u.req, res.StatusCode, res.Reason, nil)
+	if tag, ok := res.To().Params.Get("tag"); ok {
+		out.To().Params.Add("tag", tag)
+	}
+	if res.StatusCode < 300 {
+		out.AppendHeader(u.a.contact())
+		out.AppendHeader(sip.NewHeader("Allow", allow))
+	}
+	passHeaders(res, out)
+	setSDP(out, sdp)
+	return out
+}
+
+// answered joins the caller and the leg that took the call.
+func (u *setup) answered(ctx context.Context, e event) {
+	s, b := u.srv, e.leg
+	b.answered(e.res)
+	seq := e.req.CSeq().SeqNo
+	creds := credentialsOf(e.req)
+	sdp, err := u.across(ctx, b, u.a, e.res, len(u.offer) > 0)
+	out := u.response(e.res, sdp)
+	u.a.mu.Lock()
+	u.a.local.tag, _ = out.To().Params.Get("tag")
+	u.a.mu.Unlock()
+	if err != nil || !u.answeredBy(b) {
+		b.sendAck(seq, nil, creds)
+		b.bye(context.WithoutCancel(ctx), []sip.Header{reason(sip.StatusNotAcceptableHere, "No common sound")})
+		b.drop()
+		u.fail(statusOf(err))
+		return
+	}
+	ack, ok := s.confirm(ctx, u.a, u.req, u.tx, out)
+	if !ok {
+		b.sendAck(seq, nil, creds)
+		u.endLater(u.a, reason(sip.StatusRequestTimeout, "The caller did not confirm"))
+		return
+	}
+	u.enter(call.Talking)
+	u.log.Info("call answered", "by", nameOf(b))
+	var answer []byte
+	if text, ok := sdpOf(ack); ok && len(text) > 0 && len(u.offer) == 0 {
+		if answer, err = s.deps.Media.Answer(context.WithoutCancel(ctx), u.id, u.a.party, b.party, text); err != nil {
+			u.log.Warn("answer in ACK not usable", "error", err)
+			u.endLater(nil, reason(sip.StatusNotAcceptableHere, "No common sound"))
+			return
+		}
+	}
+	b.sendAck(seq, answer, creds)
+}
+
+// across translates the description in msg from one leg for the other: an answer when offered, else an offer.
+func (b *bridge) across(ctx context.Context, from, to *leg, msg *sip.Response, offered bool) ([]byte, error) {
+	text, ok := sdpOf(msg)
+	if !ok || len(text) == 0 {
+		return nil, errNoDescription
+	}
+	ctx = context.WithoutCancel(ctx)
+	if offered {
+		return b.srv.deps.Media.Answer(ctx, b.id, from.party, to.party, text)
+	}
+	return b.srv.deps.Media.Offer(ctx, b.id, from.party, to.party, text)
+}
+
+// confirm sends the 2xx to an INVITE of leg l and repeats it until the ACK comes (RFC 3261 §13.3.1.4) or ctx ends.
+func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.ServerTransaction, res *sip.Response) (ack *sip.Request, ok bool) {
+	came := l.awaitAck(req.CSeq().SeqNo)
+	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
+	if err := tx.Respond(res); err != nil {
+		return nil, false // cancelled, or its flow is gone
+	}
+	l.mu.Lock()
+	l.confirmed = true
+	l.mu.Unlock()
+	over := time.NewTimer(64 * sip.T1)
+	defer over.Stop()
+	for interval := sip.T1; ; interval = min(2*interval, sip.T2) {
+		select {
+		case ack = <-came:
+			return ack, true
+		case <-over.C:
+			return nil, false
+		case <-ctx.Done():
+			return nil, false
+		case <-time.After(interval):
+			if l.reachable() == nil {
+				_ = s.ua.TransportLayer().WriteMsg(res) // the next repeat mends a failed one
+			}
+		}
+	}
+}
+
+// answerLocally answers the caller by a built-in callee.
+func (u *setup) answerLocally(ctx context.Context, callee string) {
+	if len(u.offer) == 0 {
+		u.fail(statusOf(errNoDescription))
+		return
+	}
+	sdp, err := u.srv.deps.Media.Local(ctx, u.id, u.a.party, callee, u.offer)
+	if err != nil {
+		u.fail(statusOf(err))
+		return
+	}
+	u.mu.Lock()
+	u.builtin = callee
+	u.mu.Unlock()
+	out := sip.NewResponseFromRequest(u.req, sip.StatusOK, "OK", nil)
+	out.To().Params.Add("tag", token())
+	u.a.mu.Lock()
+	u.a.local.tag, _ = out.To().Params.Get("tag")
+	u.a.mu.Unlock()
+	out.AppendHeader(u.a.contact())
+	out.AppendHeader(sip.NewHeader("Allow", allow))
+	setSDP(out, sdp)
+	if _, ok := u.srv.confirm(ctx, u.a, u.req, u.tx, out); !ok {
+		u.endLater(u.a)
+		return
+	}
+	u.enter(call.Talking)
+}
+
+// fail tells the caller that nobody takes the call, and forgets it.
+func (u *setup) fail(f failure) {
+	u.log.Info("call failed", "status", f.status, "reason", f.reason)
+	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
+	u.close()
+}
+
+// close forgets a call that was never answered.
+func (u *setup) close() {
+	u.enter(call.Ended)
+	u.a.drop()
+	u.srv.deps.Media.Delete(u.id, "")
+}

@@ -1,0 +1,318 @@
+package signaling
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
+)
+
+// lostTime is how long a leg waits for its browser to come back on another flow before the call ends.
+const lostTime = 30 * time.Second
+
+// address is a party as From and To name it.
+type address struct {
+	display string
+	uri     sip.Uri
+	tag     string
+}
+
+// leg is one side of a call: a dialog (RFC 3261 §12), or the beginning of one, with one peer.
+type leg struct {
+	srv   *Server
+	call  *bridge
+	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
+	party call.Party // its media
+	user  string     // whose browser it is; empty toward the PBX
+	pbx   *pbx       // nil toward a browser
+	creds auth.Credentials
+
+	mu            sync.Mutex
+	flow          *flow       // the browser's WebSocket of the moment; nil toward the PBX
+	lost          *time.Timer // runs while the browser's flow is gone
+	callID        string
+	local, remote address
+	target        sip.Uri   // remote target
+	routes        []sip.Uri // route set, first hop first
+	localSeq      uint32
+	remoteSeq     uint32
+	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
+	acks          map[uint32]chan *sip.Request
+	inviting      bool         // an INVITE of either direction is under way
+	confirmed     bool         // the dialog is established by a 2xx
+	host          netip.Addr   // of the remote target, toward the PBX
+	cause         []sip.Header // why the leg ends
+}
+
+// join makes l a leg of the call b, found by its peer's requests from now on.
+func (s *Server) join(b *bridge, l *leg) {
+	l.srv, l.call, l.token = s, b, token()
+	l.party.Leg = l.token
+	l.acks = make(map[uint32]chan *sip.Request)
+	s.mu.Lock()
+	s.legs[l.token] = l
+	s.mu.Unlock()
+}
+
+// drop forgets the leg and ends its media.
+func (l *leg) drop() {
+	l.srv.mu.Lock()
+	delete(l.srv.legs, l.token)
+	l.srv.mu.Unlock()
+	l.mu.Lock()
+	if l.lost != nil {
+		l.lost.Stop()
+	}
+	l.mu.Unlock()
+	l.srv.deps.Media.Delete(l.call.id, l.token)
+}
+
+// contact is our Contact toward the leg's peer.
+func (l *leg) contact() *sip.ContactHeader {
+	uri := sip.Uri{Scheme: "sip", User: l.token, Host: l.srv.cfg.Domain}
+	if l.pbx != nil {
+		uri.Host, uri.Port = l.pbx.localHost(), int(l.srv.sip.Port())
+		uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(l.pbx.transport)}}
+	} else {
+		uri.UriParams = sip.HeaderParams{{K: "transport", V: "ws"}}
+	}
+	return &sip.ContactHeader{Address: uri}
+}
+
+// request begins a request inside the leg's dialog, or the INVITE that makes it.
+func (l *leg) request(method sip.RequestMethod) *sip.Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if method != sip.ACK && method != sip.CANCEL {
+		l.localSeq++
+	}
+	return l.build(method, l.localSeq)
+}
+
+// build writes the headers of a request; the caller holds l.mu.
+func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
+	req := sip.NewRequest(method, *l.target.Clone())
+	req.AppendHeader(&sip.FromHeader{DisplayName: l.local.display, Address: l.local.uri, Params: tagParam(l.local.tag)})
+	req.AppendHeader(&sip.ToHeader{DisplayName: l.remote.display, Address: l.remote.uri, Params: tagParam(l.remote.tag)})
+	id := sip.CallIDHeader(l.callID)
+	req.AppendHeader(&id)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
+	hops := sip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	for _, r := range l.routes {
+		req.AppendHeader(&sip.RouteHeader{Address: *r.Clone()})
+	}
+	req.AppendHeader(l.contact())
+	req.AppendHeader(sip.NewHeader("User-Agent", l.srv.ua.Name()))
+	if method == sip.INVITE || method == sip.UPDATE {
+		req.AppendHeader(sip.NewHeader("Allow", allow))
+	}
+	if l.pbx != nil {
+		l.pbx.address(req)
+	} else {
+		l.flow.address(req, l.srv.cfg.Domain)
+	}
+	return req
+}
+
+// address sends req down the flow (RFC 5626 §5.3): to the connection the browser made, never to a host name.
+func (f *flow) address(req *sip.Request, host string) {
+	req.SetTransport(f.Transport())
+	req.SetDestination(f.Source())
+	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: f.Transport(), Host: host, Port: int(f.Local().Port())}
+	via.Params.Add("branch", sip.GenerateBranchN(16))
+	req.PrependHeader(via)
+}
+
+func tagParam(tag string) sip.HeaderParams {
+	if tag == "" {
+		return nil
+	}
+	return sip.HeaderParams{{K: "tag", V: tag}}
+}
+
+// reachable says whether a request can go to the leg's peer now. sipgo would dial a
+// browser whose flow is gone.
+func (l *leg) reachable() error {
+	l.mu.Lock()
+	f := l.flow
+	l.mu.Unlock()
+	if l.pbx != nil {
+		return nil
+	}
+	if f.gone() {
+		return fmt.Errorf("the browser of %s is gone", l.user)
+	}
+	return nil
+}
+
+// answered takes the peer's address from a response that makes or confirms the dialog (RFC 3261 §12.1.2).
+func (l *leg) answered(res *sip.Response) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if tag, ok := res.To().Params.Get("tag"); ok {
+		l.remote.tag = tag
+	}
+	if c := res.Contact(); c != nil {
+		l.retarget(c.Address)
+	}
+	l.routes = l.routes[:0]
+	rr := res.GetHeaders("Record-Route")
+	for i := len(rr) - 1; i >= 0; i-- {
+		if uri, ok := routeURI(rr[i]); ok {
+			l.routes = append(l.routes, uri)
+		}
+	}
+	if res.IsSuccess() {
+		l.confirmed = true
+	}
+}
+
+// asked takes the peer's address from the INVITE that makes the dialog (RFC 3261 §12.1.1).
+func (l *leg) asked(req *sip.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from, to := req.From(), req.To()
+	tag, _ := from.Params.Get("tag")
+	l.callID = req.CallID().Value()
+	l.remote = address{from.DisplayName, from.Address, tag}
+	l.local = address{to.DisplayName, to.Address, ""}
+	l.remoteSeq = req.CSeq().SeqNo
+	if c := req.Contact(); c != nil {
+		l.retarget(c.Address)
+	}
+	for _, h := range req.GetHeaders("Record-Route") {
+		if uri, ok := routeURI(h); ok {
+			l.routes = append(l.routes, uri)
+		}
+	}
+}
+
+// retarget sets the remote target; toward the PBX its host may then send to us. The caller holds l.mu.
+func (l *leg) retarget(uri sip.Uri) {
+	l.target = *uri.Clone()
+	l.target.Headers = nil
+	if l.pbx != nil {
+		l.host, _ = netip.ParseAddr(strings.Trim(uri.Host, "[]"))
+	}
+}
+
+func routeURI(h sip.Header) (sip.Uri, bool) {
+	switch h := h.(type) {
+	case *sip.RecordRouteHeader:
+		return h.Address, true
+	default:
+		var uri sip.Uri
+		_, err := sip.ParseAddressValue(h.Value(), &uri, &sip.HeaderParams{})
+		return uri, err == nil
+	}
+}
+
+// sendAck acknowledges the 2xx to the INVITE with number seq (RFC 3261 §13.2.2.4) and keeps the ACK for repeats of that 2xx.
+func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
+	l.mu.Lock()
+	req := l.build(sip.ACK, seq)
+	for _, h := range credentials {
+		req.AppendHeader(h)
+	}
+	setSDP(req, body)
+	l.ack = req
+	l.mu.Unlock()
+	l.repeatAck()
+}
+
+func (l *leg) repeatAck() {
+	l.mu.Lock()
+	req := l.ack
+	l.mu.Unlock()
+	if req == nil || l.reachable() != nil {
+		return
+	}
+	if err := l.srv.ua.TransportLayer().WriteMsg(req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+	}
+}
+
+// bye ends the leg's dialog. more are headers that say why.
+func (l *leg) bye(ctx context.Context, more []sip.Header) {
+	if l.reachable() != nil {
+		return
+	}
+	req := l.request(sip.BYE)
+	req.RemoveHeader("Contact")
+	for _, h := range more {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	if _, err := l.do(ctx, req); err != nil {
+		l.call.log.Info("BYE not answered", "error", err)
+	}
+}
+
+// do sends a request inside the dialog and gives its final response.
+func (l *leg) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	if err := l.reachable(); err != nil {
+		return nil, err
+	}
+	res, seq, err := l.srv.do(ctx, req, l.creds)
+	l.mu.Lock()
+	l.localSeq = max(l.localSeq, seq)
+	l.mu.Unlock()
+	return res, err
+}
+
+// awaitAck gives the ACK of the 2xx we send for INVITE number seq.
+func (l *leg) awaitAck(seq uint32) <-chan *sip.Request {
+	ch := make(chan *sip.Request, 1)
+	l.mu.Lock()
+	l.acks[seq] = ch
+	l.mu.Unlock()
+	return ch
+}
+
+func (l *leg) acknowledged(req *sip.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seq := req.CSeq().SeqNo
+	if ch, ok := l.acks[seq]; ok {
+		delete(l.acks, seq)
+		ch <- req
+	}
+}
+
+// blame notes why the leg ends, for its CANCEL.
+func (l *leg) blame(cause ...sip.Header) {
+	l.mu.Lock()
+	l.cause = cause
+	l.mu.Unlock()
+}
+
+func (l *leg) why() []sip.Header {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cause
+}
+
+// begin marks an INVITE as under way; false when one is already (RFC 3261 §14.1, glare).
+func (l *leg) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inviting {
+		return false
+	}
+	l.inviting = true
+	return true
+}
+
+func (l *leg) finish() {
+	l.mu.Lock()
+	l.inviting = false
+	l.mu.Unlock()
+}

@@ -1,0 +1,175 @@
+package signaling
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// plan is where a call goes: to the legs it forks to, or to a built-in callee.
+type plan struct {
+	branches []*leg
+	builtin  string
+}
+
+// builtins are the callees that are always there.
+var builtins = []string{"echo", "tone"}
+
+// route decides who is called: names and built-ins are local, numbers go to the PBX when there is one, else to the
+// local user with that extension. What comes from the PBX goes to the user whose extension it names.
+func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
+	target := callee(req.Recipient.User)
+	if from.pbx != nil {
+		users, err := s.usersForPBX(ctx, from.pbx, target, req)
+		if err == nil {
+			return s.toUsers(from, users, req)
+		}
+		if slices.Contains(builtins, target) {
+			return plan{builtin: target}, nil
+		}
+		return plan{}, err
+	}
+	if !s.isOurs(req.Recipient.Host, from.flow) {
+		return plan{}, errNotOurs
+	}
+	if slices.Contains(builtins, target) {
+		return plan{builtin: target}, nil
+	}
+	if !isNumber(target) {
+		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
+		if err != nil {
+			return plan{}, errNotFound
+		}
+		return s.toUsers(from, []auth.User{user}, req)
+	}
+	if len(s.pbxes) > 0 {
+		return s.toPBX(from, s.pbxes[0], target)
+	}
+	user, err := s.deps.Users.ByExtension(ctx, target)
+	if err != nil {
+		return plan{}, errNotFound
+	}
+	return s.toUsers(from, []auth.User{user}, req)
+}
+
+// isOurs says whether a browser may name us by host: as the domain, by an address, as it opened the flow, or as one of the PBXs.
+func (s *Server) isOurs(host string, f *flow) bool {
+	host = strings.Trim(host, "[]")
+	if strings.EqualFold(host, s.cfg.Domain) || strings.EqualFold(host, "localhost") {
+		return true
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && (addr.IsLoopback() || addr.Unmap() == f.Local().Addr().Unmap()) {
+		return true
+	}
+	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return strings.EqualFold(host, p.uri.Host) })
+}
+
+// toUsers forks to every browser of the users.
+func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan, error) {
+	var p plan
+	local := address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: from.user.Name, Host: s.cfg.Domain}}
+	if from.pbx != nil {
+		h := req.From()
+		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
+	}
+	for _, user := range users {
+		for _, b := range s.reg.of(user.Name, time.Now()) {
+			p.branches = append(p.branches, &leg{
+				user: user.Name, flow: b.flow, target: b.contact, local: local,
+				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
+				party:  call.Party{Profile: sdp.WebRTC, Host: b.flow.Remote().Addr().Unmap()},
+			})
+		}
+	}
+	if len(p.branches) == 0 {
+		return p, errNotRegistered
+	}
+	return p, nil
+}
+
+// toPBX calls a number as the user's extension, or as the trunk.
+func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
+	if err := p.down(); err != nil {
+		return plan{}, err
+	}
+	creds := p.credentials(from.user)
+	identity := creds.Username
+	if identity == "" {
+		identity = from.user.Extension
+	}
+	if identity == "" {
+		identity = from.user.Name
+	}
+	target := *p.uri.Clone()
+	target.User = number
+	return plan{branches: []*leg{{
+		pbx: p, creds: creds, target: target,
+		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
+		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
+		party:  call.Party{Profile: sdp.RTP, Host: p.remoteAddr()},
+	}}}, nil
+}
+
+// usersForPBX finds whom the PBX means: the user registered there by the name in the Request-URI, the user with that
+// extension or name, or, when the Request-URI is the trunk's own contact, what To names; a trunk that names nobody means all.
+func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *sip.Request) ([]auth.User, error) {
+	if p.cfg.mode() == ModeTrunk && target == p.cfg.Username && req.To() != nil {
+		target = callee(req.To().Address.User)
+	}
+	users, err := s.deps.Users.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, same := range []func(auth.User) bool{
+		func(u auth.User) bool { return p.cfg.mode() == ModeExtension && u.PBX.Username == target },
+		func(u auth.User) bool { return u.Extension != "" && u.Extension == target },
+		func(u auth.User) bool { return u.Name == strings.ToLower(target) },
+	} {
+		if i := slices.IndexFunc(users, same); i >= 0 {
+			return users[i : i+1], nil
+		}
+	}
+	if p.cfg.mode() == ModeTrunk && target == p.cfg.Username {
+		return users, nil
+	}
+	return nil, errNotFound
+}
+
+// callee is the user part of an address as dialed: numbers without the marks people write between digits.
+func callee(user string) string {
+	stripped := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -.()/", r) {
+			return -1
+		}
+		return r
+	}, strings.NewReplacer("%20", "", "%2F", "/", "%2f", "/", "%28", "(", "%29", ")").Replace(user))
+	if isNumber(stripped) {
+		return stripped
+	}
+	return user
+}
+
+// isNumber says whether people would call it a number: digits, with + before and * or # (or %23) among them.
+func isNumber(s string) bool {
+	s = strings.ReplaceAll(strings.TrimPrefix(s, "+"), "%23", "#")
+	return s != "" && strings.Trim(s, "0123456789*#") == ""
+}
+
+// hostOf is the address part of "ip:port".
+func hostOf(source string) netip.Addr {
+	host, _, err := net.SplitHostPort(source)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap()
+}

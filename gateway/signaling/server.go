@@ -1,0 +1,267 @@
+// Package signaling joins two SIP worlds: browsers, which speak SIP over
+// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP or TCP. It is a
+// back-to-back user agent (RFC 7092: media-relaying, SDP-modifying): a call has
+// two legs, each a dialog of its own. It knows no RTP; the Media interface
+// turns one side's descriptions into the other's.
+package signaling
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo"
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
+)
+
+// Media is what signaling needs of the media engine: descriptions in, descriptions out.
+type Media interface {
+	// Offer takes from's offer and gives what to offer to.
+	Offer(ctx context.Context, call string, from, to call.Party, offer []byte) ([]byte, error)
+	// Answer takes from's answer and gives the answer for to; it joins the two legs' media.
+	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)
+	// Local answers party's offer by a built-in callee, "echo" or "tone".
+	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
+	// Delete ends a leg's media; leg "" ends the whole call's.
+	Delete(call, leg string)
+}
+
+// Deps are the parts a Server stands on.
+type Deps struct {
+	Users        auth.Users
+	Ephemeral    auth.Ephemeral
+	Digest       *auth.Digest
+	Sessions     auth.Sessions
+	Media        Media
+	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
+}
+
+// stopTime is how long Run takes at most to end calls and registrations once its context has ended.
+const stopTime = 5 * time.Second
+
+// Server is the SIP side of the gateway. Run owns every goroutine it starts.
+type Server struct {
+	cfg   Config
+	deps  Deps
+	log   *slog.Logger
+	ua    *sipgo.UserAgent
+	door  *door
+	pbxes []*pbx
+	board call.Board
+	reg   registrar
+	tries *auth.Limiter // wrong digests, by address
+
+	udp    net.PacketConn // nil while there is no PBX
+	tcp    net.Listener
+	sip    netip.AddrPort // where udp and tcp listen
+	routed sync.WaitGroup // calls being set up and other work that outlives its request
+
+	mu       sync.Mutex
+	legs     map[string]*leg // by the token in our Contact
+	draining bool
+}
+
+// New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
+func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
+	tuneSipgo()
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter()}
+	for _, p := range cfg.PBX {
+		x, err := newPBX(p, s)
+		if err != nil {
+			return nil, fmt.Errorf("pbx %q: %w", p.Name, err)
+		}
+		s.pbxes = append(s.pbxes, x)
+	}
+	if len(s.pbxes) > 0 {
+		if err := s.listen(); err != nil {
+			return nil, err
+		}
+	}
+	quiet := slog.New(slog.DiscardHandler) // sipgo logs whole messages, credentials and all
+	ua, err := sipgo.NewUA(
+		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
+		sipgo.WithUserAgentTransportLayerOptions(
+			sip.WithTransportLayerLogger(quiet),
+			sip.WithTransportLayerReadFilter(s.fromPBX)),
+		sipgo.WithUserAgentTransactionLayerOptions(
+			sip.WithTransactionLayerLogger(quiet),
+			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}),
+			sip.WithTransactionLayerTerminateOnConnClose()))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
+	}
+	s.ua = ua
+	s.door = newDoor(doorConfig{
+		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake,
+		Authenticate: authenticate(deps.Ephemeral, deps.Sessions, deps.Users),
+		Opened:       func(*flow) {},
+		Closed:       s.flowClosed,
+	}, log)
+	return s, nil
+}
+
+// listen opens one port for UDP and TCP alike.
+func (s *Server) listen() error {
+	for try := 0; ; try++ {
+		tcp, err := net.Listen("tcp", s.cfg.Listen)
+		if err != nil {
+			return fmt.Errorf("open SIP port %s (TCP): %w", s.cfg.Listen, err)
+		}
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err == nil {
+			s.udp, s.tcp = udp, tcp
+			s.sip = tcp.Addr().(*net.TCPAddr).AddrPort()
+			return nil
+		}
+		tcp.Close()
+		if _, port, _ := net.SplitHostPort(s.cfg.Listen); port != "0" || try == 20 {
+			return fmt.Errorf("open SIP port %s (UDP): %w", s.cfg.Listen, err)
+		}
+	}
+}
+
+func (s *Server) closeSockets() error {
+	if s.udp == nil {
+		return nil
+	}
+	return errors.Join(s.udp.Close(), s.tcp.Close())
+}
+
+// Addr is where the PBX reaches us; invalid while there is no PBX.
+func (s *Server) Addr() netip.AddrPort { return s.sip }
+
+// ServeHTTP is /ws, where browsers come in.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.door.ServeHTTP(w, r) }
+
+// Calls lists the calls of the moment, oldest first.
+func (s *Server) Calls() []call.Info { return s.board.List() }
+
+// Run serves until ctx ends. Then it hangs up every call, unregisters at the
+// PBX and closes the browsers' flows, in at most five seconds.
+func (s *Server) Run(ctx context.Context) error {
+	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
+	}
+	s.handle(srv)
+
+	var served sync.WaitGroup
+	secure, plain := s.door.listener(true), s.door.listener(false)
+	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
+	served.Go(func() { srv.ServeWS(plain) })
+	if s.udp != nil {
+		served.Go(func() { srv.ServeUDP(s.udp) })
+		served.Go(func() { srv.ServeTCP(s.tcp) })
+		s.awaitUDP(ctx)
+	}
+	s.runPBXes(ctx)
+
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	s.hangUpAll()
+	s.unregisterAll(ending)
+	wait(ending, &s.routed)
+	s.door.close(ending)
+	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
+	served.Wait()
+	return err
+}
+
+// awaitUDP waits until sipgo sends from our UDP socket; before that it would open another.
+func (s *Server) awaitUDP(ctx context.Context) {
+	for ctx.Err() == nil {
+		if c, err := s.ua.TransportLayer().GetConnection("udp", s.udp.LocalAddr().String()); err == nil {
+			_, _ = c.TryClose() // a listener stays open
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// wait waits for wg, but not longer than ctx.
+func wait(ctx context.Context, wg *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// handle says who takes which request.
+func (s *Server) handle(srv *sipgo.Server) {
+	on := func(method sip.RequestMethod, take sipgo.RequestHandler) {
+		srv.OnRequest(method, func(req *sip.Request, tx sip.ServerTransaction) {
+			if req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil { // RFC 3261 §8.1.1
+				if !req.IsAck() {
+					s.reply(req, tx, sip.StatusBadRequest, "Header Missing")
+				}
+				return
+			}
+			take(req, tx)
+		})
+	}
+	on(sip.REGISTER, s.onRegister)
+	on(sip.INVITE, s.onInvite)
+	on(sip.ACK, s.onAck)
+	on(sip.BYE, s.onBye)
+	on(sip.INFO, s.onPassed)
+	on(sip.UPDATE, s.onPassed)
+	on(sip.OPTIONS, s.onOptions)
+	on(sip.CANCEL, func(req *sip.Request, tx sip.ServerTransaction) { // its INVITE is not, or no longer, known
+		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+	})
+	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
+		res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
+		res.AppendHeader(sip.NewHeader("Allow", allow))
+		s.respond(tx, res)
+	})
+}
+
+// allow lists the methods we take (RFC 3261 §20.5).
+const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS"
+
+func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
+	s.respond(tx, res)
+}
+
+// reply answers req with a bare status.
+func (s *Server) reply(req *sip.Request, tx sip.ServerTransaction, status int, reason string, more ...sip.Header) {
+	res := sip.NewResponseFromRequest(req, status, reason, nil)
+	for _, h := range more {
+		res.AppendHeader(h)
+	}
+	s.respond(tx, res)
+}
+
+// respond sends res. A transaction that has ended (a CANCEL overtook us, the flow closed) takes it no more, which is no fault.
+func (s *Server) respond(tx sip.ServerTransaction, res *sip.Response) {
+	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
+	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) {
+		s.log.Debug("response not sent", "status", res.StatusCode, "error", err)
+	}
+}
+
+// token is a random, unguessable name: 130 bits in lower-case letters and digits.
+func token() string { return strings.ToLower(rand.Text()) }
