@@ -187,13 +187,14 @@ func (l Local) secure(line func(string, ...any), mid string) {
 
 // refuse writes a stream that we don't carry. An answer echoes the offer's protocol; an offer of ours uses one the party knows.
 func (l Local) refuse(line func(string, ...any), m *sdp.MediaDescription, echo bool, mid string) {
-	protocol, formats := l.Profile.protocol(), []string{"0"}
+	protocol, formats := l.Profile.protocol(), "0" // a format says nothing in a refused stream, but parsers look up its rtpmap
 	if echo {
-		protocol, formats = strings.Join(m.MediaName.Protos, "/"), m.MediaName.Formats
-	} else if m.MediaName.Media == "audio" || m.MediaName.Media == "video" {
-		formats = m.MediaName.Formats
+		protocol = strings.Join(m.MediaName.Protos, "/")
 	}
-	line("m=%s 0 %s %s", m.MediaName.Media, protocol, strings.Join(formats, " "))
+	if echo && m.MediaName.Media != "audio" && m.MediaName.Media != "video" {
+		formats = strings.Join(m.MediaName.Formats, " ")
+	}
+	line("m=%s 0 %s %s", m.MediaName.Media, protocol, formats)
 	if l.Profile == WebRTC {
 		line("c=IN IP4 0.0.0.0")
 		if mid != "" && echo {

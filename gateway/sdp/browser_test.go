@@ -1,0 +1,56 @@
+package sdp
+
+import (
+	"testing"
+
+	"github.com/pion/webrtc/v3"
+)
+
+// A WebRTC implementation that nobody here wrote takes our offers and answers.
+func TestBrowserTakesOurDescriptions(t *testing.T) {
+	peer := func() *webrtc.PeerConnection {
+		pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { pc.Close() })
+		if _, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio); err != nil {
+			t.Fatal(err)
+		}
+		return pc
+	}
+	offer, err := Translate([]byte(baresip), nil, toBrowser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callee := peer()
+	if err := callee.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
+		t.Fatalf("our offer: %v\n%s", err, offer)
+	}
+	answer, err := callee.CreateAnswer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Translate([]byte(answer.SDP), []byte(baresip), towardPBX); err != nil {
+		t.Errorf("its answer: %v\n%s", err, answer.SDP)
+	}
+
+	caller := peer()
+	if _, err = caller.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := caller.CreateOffer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caller.SetLocalDescription(asked); err != nil {
+		t.Fatal(err)
+	}
+	told, err := Translate([]byte(asterisk), []byte(asked.SDP), answering(toBrowser))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, asked.SDP)
+	}
+	if err := caller.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(told)}); err != nil {
+		t.Errorf("our answer: %v\n%s", err, told)
+	}
+}

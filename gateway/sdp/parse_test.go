@@ -1,0 +1,115 @@
+package sdp
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParse(t *testing.T) {
+	r, err := Parse([]byte(chromium))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Profile != WebRTC || !r.Mux || r.Audio.IsValid() || r.Direction != "sendrecv" || r.MID != "0" || r.Rejected ||
+		r.ICEUfrag != "Yp6k" || r.ICEPwd != "Jb8V1fO1dDkq3S0mXh2nQwEr" || r.Setup != "actpass" || r.Fingerprint != "sha-256 "+print32 {
+		t.Errorf("Chromium's: %+v", r)
+	}
+	if c, ok := r.Codec("Telephone-Event", 48000); !ok || c.PT != 110 || len(r.Codecs) != 8 {
+		t.Errorf("codecs %+v", r.Codecs)
+	}
+	if r, err = Parse([]byte(baresip)); err != nil {
+		t.Fatal(err)
+	}
+	if r.Profile != RTP || r.Audio != netip.MustParseAddrPort("192.0.2.20:10220") || r.RTCP != netip.MustParseAddrPort("192.0.2.20:10221") || r.PTime != 20*time.Millisecond {
+		t.Errorf("baresip's: %+v", r)
+	}
+	if r, err = Parse([]byte(firefox)); err != nil || r.Fingerprint == "" || r.Direction != "recvonly" || r.Setup != "active" {
+		t.Errorf("Firefox's: %+v, %v", r, err)
+	}
+}
+
+func TestParseRefusesWeakKeys(t *testing.T) {
+	for _, tt := range []struct{ name, from, to string }{
+		{"short password", "a=ice-pwd:Jb8V1fO1dDkq3S0mXh2nQwEr", "a=ice-pwd:short"},
+		{"strange characters", "a=ice-ufrag:Yp6k", "a=ice-ufrag:Y p;"},
+	} {
+		r, err := Parse([]byte(strings.ReplaceAll(chromium, tt.from, tt.to)))
+		if err != nil || r.ICEUfrag != "" || r.ICEPwd != "" {
+			t.Errorf("%s: %q %q %v, want no credentials", tt.name, r.ICEUfrag, r.ICEPwd, err)
+		}
+	}
+	for _, tt := range []struct{ to, want string }{
+		{"sha-1 0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:0A:1B:2C:3D", ""},
+		{"sha-256 " + print32[:90], ""},
+		{"SHA-256 " + strings.ToLower(print32), "sha-256 " + print32},
+	} {
+		r, err := Parse([]byte(strings.ReplaceAll(chromium, "sha-256 "+print32, tt.to)))
+		if err != nil || r.Fingerprint != tt.want {
+			t.Errorf("fingerprint of %q = %q, %v; want %q", tt.to, r.Fingerprint, err, tt.want)
+		}
+	}
+}
+
+// FuzzTranslate: what we write is read again and tells the same, a phone sees nothing of WebRTC, and no line of it is the other side's own.
+func FuzzTranslate(f *testing.F) {
+	for _, text := range []string{chromium, baresip, asterisk, firefox} {
+		f.Add([]byte(text), []byte(chromium))
+		f.Add([]byte(text), []byte(baresip))
+	}
+	f.Fuzz(func(t *testing.T, text, offer []byte) {
+		said, err := Parse(text)
+		if err != nil {
+			if _, err := Translate(text, nil, towardPBX); err == nil {
+				t.Fatal("translated what does not parse")
+			}
+			return
+		}
+		for _, to := range []Local{towardPBX, toBrowser} {
+			for _, own := range [][]byte{nil, offer} {
+				got, err := Translate(text, own, to)
+				if err != nil {
+					continue
+				}
+				checkWritten(t, got, to, said, text, own)
+			}
+		}
+	})
+}
+
+func checkWritten(t *testing.T, got []byte, to Local, said Remote, text, own []byte) {
+	t.Helper()
+	again, err := Parse(got)
+	if err != nil && !said.Rejected {
+		t.Fatalf("does not parse: %v\n%q", err, got)
+	}
+	if err == nil && !again.Rejected && (again.Profile != to.Profile || again.Direction != said.Direction) {
+		t.Fatalf("says %v %s, want %v %s\n%q", again.Profile, again.Direction, to.Profile, said.Direction, got)
+	}
+	like := text
+	if own != nil {
+		like = own
+	}
+	want, _ := read(like)
+	wrote, err := read(got)
+	if err != nil {
+		t.Fatalf("does not read: %v\n%q", err, got)
+	}
+	if len(wrote.MediaDescriptions) != len(want.MediaDescriptions) {
+		t.Fatalf("%d m= lines, want %d\n%q", len(wrote.MediaDescriptions), len(want.MediaDescriptions), got)
+	}
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(got), "\r\n"), "\r\n") {
+		if len(line) < 2 || line[1] != '=' || strings.ContainsAny(line, "\r\n") {
+			t.Fatalf("line %q", line)
+		}
+		if to.Profile != RTP {
+			continue
+		}
+		for _, sign := range []string{"a=ice", "a=candidate", "a=fingerprint", "a=setup", "a=rtcp-mux", "a=group", "a=mid", "a=msid", "a=extmap", "a=rtcp-fb", "a=ssrc"} {
+			if strings.HasPrefix(line, sign) {
+				t.Fatalf("a phone sees %q", line)
+			}
+		}
+	}
+}
