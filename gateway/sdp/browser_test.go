@@ -8,13 +8,14 @@ import (
 
 // A WebRTC implementation that nobody here wrote takes our offers and answers.
 func TestBrowserTakesOurDescriptions(t *testing.T) {
+	listen := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly} // pion would send Opus, whatever the answer
 	peer := func() *webrtc.PeerConnection {
 		pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { pc.Close() })
-		if _, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio); err != nil {
+		if _, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, listen); err != nil {
 			t.Fatal(err)
 		}
 		return pc
@@ -36,7 +37,7 @@ func TestBrowserTakesOurDescriptions(t *testing.T) {
 	}
 
 	caller := peer()
-	if _, err = caller.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+	if _, err = caller.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, listen); err != nil {
 		t.Fatal(err)
 	}
 	asked, err := caller.CreateOffer(nil)
