@@ -1,0 +1,145 @@
+// Package web is the HTTPS side of Cordboard: it serves the calling page, the API for signing in and
+// the pages that explain trust, and hands /ws to signaling.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"cordboard/gateway/auth"
+)
+
+// Deps is what the server needs of the other parts.
+type Deps struct {
+	Users     auth.Users
+	Sessions  auth.Sessions
+	Passwords Passwords
+	Page      fs.FS            // the built page, index.html at its top
+	WS        http.Handler     // SIP over WebSocket
+	Status    func() Status    // the moment's state; never nil
+	CA        []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now       func() time.Time // nil: time.Now
+}
+
+// Passwords keeps new passwords.
+type Passwords interface {
+	// SetPassword gives the account its new password. The error is ErrPasswordInConfig for an
+	// account of the configuration file, auth.ErrWeakPassword, auth.ErrNoUser, or a fault of the store.
+	SetPassword(ctx context.Context, name, password string) error
+}
+
+// ErrPasswordInConfig reports an account whose password stands in the configuration file and
+// is changed there.
+var ErrPasswordInConfig = errors.New("the password stands in the configuration file")
+
+// Status is what /api/v1/status tells beside the name and the number of users.
+type Status struct {
+	PBX   []PBX
+	Calls int // calls of the moment
+}
+
+// PBX is how one registration at, or the way to, a PBX is doing.
+type PBX struct {
+	Name   string `json:"name"`
+	Mode   string `json:"mode"`
+	URI    string `json:"uri"`
+	User   string `json:"user,omitempty"` // extension mode: whose registration
+	State  string `json:"state"`          // "registered", "wrong password", "unreachable", …
+	Detail string `json:"detail"`         // as "no answer in 5 s"
+}
+
+// Server answers every path of the gateway. Serve runs it on sockets; as an http.Handler it is complete too.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	log     *slog.Logger
+	handler http.Handler
+	brake   *brake
+}
+
+// New reads the page and makes a server. A page that was not built is no error: "/" says so.
+func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	files, err := readPage(deps.Page)
+	if err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+	trust, err := newTrustPage(cfg.Name, deps.CA)
+	if err != nil {
+		return nil, fmt.Errorf("make trust page: %w", err)
+	}
+	s := &Server{cfg: cfg, deps: deps, log: log, brake: newBrake()}
+	mux := http.NewServeMux()
+	mux.Handle("/", files)
+	mux.Handle("/ws", deps.WS)
+	mux.Handle("/trust", trust.page)
+	mux.Handle("/trust/trust.css", trust.style)
+	mux.Handle("/trust/cordboard-ca.crt", trust.certificate)
+	mux.HandleFunc("/healthz", healthz)
+	mux.Handle("/api/", s.api("", s.nothingHere))
+	mux.Handle("/api/v1/login", s.api(http.MethodPost, s.login))
+	mux.Handle("/api/v1/password", s.api(http.MethodPost, s.password))
+	mux.Handle("/api/v1/logout", s.api(http.MethodPost, s.logout))
+	mux.Handle("/api/v1/session", s.api(http.MethodGet, s.session))
+	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
+	s.handler = mux
+	return s, nil
+}
+
+// ServeHTTP puts the security headers on every answer and keeps a panic to its own request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.log.Error("request panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			panic(http.ErrAbortHandler)
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	s.secure(w.Header(), r)
+	s.handler.ServeHTTP(w, r)
+}
+
+// secure sets the headers that bind the page to its own origin.
+func (s *Server) secure(h http.Header, r *http.Request) {
+	// Some browsers don't count WebSockets of the same origin as 'self'.
+	connect := "'self'"
+	if plainHost(r.Host) {
+		connect += " wss://" + r.Host
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
+		"media-src 'self' blob:; connect-src "+connect+"; font-src 'self'; manifest-src 'self'; base-uri 'none'; "+
+		"form-action 'self'; frame-ancestors 'none'")
+	h.Set("Permissions-Policy", "microphone=(self), autoplay=(self), camera=(), display-capture=(), geolocation=(), payment=(), usb=()")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	// With the local CA, HSTS would take away the browser's way past a warning on devices that don't know it yet.
+	if r.TLS != nil && s.deps.CA == nil {
+		h.Set("Strict-Transport-Security", "max-age=2592000") // 30 days
+	}
+}
+
+// plainHost reports whether host has nothing but the characters of names, addresses and ports, so
+// that it can't add words to a header.
+func plainHost(host string) bool {
+	return host != "" && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == ""
+}
+
+func healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte("ok\n"))
+}
