@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Shared by build, run and test; sourced, never run. Sets root, the checkout's folder.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+
+# as_root runs a command with the rights that installing needs.
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
+
+# install_packages installs those of the named Debian packages that are missing.
+install_packages() {
+	local package missing=()
+	for package; do
+		[[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) == ?i* ]] || missing+=("$package")
+	done
+	((${#missing[@]})) || return 0
+	if ! command -v apt-get >/dev/null; then
+		say "Please install these first, under the names your system has for them: ${missing[*]}"
+		return 1
+	fi
+	say "Installing ${missing[*]}"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}"
+}
+
+# need_go finds the Go toolchain, also where its own installer puts it.
+need_go() {
+	command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
+	command -v go >/dev/null && return
+	say "Go is missing. Cordboard needs $(sed -n 's/^go //p' "$root/go.mod") or newer, from https://go.dev/dl/."
+	return 1
+}
+
+# need_node leaves a Node.js that is already there alone, whatever package it came with.
+need_node() {
+	command -v node >/dev/null || install_packages nodejs
+	command -v npm >/dev/null || install_packages npm
+}
+
+# hash_of prints one hash over the names and contents of the files listed, NUL-separated, on standard input.
+hash_of() { sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1; }
+
+# build_page bundles assets/web, with the icons beside it, into assets/web/dist, unless nothing changed since the last time.
+build_page() (
+	cd "$root/assets/web" || exit
+	[[ -f package-lock.json ]] || { say "build page: assets/web/package-lock.json is missing"; exit 1; }
+	local modules inputs
+	modules=$(printf '%s\0' package.json package-lock.json | hash_of)
+	inputs=$(find . ../icons \( -name node_modules -o -path ./dist \) -prune -o -type f -print0 | hash_of)
+	if [[ $(cat node_modules/.cordboard 2>/dev/null) != "$modules" ]]; then
+		need_node
+		npm ci --no-audit --no-fund --loglevel=error
+		echo "$modules" >node_modules/.cordboard
+	fi
+	[[ -f dist/index.html && $(cat "$root/build/page" 2>/dev/null) == "$inputs" ]] && exit
+	need_node
+	node build.mjs
+	mkdir -p "$root/build"
+	echo "$inputs" >"$root/build/page"
+)
