@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"reflect"
+	"slices"
+	"time"
+
+	"cordboard/gateway/auth"
+	"cordboard/gateway/cert"
+	"cordboard/gateway/media"
+	"cordboard/gateway/signaling"
+	"cordboard/gateway/web"
+)
+
+// Host is what the program around a gateway gives it.
+type Host struct {
+	Dir     string // data folder; made when it is missing
+	Version string
+	Page    fs.FS // the built page, index.html at its top
+}
+
+// Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
+type Gateway struct {
+	cfg       Config
+	log       *slog.Logger
+	accounts  *Accounts
+	cert      *cert.Keeper
+	media     *media.Engine
+	signaling *signaling.Server
+	web       *web.Server
+	https     net.Listener
+	http      net.Listener // nil: none
+	changed   chan struct{}
+	greeting  Greeting
+}
+
+// Greeting is what to tell the person who started the gateway.
+type Greeting struct {
+	Name     string
+	Pages    []string // addresses of the page, the best for other machines first
+	Plain    []string // the same without TLS; empty: none
+	LocalCA  bool     // browsers must learn the local CA first
+	Account  string   // who can sign in with a one-time password; empty: nobody
+	Password string   // that password, shown this once; empty: an earlier start showed it
+}
+
+// New opens store, certificate and sockets. What it opened is closed again when something fails.
+func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
+	g = &Gateway{cfg: cfg, log: log, changed: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.closeAll())
+			g = nil
+		}
+	}()
+	for _, n := range cfg.Notices {
+		log.Warn("configuration", "notice", n.String())
+	}
+	ctx := context.Background()
+	if g.accounts, err = OpenAccounts(cfg, host.Dir); err != nil {
+		return g, err
+	}
+	names, addrs := certificateNames(cfg)
+	if g.cert, err = cert.Open(cfg.TLS, host.Dir, names, addrs, log); err != nil {
+		return g, fmt.Errorf("open certificate: %w", err)
+	}
+	if g.https, err = openTCP("https", "HTTPS", cfg.Listen.HTTPS); err != nil {
+		return g, err
+	}
+	if cfg.Listen.HTTP != "" {
+		if g.http, err = openTCP("http", "HTTP", cfg.Listen.HTTP); err != nil {
+			return g, err
+		}
+	}
+	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised()}, log)
+	if err != nil {
+		return g, portError("media", "media", cfg.Listen.Media, err)
+	}
+	if err = g.join(ctx, host); err != nil {
+		return g, err
+	}
+	g.greeting, err = g.greet(ctx)
+	return g, err
+}
+
+// join makes the SIP and the web server, which share accounts and secrets.
+func (g *Gateway) join(ctx context.Context, host Host) error {
+	ephemeral, err := g.accounts.ephemeral(ctx)
+	if err != nil {
+		return err
+	}
+	session, err := g.accounts.store.Secret(ctx, secretSession)
+	if err != nil {
+		return fmt.Errorf("get the secret of sessions: %w", err)
+	}
+	digest, err := g.accounts.store.Secret(ctx, secretDigest)
+	if err != nil {
+		return fmt.Errorf("get the secret of SIP digest: %w", err)
+	}
+	sessions := auth.Sessions{Secret: session}
+	cfg := g.cfg
+	g.signaling, err = signaling.New(signaling.Config{
+		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
+		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
+		PBX:     cfg.usablePBX(),
+		Origins: cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
+		RequireHandshake: cfg.Auth.RequireHandshake,
+	}, signaling.Deps{
+		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
+		Media: g.media, UsersChanged: g.changed,
+	}, g.log)
+	if err != nil {
+		return portError("sip", "SIP", cfg.Listen.SIP, err)
+	}
+	page := cfg.Web
+	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
+	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
+	g.web, err = web.New(page, web.Deps{
+		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
+		Page: host.Page, WS: g.signaling, Status: g.status, CA: g.cert.CA(),
+	}, g.log)
+	return err
+}
+
+// status is the moment's state for the page.
+func (g *Gateway) status() web.Status {
+	s := web.Status{Calls: len(g.signaling.Calls())}
+	for _, p := range g.signaling.PBXStatus() {
+		s.PBX = append(s.PBX, web.PBX(p))
+	}
+	return s
+}
+
+// greet comes last in New, so that a first account is made only by a gateway that will run.
+func (g *Gateway) greet(ctx context.Context) (Greeting, error) {
+	hello := Greeting{Name: g.cfg.Name, Pages: pageAddresses(g.cfg, "https", g.https.Addr()), LocalCA: g.cert.CA() != nil}
+	if g.http != nil {
+		hello.Plain = pageAddresses(g.cfg, "http", g.http.Addr())
+	}
+	password, unused, err := g.accounts.first(ctx)
+	if err != nil {
+		return Greeting{}, err
+	}
+	if hello.Password = password; password != "" || unused {
+		hello.Account = firstAccount
+	}
+	return hello, nil
+}
+
+// Greeting tells where the page is and who can sign in.
+func (g *Gateway) Greeting() Greeting { return g.greeting }
+
+// closeAll closes what New opened and Run did not take over.
+func (g *Gateway) closeAll() error {
+	var errs []error
+	if g.https != nil {
+		errs = append(errs, g.https.Close())
+	}
+	if g.http != nil {
+		errs = append(errs, g.http.Close())
+	}
+	// Servers close their sockets when they run under a context that has ended.
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if g.signaling != nil {
+		errs = append(errs, g.signaling.Run(ended))
+	}
+	if g.media != nil {
+		errs = append(errs, g.media.Run(ended))
+	}
+	if g.accounts != nil {
+		errs = append(errs, g.accounts.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Reload takes over what of a new configuration can change while calls go on: the accounts. It
+// returns the tables that are different but wait for the next start.
+func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
+	if err := g.accounts.reload(cfg.User); err != nil {
+		return nil, err
+	}
+	select {
+	case g.changed <- struct{}{}:
+	default: // a tick is waiting already
+	}
+	return g.cfg.differences(cfg), nil
+}
+
+// differences names the tables, but for accounts and the log's level, in which two configurations differ.
+func (c Config) differences(other Config) []string {
+	other.User, other.Log.Level, other.Notices = c.User, c.Log.Level, c.Notices
+	var names []string
+	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
+	for field := range fields(a.Type()) {
+		if !reflect.DeepEqual(a.FieldByIndex(field.Index).Interface(), b.FieldByIndex(field.Index).Interface()) {
+			name := field.Tag.Get("toml")
+			switch field.Type.Kind() {
+			case reflect.Struct:
+				name = "[" + name + "]"
+			case reflect.Slice:
+				name = "[[" + name + "]]"
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// watchAddresses keeps the certificate right when the machine gets another address, as on another network.
+func (g *Gateway) watchAddresses(ctx context.Context) error {
+	const every = 30 * time.Second
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := g.cert.Update(certificateNames(g.cfg)); err != nil {
+				g.log.Error("certificate not renewed", "error", err)
+			}
+		}
+	}
+}
+
+// forwardChanges passes on that another process changed an account.
+func (g *Gateway) forwardChanges(ctx context.Context) error {
+	for range g.accounts.store.Changes(ctx) {
+		select {
+		case g.changed <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
