@@ -1,0 +1,128 @@
+package media
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxCandidates bounds the addresses that a browser is told.
+const maxCandidates = 8
+
+// interfacesTime is how long the list of the machine's addresses is good for; reading it costs a tenth of a
+// millisecond.
+const interfacesTime = 5 * time.Second
+
+// addresses chooses which of our addresses a party is told.
+type addresses struct {
+	advertise []netip.Addr // instead of our own; empty: those of the interfaces
+	listen    netip.Addr   // of the browsers' socket; unspecified: all
+
+	mu     sync.Mutex
+	cached []netip.Addr
+	read   time.Time
+}
+
+// toward is our address as a host sees it. Loopback hosts see us by loopback, whatever is advertised. An invalid host
+// gets the address that the rest of the world would see.
+func (a *addresses) toward(host netip.Addr) netip.Addr {
+	host = host.Unmap()
+	if !host.IsLoopback() && len(a.advertise) > 0 {
+		for _, addr := range a.advertise {
+			if !host.IsValid() || addr.Is4() == host.Is4() {
+				return addr
+			}
+		}
+		return a.advertise[0]
+	}
+	if host.IsValid() {
+		if source := route(host); source.IsValid() {
+			return source
+		}
+	}
+	if own := a.own(); len(own) > 0 {
+		return own[0]
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// candidates are the addresses that a browser at host may reach the browsers' socket by, best first.
+func (a *addresses) candidates(host netip.Addr) []netip.Addr {
+	host = host.Unmap()
+	best := a.toward(host)
+	if len(a.advertise) > 0 {
+		return first(best, a.advertise)
+	}
+	if !a.listen.IsUnspecified() {
+		return []netip.Addr{a.listen}
+	}
+	own := slices.Clone(a.own())
+	loopback := func(addr netip.Addr) bool { return addr.IsLoopback() }
+	if !host.IsLoopback() && slices.ContainsFunc(own, func(addr netip.Addr) bool { return !addr.IsLoopback() }) {
+		own = slices.DeleteFunc(own, loopback)
+	}
+	if a.listen.Is4() {
+		own = slices.DeleteFunc(own, netip.Addr.Is6)
+	}
+	switch {
+	case !a.listen.Is4() || best.Is4():
+		return first(best, own)
+	case len(own) > 0:
+		return first(own[0], own)
+	}
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+}
+
+// first puts best before the others and bounds their number.
+func first(best netip.Addr, others []netip.Addr) []netip.Addr {
+	list := []netip.Addr{best}
+	for _, addr := range others {
+		if !slices.Contains(list, addr) && len(list) < maxCandidates {
+			list = append(list, addr)
+		}
+	}
+	return list
+}
+
+// own lists the addresses of the interfaces that are up, without link-local ones, loopback last.
+func (a *addresses) own() []netip.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cached != nil && time.Since(a.read) < interfacesTime {
+		return a.cached
+	}
+	var list, loopback []netip.Addr
+	interfaces, _ := net.Interfaces() // without a list there is loopback still
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		prefixes, _ := i.Addrs()
+		for _, p := range prefixes {
+			prefix, err := netip.ParsePrefix(p.String())
+			if err != nil {
+				continue
+			}
+			switch addr := prefix.Addr().Unmap(); {
+			case addr.IsLoopback():
+				loopback = append(loopback, addr)
+			case addr.IsGlobalUnicast():
+				list = append(list, addr)
+			}
+		}
+	}
+	a.cached, a.read = append(list, loopback...), time.Now()
+	return a.cached
+}
+
+// route asks the kernel for the address it would send to host from; no packet is sent. Invalid when there is no way.
+func route(host netip.Addr) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, 9)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
+}

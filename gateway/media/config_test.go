@@ -1,0 +1,170 @@
+package media
+
+import (
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfig(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		config Config
+		faults []string // parts of the message, none when valid
+	}{
+		{"usual", Config{Listen: ":8443", Ports: "20000-20999"}, nil},
+		{"smallest range", Config{Listen: "127.0.0.1:0", Ports: "20001-20003"}, nil},
+		{"advertised", Config{Listen: ":0", Ports: "2-3", Advertise: []netip.Addr{loopback}}, nil},
+		{"all wrong at once", Config{Listen: "x", Ports: "5", Advertise: []netip.Addr{{}}}, []string{"listen", "ports", "advertise"}},
+		{"not a number", Config{Listen: ":0", Ports: "a-b"}, []string{`"a-b"`}},
+		{"backwards", Config{Listen: ":0", Ports: "30-20"}, []string{"ports"}},
+		{"no pair", Config{Listen: ":0", Ports: "21-22"}, []string{"ports"}},
+		{"beyond 65535", Config{Listen: ":0", Ports: "20000-70000"}, []string{"ports"}},
+		{"port 0", Config{Listen: ":0", Ports: "0-10"}, []string{"ports"}},
+		{"no host", Config{Listen: ":0", Ports: "2-3", Advertise: []netip.Addr{netip.IPv4Unspecified()}}, []string{"0.0.0.0"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.config.Validate()
+			if (err != nil) != (len(tt.faults) > 0) {
+				t.Fatalf("Validate = %v", err)
+			}
+			for _, part := range tt.faults {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("Validate = %v, without %s", err, part)
+				}
+			}
+		})
+	}
+	if first, pairs, _ := parsePorts("20001-20006"); first != 20002 || pairs != 2 {
+		t.Errorf("20001-20006: from %d, %d pairs", first, pairs)
+	}
+	if _, err := New(Config{}, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("New takes an empty configuration")
+	}
+}
+
+func TestLatch(t *testing.T) {
+	signaled := netip.MustParseAddrPort("192.0.2.1:4000")
+	host := netip.MustParseAddr("198.51.100.1")
+	addr := netip.MustParseAddrPort
+	begin := (*target)(nil).retarget(signaled, host)
+	for _, tt := range []struct {
+		name string
+		from *target
+		src  string
+		ok   bool
+		to   string
+	}{
+		{"as signaled", begin, "192.0.2.1:4000", true, "192.0.2.1:4000"},
+		{"another port", begin, "192.0.2.1:5000", true, "192.0.2.1:5000"},
+		{"signaling host", begin, "198.51.100.1:6000", true, "198.51.100.1:6000"},
+		{"stranger", begin, "203.0.113.1:4000", false, "192.0.2.1:4000"},
+		{"latched, same", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:5000", true, "192.0.2.1:5000"},
+		{"latched, other port", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:4000", false, "192.0.2.1:5000"},
+		{"only the host known", (*target)(nil).retarget(netip.AddrPort{}, host), "198.51.100.1:6000", true, "198.51.100.1:6000"},
+	} {
+		got, ok := tt.from.latch(addr(tt.src))
+		if ok != tt.ok || got.addr != addr(tt.to) {
+			t.Errorf("%s: %v, sending to %v", tt.name, ok, got.addr)
+		}
+	}
+	if _, ok := (*target)(nil).latch(signaled); ok {
+		t.Error("heard before any description")
+	}
+	if nobody := (*target)(nil).retarget(netip.AddrPort{}, netip.Addr{}); nobody.addr.IsValid() {
+		t.Errorf("sending to %v", nobody.addr)
+	} else if _, ok := nobody.latch(signaled); ok {
+		t.Error("anyone is heard when no host is known")
+	}
+	latched, _ := begin.latch(addr("192.0.2.1:5000"))
+	if same := latched.retarget(signaled, host); same.addr != latched.addr || same.latched {
+		t.Errorf("same address again: %+v", same)
+	}
+	if moved := latched.retarget(addr("192.0.2.9:1"), host); moved.addr != addr("192.0.2.9:1") {
+		t.Errorf("other address: %+v", moved)
+	}
+	for _, bad := range []string{"224.0.0.1:4000", "0.0.0.0:4000", "192.0.2.1:0", "[ff02::1]:4"} {
+		if got := begin.retarget(addr(bad), host); got.addr.IsValid() {
+			t.Errorf("sending to %v", got.addr)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	public4, public6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	lan4, lan6 := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("2001:db8:1::7")
+	remote4, remote6 := netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("2001:db8:2::5")
+	loop6 := netip.IPv6Loopback()
+	advertised := &addresses{advertise: []netip.Addr{public4, public6}, listen: netip.IPv6Unspecified()}
+	if got := advertised.toward(remote4); got != public4 {
+		t.Errorf("toward IPv4: %v", got)
+	}
+	if got := advertised.toward(remote6); got != public6 {
+		t.Errorf("toward IPv6: %v", got)
+	}
+	if got := advertised.toward(loopback); got != loopback {
+		t.Errorf("toward loopback: %v", got)
+	}
+	known := func(listen netip.Addr) *addresses {
+		return &addresses{listen: listen, cached: []netip.Addr{lan4, lan6, loopback, loop6}, read: time.Now()}
+	}
+	for _, tt := range []struct {
+		name      string
+		addresses *addresses
+		host      netip.Addr
+		want      []netip.Addr
+	}{
+		{"advertised", advertised, remote6, []netip.Addr{public6, public4}},
+		{"advertised, by a proxy on this machine", advertised, loopback, []netip.Addr{loopback, public4, public6}},
+		{"one address", known(lan4), remote4, []netip.Addr{lan4}},
+		{"host unknown", known(netip.IPv6Unspecified()), netip.Addr{}, []netip.Addr{lan4, lan6}},
+		{"IPv4 socket", known(netip.IPv4Unspecified()), netip.Addr{}, []netip.Addr{lan4}},
+		{"browser on this machine", known(netip.IPv6Unspecified()), loopback, []netip.Addr{loopback, lan4, lan6, loop6}},
+	} {
+		got := tt.addresses.candidates(tt.host)
+		if len(got) != len(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+			continue
+		}
+		for i := range got {
+			if got[i] != tt.want[i] {
+				t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+				break
+			}
+		}
+	}
+	for _, addr := range new(addresses).own() {
+		if addr.IsLinkLocalUnicast() || addr.IsMulticast() {
+			t.Errorf("own address %v", addr)
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	c, err := newCertificate(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	der := c.Certificate[0]
+	own := fingerprint(der)
+	for value, want := range map[string]bool{
+		own:                  true,
+		strings.ToLower(own): true,
+		strings.Replace(own, "sha-256", "sha-1", 1): false,
+		own[:len(own)-3]: false,
+		"":               false,
+		"sha-256":        false,
+		"sha-256 zz":     false,
+		"sha-512 " + strings.Repeat("00:", 63) + "00": false,
+	} {
+		if matches(der, value) != want {
+			t.Errorf("%q: %v", value, !want)
+		}
+	}
+	other, _ := newCertificate(time.Now())
+	if matches(other.Certificate[0], own) {
+		t.Error("another certificate matches")
+	}
+}

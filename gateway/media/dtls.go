@@ -1,0 +1,288 @@
+package media
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v2"
+	"github.com/pion/logging"
+	"github.com/pion/transport/v2/packetio"
+)
+
+const (
+	// handshakeTime ends a DTLS handshake that goes on for longer.
+	handshakeTime = 30 * time.Second
+
+	// flightTime is how long a lost flight is waited for before it is sent again (RFC 6347 §4.2.4.1 has 1 s, and lets
+	// applications that must be quick take less).
+	flightTime = 400 * time.Millisecond
+
+	// lingerTime is how long the end of a handshake is kept after it, to send the last flight again for a peer that
+	// missed it. Then the association is forgotten, but for its keys: it costs 30 kB and three goroutines.
+	lingerTime = 30 * time.Second
+
+	// maxHandshakes bounds the handshakes that one leg may fail.
+	maxHandshakes = 5
+
+	// dtlsQueue bounds the datagrams that wait for the handshake.
+	dtlsQueue = 32
+)
+
+// errFingerprint reports a certificate that is not the one its description announced (RFC 8122 §6.2).
+var errFingerprint = errors.New("the certificate is not the one that the description announced")
+
+// security is the DTLS side of a browser leg. Which side is the client, and whose certificate is right, comes from SDP;
+// both may come after the first datagram.
+type security struct {
+	line *secureLine
+
+	mu          sync.Mutex
+	settled     bool          // role and fingerprint are known
+	known       chan struct{} // closed when settled
+	client      bool          // we send the ClientHello
+	fingerprint string        // of the peer
+	hello       hello
+	current     *association
+	failures    int
+	broken      bool // wrong certificate: nothing goes until SDP names another one
+}
+
+// settle takes what an exchange of descriptions agreed on. Another fingerprint than before ends the association: the
+// peer is another one.
+func (s *security) settle(client bool, fingerprint string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settled && s.fingerprint == fingerprint {
+		return
+	}
+	if s.settled {
+		if s.current != nil {
+			s.current.cancel()
+			s.current = nil
+		}
+		s.line.keys.Store(nil)
+		s.failures, s.broken, s.hello = 0, false, hello{}
+	}
+	s.client, s.fingerprint = client, fingerprint
+	if !s.settled {
+		s.settled = true
+		close(s.known)
+	}
+	s.connect()
+}
+
+// ready says that the browser's address is known, so that a client can begin.
+func (s *security) ready() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connect()
+}
+
+// connect starts the handshake if we are the client and can. The caller holds mu.
+func (s *security) connect() {
+	if s.settled && s.client && s.current == nil && s.line.remote.Load() != nil && s.line.keys.Load() == nil {
+		s.start(nil, []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80})
+	}
+}
+
+// receive takes a datagram from the browser.
+func (s *security) receive(p []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		s.current.push(p)
+		return
+	}
+	if (s.settled && s.client) || s.line.keys.Load() != nil {
+		return // nothing to be said any more
+	}
+	if s.hello.add(p) {
+		h := s.hello
+		s.hello = hello{}
+		s.start(h.parts, h.profiles())
+	}
+}
+
+// start begins a handshake, fed with what came already. The caller holds mu.
+func (s *security) start(parts [][]byte, profiles []dtls.SRTPProtectionProfile) {
+	if s.broken || s.failures >= maxHandshakes {
+		return
+	}
+	ctx, cancel := context.WithCancel(s.line.ctx)
+	a := &association{security: s, queue: packetio.NewBuffer(), cancel: cancel, client: s.settled && s.client}
+	a.queue.SetLimitCount(dtlsQueue)
+	for _, p := range parts {
+		a.push(p)
+	}
+	if !s.line.engine.spawn(func() { a.run(ctx, profiles) }) {
+		cancel()
+		return
+	}
+	s.current = a
+}
+
+// association is one DTLS association, and the net.Conn that pion speaks through.
+type association struct {
+	security *security
+	queue    *packetio.Buffer
+	client   bool
+	mute     atomic.Bool // nothing is sent any more
+	cancel   context.CancelFunc
+}
+
+// run owns the association: when it returns nothing of it is left but its keys.
+func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionProfile) {
+	defer a.cancel()
+	s := a.security
+	log := s.line.leg.log
+	err := a.handshake(ctx, profiles)
+	s.mu.Lock()
+	if s.current == a {
+		s.current = nil
+		if err != nil && ctx.Err() == nil {
+			s.failures++
+			s.broken = errors.Is(err, errFingerprint)
+		}
+	}
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		log.Warn("DTLS with a browser failed", slog.Any("error", err))
+	}
+}
+
+// handshake runs a handshake, hands its keys to the line, and stays for lingerTime.
+func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtectionProfile) error {
+	s := a.security
+	limited, cancel := context.WithTimeout(ctx, handshakeTime)
+	defer cancel()
+	config := s.line.engine.dtlsConfig(profiles)
+	accept := dtls.ServerWithContext
+	if a.client {
+		accept = dtls.ClientWithContext
+	}
+	conn, err := accept(limited, a, config)
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	defer conn.Close() // its error is that of a peer which is gone
+	select {
+	case <-s.known:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	state := conn.ConnectionState()
+	profile, ok := conn.SelectedSRTPProtectionProfile()
+	if !ok {
+		return errors.New("the browser agreed on no SRTP profile")
+	}
+	if len(state.PeerCertificates) == 0 {
+		return errFingerprint
+	}
+	k, err := newKeys(&state, profile, a.client)
+	if err != nil {
+		return err
+	}
+	if err := a.install(ctx, k, state.PeerCertificates[0]); err != nil {
+		return err
+	}
+	a.linger(ctx, conn)
+	return nil
+}
+
+// install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile.
+func (a *association) install(ctx context.Context, k *keys, certificate []byte) error {
+	s := a.security
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !matches(certificate, s.fingerprint) {
+		return errFingerprint
+	}
+	s.line.keys.Store(k)
+	s.line.opened()
+	return nil
+}
+
+// linger answers repeats of the peer's last flight until lingerTime is over, ctx ends, or the peer says goodbye. What
+// it sends beside the handshake is dropped: there are no data channels.
+func (a *association) linger(ctx context.Context, conn *dtls.Conn) {
+	timer := time.AfterFunc(lingerTime, func() {
+		a.mute.Store(true)
+		a.Close()
+	})
+	defer timer.Stop()
+	defer context.AfterFunc(ctx, func() { a.Close() })()
+	buf := make([]byte, 1500)
+	for {
+		if _, err := conn.Read(buf); errors.Is(err, io.EOF) {
+			return
+		}
+	}
+}
+
+// push queues a datagram; one too many is dropped, as on a wire.
+func (a *association) push(p []byte) { a.queue.Write(p) }
+
+// Read implements net.Conn.
+func (a *association) Read(p []byte) (int, error) { return a.queue.Read(p) }
+
+// Write implements net.Conn. A datagram that can't be sent counts as lost.
+func (a *association) Write(p []byte) (int, error) {
+	if !a.mute.Load() {
+		a.security.line.write(p)
+	}
+	return len(p), nil
+}
+
+// Close implements net.Conn; Read then ends.
+func (a *association) Close() error { return a.queue.Close() }
+
+// LocalAddr implements net.Conn.
+func (a *association) LocalAddr() net.Addr { return a.security.line.engine.browsers.LocalAddr() }
+
+// RemoteAddr implements net.Conn.
+func (a *association) RemoteAddr() net.Addr {
+	if addr := a.security.line.remote.Load(); addr != nil {
+		return net.UDPAddrFromAddrPort(*addr)
+	}
+	return &net.UDPAddr{}
+}
+
+// SetDeadline implements net.Conn.
+func (a *association) SetDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
+
+// SetReadDeadline implements net.Conn.
+func (a *association) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn; a write never waits.
+func (a *association) SetWriteDeadline(time.Time) error { return nil }
+
+// dtlsConfig is how a handshake with a browser goes (RFC 8827 §6.5). The peer's certificate is asked for and proved by
+// its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address.
+func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config {
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
+	return &dtls.Config{
+		Certificates: []tls.Certificate{e.certificate},
+		CipherSuites: []dtls.CipherSuiteID{
+			dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		},
+		SRTPProtectionProfiles:  profiles,
+		ClientAuth:              dtls.RequireAnyClientCert,
+		InsecureSkipVerify:      true, // verified by fingerprint in install
+		ExtendedMasterSecret:    dtls.RequireExtendedMasterSecret,
+		InsecureSkipVerifyHello: true,
+		FlightInterval:          flightTime,
+		LoggerFactory:           quiet,
+	}
+}

@@ -1,0 +1,177 @@
+// Package media relays the sound of calls between browsers, which speak WebRTC, and the PBX or phones, which speak
+// plain RTP. It knows session descriptions, sockets and keys, and nothing of SIP: Offer and Answer turn one party's
+// description into what the other party is told, Delete ends it.
+package media
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrUnknownCall reports a call or a leg that the engine knows nothing of.
+var ErrUnknownCall = errors.New("unknown call")
+
+// errClosed reports an engine that has ended.
+var errClosed = errors.New("media engine is closed")
+
+// receiveBuffer is the kernel's buffer for the browsers' socket, in bytes. With the usual 200 kB bursts of a few
+// hundred calls are lost.
+const receiveBuffer = 4 << 20
+
+// Config says where media flows.
+type Config struct {
+	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
+	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
+	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
+}
+
+// Validate names every fault at once.
+func (c Config) Validate() error {
+	var faults []error
+	if _, err := net.ResolveUDPAddr("udp", c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("listen %q: want host:port: %w", c.Listen, err))
+	}
+	if _, _, err := parsePorts(c.Ports); err != nil {
+		faults = append(faults, err)
+	}
+	for _, addr := range c.Advertise {
+		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
+			faults = append(faults, fmt.Errorf("advertise %v: not an address of a host", addr))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Engine relays the media of all calls. It owns the browsers' socket, the PBX's sockets and every goroutine that serves
+// them; when Run or Close returns they are gone.
+type Engine struct {
+	log         *slog.Logger
+	start       time.Time // of the engine's clock
+	certificate tls.Certificate
+	fingerprint string // of the certificate, as in SDP
+	browsers    *net.UDPConn
+	port        uint16 // of browsers
+	addresses   addresses
+	ports       portRange
+	table       *table
+	agent       agent
+	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+
+	ctx    context.Context // ends with the engine
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu     sync.Mutex
+	calls  map[string]*session
+	closed bool
+}
+
+// New opens the browsers' socket; Listen ":0" picks a free port. Packets flow as soon as Run runs.
+func New(cfg Config, log *slog.Logger) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
+	certificate, err := newCertificate(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	listen, err := net.ResolveUDPAddr("udp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("resolve media address: %w", err)
+	}
+	browsers, err := net.ListenUDP("udp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("open media port: %w", err)
+	}
+	if err := browsers.SetReadBuffer(receiveBuffer); err != nil {
+		log.Warn("media port keeps a small receive buffer", slog.Any("error", err))
+	}
+	local := browsers.LocalAddr().(*net.UDPAddr).AddrPort()
+	e := &Engine{
+		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
+		browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
+	}
+	e.agent.table = e.table
+	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
+	e.ports.next.Store(uint64(random32()))
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e, nil
+}
+
+// Addr is the address of the browsers' socket.
+func (e *Engine) Addr() netip.AddrPort { return e.browsers.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+func (e *Engine) Run(ctx context.Context) error {
+	if !e.spawn(func() { e.read(e.browsers, e.receive) }) {
+		return errClosed
+	}
+	select {
+	case <-ctx.Done():
+	case <-e.ctx.Done():
+	}
+	return e.Close()
+}
+
+// Close ends the engine; only one that never ran needs it. It may be called again.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	calls := e.calls
+	e.calls = nil
+	e.mu.Unlock()
+	for _, s := range calls {
+		s.end()
+	}
+	e.cancel()
+	err := e.browsers.Close()
+	e.tasks.Wait()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close media port: %w", err)
+	}
+	return nil
+}
+
+// spawn runs f in a goroutine of the engine. It says false when the engine has ended.
+func (e *Engine) spawn(f func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.tasks.Go(f)
+	return true
+}
+
+// now is the engine's clock: time since it began.
+func (e *Engine) now() time.Duration { return time.Since(e.start) }
+
+// receive handles one datagram on the browsers' socket. STUN proves itself; all else must come from an address that
+// STUN has bound to a leg.
+func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
+	what := sort(p)
+	switch what {
+	case kindOther:
+		e.stray.Add(1)
+		return
+	case kindSTUN:
+		if reply := e.agent.answer(p, src, now); reply != nil {
+			e.browsers.WriteToUDPAddrPort(reply, src) // a lost reply is asked for again
+		}
+		return
+	}
+	if s := e.table.lookup(src); s != nil {
+		s.receive(p, what, src, now)
+		return
+	}
+	e.stray.Add(1)
+}

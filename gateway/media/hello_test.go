@@ -1,0 +1,78 @@
+package media
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/pion/dtls/v2"
+)
+
+// fragments cuts a ClientHello in one datagram into several.
+func fragments(whole []byte, size int) (parts [][]byte) {
+	message := whole[recordHeader:]
+	head, body := message[:messageHeader], message[messageHeader:]
+	for start := 0; start < len(body); start += size {
+		piece := body[start:min(start+size, len(body))]
+		p := slices.Concat(whole[:recordHeader], head, piece)
+		binary.BigEndian.PutUint16(p[11:], uint16(messageHeader+len(piece)))
+		copy(p[recordHeader+6:], []byte{byte(start >> 16), byte(start >> 8), byte(start), 0, byte(len(piece) >> 8), byte(len(piece))})
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+func TestHello(t *testing.T) {
+	const gcm, cm = dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80
+	for _, tt := range []struct {
+		name    string
+		offered []dtls.SRTPProtectionProfile
+		want    dtls.SRTPProtectionProfile
+	}{
+		{"as Chromium", []dtls.SRTPProtectionProfile{cm, dtls.SRTP_AES128_CM_HMAC_SHA1_32, gcm}, gcm},
+		{"without AES-GCM", []dtls.SRTPProtectionProfile{cm}, cm},
+	} {
+		whole := clientHello(t, tt.offered...)[0]
+		for _, size := range []int{10000, 60, 25} {
+			parts := fragments(whole, size)
+			slices.Reverse(parts) // datagrams may overtake one another
+			var h hello
+			for i, p := range parts {
+				if done := h.add(p); done != (i == len(parts)-1 || i == maxHelloPart-1) {
+					t.Fatalf("%s: after part %d of %d: %v", tt.name, i+1, len(parts), done)
+				} else if done {
+					break
+				}
+			}
+			if len(parts) > maxHelloPart {
+				continue
+			}
+			if got := h.profiles(); !slices.Equal(got, []dtls.SRTPProtectionProfile{tt.want}) {
+				t.Errorf("%s in %d parts: %v, want %v", tt.name, len(parts), got, tt.want)
+			}
+		}
+	}
+	var h hello
+	if h.add([]byte{22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) || h.add([]byte{22}) || h.add(nil) {
+		t.Error("no ClientHello was taken for one")
+	}
+}
+
+// However a ClientHello is cut or broken, reading it stays within its bounds and always ends in one profile.
+func FuzzHello(f *testing.F) {
+	whole := clientHello(f, dtls.SRTP_AES128_CM_HMAC_SHA1_80, dtls.SRTP_AEAD_AES_128_GCM)[0]
+	f.Add(whole, 100)
+	f.Add(bytes.Join(fragments(whole, 50), nil), 90)
+	f.Fuzz(func(t *testing.T, p []byte, cut int) {
+		var h hello
+		cut = max(0, min(cut, len(p)))
+		for _, part := range [][]byte{p[:cut], p[cut:], p} {
+			h.add(part)
+		}
+		if len(h.body) > maxHello || len(h.parts) > maxHelloPart || len(h.profiles()) != 1 {
+			t.Errorf("%d octets in %d parts, %v", len(h.body), len(h.parts), h.profiles())
+		}
+		useSRTP(p)
+	})
+}

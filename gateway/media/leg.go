@@ -1,0 +1,116 @@
+package media
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// line is how the packets of one leg travel: secured toward a browser, in the clear toward the PBX.
+type line interface {
+	// send sends an RTP packet without header extension. The buffer behind p is the line's until send returns, and has
+	// room for a tag.
+	send(p []byte, h rtpHeader, now time.Duration) error
+	// sendControl sends a compound RTCP packet.
+	sendControl(p []byte, now time.Duration) error
+	// apply takes what an exchange of descriptions agreed on: what the party said, and whether we are its DTLS client.
+	apply(remote *sdp.Remote, client bool)
+	// state is one word for LegStats.
+	state(now time.Duration) string
+	// close ends it and waits for no one.
+	close()
+}
+
+// leg is one party's side of a call.
+type leg struct {
+	engine  *Engine
+	name    string
+	party   call.Party
+	log     *slog.Logger
+	line    line
+	way     atomic.Pointer[way]
+	count   counters
+	talk    talk               // what was said in SDP; guarded by the call's mutex
+	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
+	playing uint8              // the payload type of the tone
+}
+
+// way is how packets pass through a leg at the moment. It never changes; it is replaced.
+type way struct {
+	peer     *leg  // the other leg of the call, nil for none
+	echo     *echo // the built-in callee that hears the leg, nil for none
+	types    types // the payload types agreed on
+	talks    bool  // the party may send
+	hears    bool  // the party wants to be sent to
+	feedback bool  // the party speaks AVPF (RFC 4585)
+}
+
+// receive takes an RTP packet in the clear from the leg's party and passes it on. It is where all ways of reading
+// packets meet; p lies in a buffer of bufferSize that is free again when receive returns.
+func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
+	w := l.way.Load()
+	if w == nil || !w.types.has(h.pt) || !h.padded(p) {
+		l.count.dropped.Add(1)
+		return
+	}
+	l.count.heard(h, len(p), now)
+	if !w.talks {
+		l.count.dropped.Add(1)
+		return
+	}
+	p = h.strip(p)
+	switch {
+	case w.echo != nil:
+		w.echo.hear(l, p, h, now)
+	case w.peer != nil:
+		w.peer.send(p, h, now)
+	}
+}
+
+// send passes an RTP packet to the leg's party, if it wants to hear.
+func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
+	if w := l.way.Load(); w == nil || !w.hears {
+		l.count.held.Add(1)
+		return
+	}
+	if err := l.line.send(p, h, now); err != nil {
+		l.count.unsent.Add(1)
+		return
+	}
+	l.count.sent(len(p))
+}
+
+// receiveControl takes a compound RTCP packet in the clear from the leg's party.
+func (l *leg) receiveControl(p []byte, now time.Duration) {
+	w := l.way.Load()
+	if w == nil {
+		l.count.dropped.Add(1)
+		return
+	}
+	var other *way
+	if w.peer != nil {
+		other = w.peer.way.Load()
+	}
+	p = filterRTCP(p, other != nil && other.feedback)
+	if p == nil {
+		l.count.dropped.Add(1)
+		return
+	}
+	l.count.reports.Add(1)
+	if other != nil && len(p) > 0 {
+		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
+	}
+}
+
+// close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.
+func (l *leg) close() {
+	if l.tone != nil {
+		l.tone()
+	}
+	l.way.Store(nil)
+	l.line.close()
+}

@@ -1,0 +1,216 @@
+package media
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cordboard/audio/codec"
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// Built-in callees that Local takes.
+const (
+	Echo = "echo" // sends back what it hears
+	Tone = "tone" // 1004 Hz at -16 dBm0, in PCMU or PCMA
+)
+
+// Offer takes from's offer and returns what to offer to to. A second Offer on the same pair is a re-offer: sockets, ICE
+// credentials, DTLS and SSRCs stay, but a browser that restarts ICE gets new credentials. With several to (forking)
+// each gets its own leg and from's is shared. What is offered comes into force with its Answer.
+func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offer []byte) ([]byte, error) {
+	if from.Leg == to.Leg {
+		return nil, fmt.Errorf("offer media from leg %q to itself", from.Leg)
+	}
+	text, err := e.negotiate(ctx, id, []call.Party{from, to}, func(_ *session, legs []*leg) ([]byte, error) {
+		if _, err := legs[0].propose(offer); err != nil {
+			return nil, err
+		}
+		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) { return sdp.Translate(offer, nil, local) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("offer media: %w", err)
+	}
+	return text, nil
+}
+
+// Local answers party's offer by a built-in callee, Echo or Tone.
+func (e *Engine) Local(ctx context.Context, id string, party call.Party, callee string, offer []byte) ([]byte, error) {
+	if callee != Echo && callee != Tone {
+		return nil, fmt.Errorf("answer by %q: no such built-in callee", callee)
+	}
+	text, err := e.negotiate(ctx, id, []call.Party{party}, func(s *session, legs []*leg) ([]byte, error) {
+		return s.serve(legs[0], callee, offer)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("answer by %s: %w", callee, err)
+	}
+	return text, nil
+}
+
+// Answer takes from's answer and returns the answer for to, and lets their media flow. When several parties answer, the
+// last one is heard. The same answer again gives the same text again.
+func (e *Engine) Answer(ctx context.Context, id string, from, to call.Party, answer []byte) ([]byte, error) {
+	text, err := e.answer(ctx, id, from, to, answer)
+	if err != nil {
+		return nil, fmt.Errorf("answer media: %w", err)
+	}
+	return text, nil
+}
+
+func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, answer []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := e.lock(id, false)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	a, b := s.legs[from.Leg], s.legs[to.Leg]
+	if a == nil || b == nil || b.talk.proposed == nil {
+		return nil, fmt.Errorf("%w %q: no offer between %q and %q", ErrUnknownCall, id, to.Leg, from.Leg)
+	}
+	remote, err := a.hear(answer)
+	if err != nil {
+		return nil, err
+	}
+	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(answer, b.talk.offer, local) })
+	if err != nil {
+		return nil, err
+	}
+	told, err := sdp.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	a.accept(answer, remote)
+	b.answered()
+	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
+	return text, nil
+}
+
+// negotiate runs f with the legs of the parties, which are made if there are none. When f fails, what was made for it
+// is undone.
+func (e *Engine) negotiate(ctx context.Context, id string, parties []call.Party, f func(*session, []*leg) ([]byte, error)) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := e.lock(id, true)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	defer s.forget()
+	var legs []*leg
+	var made []string
+	text, err := func() ([]byte, error) {
+		for _, party := range parties {
+			before := s.legs[party.Leg]
+			l, err := s.join(party)
+			if err != nil {
+				return nil, err
+			}
+			if l != before {
+				made = append(made, party.Leg)
+			}
+			legs = append(legs, l)
+		}
+		return f(s, legs)
+	}()
+	if err != nil {
+		for _, name := range made {
+			s.remove(name)
+		}
+		return nil, err
+	}
+	return text, nil
+}
+
+// serve answers a leg's offer by a built-in callee. The caller holds mu.
+func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
+	remote, err := l.propose(offer)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(remote.Codecs, func(c sdp.Codec) bool { return takes(callee, c) })
+	if i < 0 {
+		return nil, sdp.ErrNoCodec
+	}
+	chosen := remote.Codecs[i]
+	text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Answer(offer, chosen, local) })
+	if err != nil {
+		return nil, err
+	}
+	l.answered()
+	s.part(l, nil)
+	w := l.leads(new(way))
+	w.types.add(chosen.PT)
+	if callee == Echo {
+		if old := l.way.Load(); old != nil && old.echo != nil {
+			w.echo = old.echo
+		} else {
+			w.echo = newEcho()
+		}
+	}
+	l.way.Store(w)
+	l.play(callee, chosen)
+	return text, nil
+}
+
+// play starts or stops the tone as the callee wants it; one that goes on in the same codec is not disturbed.
+func (l *leg) play(callee string, c sdp.Codec) {
+	if callee != Tone {
+		l.stopTone()
+		return
+	}
+	if l.tone != nil && l.playing == c.PT {
+		return
+	}
+	law, _ := codec.ByName(c.Name) // see takes
+	l.playing = c.PT
+	l.startTone(func(ctx context.Context) { playTone(ctx, l, law, c.PT) })
+}
+
+// takes says whether a callee can use a codec: the echo any that carries sound, the tone the laws of G.711.
+func takes(callee string, c sdp.Codec) bool {
+	if callee == Tone {
+		_, ok := codec.ByName(c.Name)
+		return ok && c.ClockRate == codec.G711Rate && c.Channels <= 1
+	}
+	return callee == Echo && !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN") &&
+		!strings.EqualFold(c.Name, "red")
+}
+
+// Delete ends one leg of a call, or with leg "" the whole call. What is gone already stays gone.
+func (e *Engine) Delete(id, leg string) {
+	s, err := e.lock(id, false)
+	if err != nil {
+		return
+	}
+	defer s.mu.Unlock()
+	defer s.forget()
+	if leg != "" {
+		s.remove(leg)
+		return
+	}
+	for name := range s.legs {
+		s.remove(name)
+	}
+}
+
+// Stats gives the counters of a call's legs, sorted by name; nothing for an unknown call.
+func (e *Engine) Stats(id string) []LegStats {
+	s, err := e.lock(id, false)
+	if err != nil {
+		return nil
+	}
+	defer s.mu.Unlock()
+	var all []LegStats
+	for _, l := range s.legs {
+		all = append(all, l.stats(e.now()))
+	}
+	slices.SortFunc(all, func(a, b LegStats) int { return strings.Compare(a.Leg, b.Leg) })
+	return all
+}

@@ -1,0 +1,73 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// ErrNoPorts reports that every pair of the configured ports toward the PBX is in use.
+var ErrNoPorts = errors.New("no free RTP port")
+
+// portRange is a range of UDP ports, inclusive, and where to look for the next free pair.
+type portRange struct {
+	first, pairs int // first is even
+	next         atomic.Uint64
+}
+
+// parsePorts reads "20000-20999".
+func parsePorts(text string) (first, pairs int, err error) {
+	from, to, found := strings.Cut(text, "-")
+	low, err1 := strconv.ParseUint(strings.TrimSpace(from), 10, 16)
+	high, err2 := strconv.ParseUint(strings.TrimSpace(to), 10, 16)
+	if !found || err1 != nil || err2 != nil {
+		return 0, 0, fmt.Errorf("ports %q: want two ports, as in 20000-20999", text)
+	}
+	first = int(low+1) / 2 * 2
+	pairs = (int(high) - first + 1) / 2
+	if low == 0 || pairs < 1 {
+		return 0, 0, fmt.Errorf("ports %q: no even port followed by an odd one in it", text)
+	}
+	return first, pairs, nil
+}
+
+// open binds a pair: RTP on an even port, RTCP on the next one (RFC 3550 §11). The whole range is tried, from the pair
+// after the last one given on, so that a port rests before it is used again.
+func (r *portRange) open(network string) (media, control *net.UDPConn, port uint16, err error) {
+	for range r.pairs {
+		n := r.first + 2*int((r.next.Add(1)-1)%uint64(r.pairs))
+		media, err := net.ListenUDP(network, &net.UDPAddr{Port: n})
+		if err != nil {
+			continue
+		}
+		control, err := net.ListenUDP(network, &net.UDPAddr{Port: n + 1})
+		if err != nil {
+			media.Close()
+			continue
+		}
+		return media, control, uint16(n), nil
+	}
+	return nil, nil, 0, fmt.Errorf("open RTP ports %d to %d: %w", r.first, r.first+2*r.pairs-1, ErrNoPorts)
+}
+
+// read hands the datagrams of a socket to handle until the socket is closed. Errors of single datagrams, as some
+// systems report them for a peer's closed port, end nothing.
+func (e *Engine) read(conn *net.UDPConn, handle func(p []byte, src netip.AddrPort, now time.Duration)) {
+	buf := make([]byte, bufferSize)
+	for {
+		n, src, err := conn.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			time.Sleep(time.Millisecond) // an error that stays must not take the processor
+			continue
+		}
+		handle(buf[:n], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), e.now())
+	}
+}

@@ -1,0 +1,48 @@
+package media
+
+import (
+	"context"
+	"fmt"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// Replace lets party take the place of the leg old in a call (RFC 3891): its offer is answered by what the other leg has agreed to
+// already, and that leg is told nothing. Old is parted from the call and stays until it is deleted.
+func (e *Engine) Replace(ctx context.Context, id, old string, party call.Party, offer []byte) ([]byte, error) {
+	text, err := e.negotiate(ctx, id, []call.Party{party}, func(s *session, legs []*leg) ([]byte, error) {
+		return s.replace(old, legs[0], offer)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("replace media: %w", err)
+	}
+	return text, nil
+}
+
+// replace joins l to the peer of the leg old. The caller holds mu.
+func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
+	gone := s.legs[old]
+	if gone == nil || gone == l {
+		return nil, fmt.Errorf("%w %q: no leg %q to replace", ErrUnknownCall, s.id, old)
+	}
+	w := gone.way.Load()
+	if w == nil || w.peer == nil {
+		return nil, fmt.Errorf("%w %q: leg %q hears nobody", ErrUnknownCall, s.id, old)
+	}
+	peer := w.peer
+	if _, err := l.propose(offer); err != nil {
+		return nil, err
+	}
+	text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(peer.talk.said, offer, local) })
+	if err != nil {
+		return nil, err
+	}
+	told, err := sdp.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	l.answered()
+	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
+	return text, nil
+}

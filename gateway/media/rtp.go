@@ -1,0 +1,67 @@
+package media
+
+import "encoding/binary"
+
+// rtpHeaderSize is the size of an RTP header without contributing sources and extension, in octets (RFC 3550 §5.1).
+const rtpHeaderSize = 12
+
+// rtpHeader is what relaying must know of a packet.
+type rtpHeader struct {
+	size      int // up to the payload, in octets
+	extension int // of it the header extension
+	pt        uint8
+	seq       uint16
+	ssrc      uint32
+}
+
+// parseRTP reads a header (RFC 3550 §5.1). It says false for another version and for a packet that is shorter than its
+// header claims. The payload may still be encrypted.
+func parseRTP(p []byte) (h rtpHeader, ok bool) {
+	if len(p) < rtpHeaderSize || p[0]>>6 != 2 {
+		return h, false
+	}
+	h.size = rtpHeaderSize + 4*int(p[0]&0x0F)
+	if p[0]&0x10 != 0 {
+		if len(p) < h.size+4 {
+			return h, false
+		}
+		h.extension = 4 + 4*int(binary.BigEndian.Uint16(p[h.size+2:]))
+		h.size += h.extension
+	}
+	if len(p) < h.size {
+		return h, false
+	}
+	h.pt = p[1] & 0x7F
+	h.seq = binary.BigEndian.Uint16(p[2:])
+	h.ssrc = binary.BigEndian.Uint32(p[8:])
+	return h, true
+}
+
+// padded says whether the padding of a packet in the clear is as long as it claims (RFC 3550 §5.1).
+func (h rtpHeader) padded(p []byte) bool {
+	if p[0]&0x20 == 0 {
+		return true
+	}
+	n := int(p[len(p)-1])
+	return n > 0 && n <= len(p)-h.size
+}
+
+// strip takes the header extension out of a packet and gives the rest of it, in the same buffer. The numbers of
+// extensions are agreed on per leg (RFC 8285 §5), so they mean nothing to the other side.
+func (h *rtpHeader) strip(p []byte) []byte {
+	if p[0]&0x10 == 0 {
+		return p
+	}
+	fixed := h.size - h.extension
+	copy(p[h.extension:], p[:fixed])
+	p = p[h.extension:]
+	p[0] &^= 0x10
+	h.size, h.extension = fixed, 0
+	return p
+}
+
+// types is a set of RTP payload types.
+type types [2]uint64
+
+func (t *types) add(pt uint8)     { t[pt>>6&1] |= 1 << (pt & 63) }
+func (t types) has(pt uint8) bool { return t[pt>>6&1]&(1<<(pt&63)) != 0 }

@@ -1,0 +1,168 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cordboard/gateway/sdp"
+)
+
+// errNotUp reports a packet for a line that is not ready to carry it.
+var errNotUp = errors.New("no address or no keys yet")
+
+// secureLine carries a browser's media: ICE-lite, DTLS-SRTP and rtcp-mux on the engine's one socket.
+type secureLine struct {
+	engine *Engine
+	leg    *leg
+	ctx    context.Context // ends with the line
+	cancel context.CancelFunc
+
+	ufrags []string         // ours; guarded by the table's mutex
+	addrs  []netip.AddrPort // bound to the line; guarded by the table's mutex
+	gone   bool             // the line is closed; guarded by the table's mutex
+
+	current   string                         // our user fragment that was nominated with last; the browser reader's
+	nominated atomic.Bool                    // remote was nominated
+	remote    atomic.Pointer[netip.AddrPort] // where to send
+	lastCheck atomic.Int64                   // time.Duration of the engine's clock at the last connectivity check
+	keys      atomic.Pointer[keys]           // nil: no media
+	up        chan struct{}                  // closed with the first keys
+	once      sync.Once
+	security  security
+}
+
+func newSecureLine(e *Engine, l *leg) *secureLine {
+	s := &secureLine{engine: e, leg: l, up: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(e.ctx)
+	s.security = security{line: s, known: make(chan struct{})}
+	return s
+}
+
+// checked takes note of a connectivity check that proved itself (RFC 8445 §7.3.1). The last address that was nominated
+// is sent to (§7.3.1.5); before the first nomination, the first one that was checked.
+func (s *secureLine) checked(src netip.AddrPort, ufrag string, nominate bool, now time.Duration) {
+	s.lastCheck.Store(int64(now))
+	if nominate {
+		s.nominated.Store(true)
+		if s.current != ufrag {
+			s.current = ufrag
+			s.engine.table.retire(s, ufrag)
+		}
+	}
+	if old := s.remote.Load(); old == nil || (nominate && *old != src) {
+		s.remote.Store(&src)
+	}
+	s.security.ready()
+}
+
+// receive takes a datagram that came from an address bound to the line. It belongs to the goroutine that reads the
+// socket.
+func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.Duration) {
+	k := s.keys.Load()
+	switch {
+	case what == kindDTLS:
+		if !s.nominated.Load() && *s.remote.Load() != src {
+			s.remote.Store(&src)
+		}
+		s.security.receive(p)
+		return
+	case k == nil:
+		s.leg.count.dropped.Add(1)
+		return
+	case what == kindRTCP:
+		if clear, err := k.in.openControl(p); err == nil {
+			s.leg.receiveControl(clear, now)
+			return
+		}
+	default:
+		if _, ok := parseRTP(p); !ok {
+			break
+		}
+		clear, err := k.in.open(p)
+		if err != nil {
+			break
+		}
+		if h, ok := parseRTP(clear); ok {
+			s.leg.receive(clear, h, now)
+			return
+		}
+	}
+	s.leg.count.dropped.Add(1)
+}
+
+// send implements line.
+func (s *secureLine) send(p []byte, h rtpHeader, now time.Duration) error {
+	k := s.keys.Load()
+	if k == nil || s.lost(now) {
+		return errNotUp
+	}
+	sealed, err := k.out.seal(p, h)
+	if err != nil {
+		return err
+	}
+	return s.write(sealed)
+}
+
+// sendControl implements line.
+func (s *secureLine) sendControl(p []byte, now time.Duration) error {
+	k := s.keys.Load()
+	if k == nil || s.lost(now) {
+		return errNotUp
+	}
+	sealed, err := k.out.sealControl(p)
+	if err != nil {
+		return err
+	}
+	return s.write(sealed)
+}
+
+// write sends a datagram to the browser.
+func (s *secureLine) write(p []byte) error {
+	remote := s.remote.Load()
+	if remote == nil {
+		return errNotUp
+	}
+	_, err := s.engine.browsers.WriteToUDPAddrPort(p, *remote)
+	return err
+}
+
+// lost says that the browser has let its consent to be sent to run out.
+func (s *secureLine) lost(now time.Duration) bool {
+	return now-time.Duration(s.lastCheck.Load()) > consent
+}
+
+// opened says that the first keys are there.
+func (s *secureLine) opened() { s.once.Do(func() { close(s.up) }) }
+
+// apply implements line.
+func (s *secureLine) apply(remote *sdp.Remote, client bool) {
+	s.security.settle(client, remote.Fingerprint)
+}
+
+// state implements line.
+func (s *secureLine) state(now time.Duration) string {
+	s.security.mu.Lock()
+	broken := s.security.broken
+	s.security.mu.Unlock()
+	switch {
+	case broken:
+		return "failed"
+	case s.remote.Load() == nil:
+		return "ice"
+	case s.lost(now):
+		return "lost"
+	case s.keys.Load() == nil:
+		return "dtls"
+	}
+	return "up"
+}
+
+// close implements line.
+func (s *secureLine) close() {
+	s.engine.table.remove(s)
+	s.cancel()
+}

@@ -1,0 +1,349 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// session is the media of one call: its legs and what they told one another.
+type session struct {
+	engine *Engine
+	id     string
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	legs  map[string]*leg
+	ended bool
+}
+
+// talk is what one leg's party and we said in SDP.
+type talk struct {
+	id, version uint64      // of our description (RFC 8866 §5.2)
+	sent        []byte      // our last description
+	local       credentials // our ICE credentials
+	fresh       credentials // for the answer to an offer that restarts ICE; empty for others
+	mid         string      // of the audio stream
+	setup       string      // our side of DTLS in an answer: "passive", or "active" when the party said "passive"
+
+	offer    []byte      // the party's last offer
+	proposed *sdp.Remote // of that offer; in force when it is answered
+	agreed   *sdp.Remote // what is in force
+	said     []byte      // the party's description that is in force
+}
+
+// actpass is what our offers say of DTLS: the browser chooses (RFC 8842 §5.2).
+const actpass = "actpass"
+
+// session finds a call, or begins it.
+func (e *Engine) session(id string, begin bool) (*session, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, errClosed
+	}
+	s := e.calls[id]
+	if s == nil {
+		if !begin {
+			return nil, fmt.Errorf("%w %q", ErrUnknownCall, id)
+		}
+		s = &session{engine: e, id: id, log: e.log.With("call", id), legs: make(map[string]*leg)}
+		e.calls[id] = s
+	}
+	return s, nil
+}
+
+// lock finds a call, or begins it, and locks it. The caller unlocks it.
+func (e *Engine) lock(id string, begin bool) (*session, error) {
+	for {
+		s, err := e.session(id, begin)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		if !s.ended {
+			return s, nil
+		}
+		s.mu.Unlock() // ended between the two locks, and forgotten by now
+	}
+}
+
+// end closes every leg.
+func (s *session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for name := range s.legs {
+		s.remove(name)
+	}
+}
+
+// remove closes a leg. The caller holds mu.
+func (s *session) remove(name string) {
+	gone := s.legs[name]
+	if gone == nil {
+		return
+	}
+	delete(s.legs, name)
+	s.part(gone, nil)
+	gone.close()
+}
+
+// forget takes a call without legs out of the engine. The caller holds mu.
+func (s *session) forget() {
+	if len(s.legs) > 0 {
+		return
+	}
+	s.ended = true
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if s.engine.calls[s.id] == s {
+		delete(s.engine.calls, s.id)
+	}
+}
+
+// join makes the leg of a party, or finds it. A leg whose party speaks another profile now is begun anew. The caller
+// holds mu.
+func (s *session) join(party call.Party) (*leg, error) {
+	if l := s.legs[party.Leg]; l != nil {
+		if l.party.Profile == party.Profile {
+			l.party.Host = party.Host
+			return l, nil
+		}
+		s.remove(party.Leg)
+	}
+	l := &leg{engine: s.engine, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
+	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
+	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
+	if party.Profile == sdp.WebRTC {
+		line := newSecureLine(s.engine, l)
+		l.line, l.talk.local = line, s.engine.table.enroll(line)
+	} else {
+		line, err := s.engine.openPlainLine(l)
+		if err != nil {
+			return nil, err
+		}
+		l.line = line
+	}
+	s.legs[party.Leg] = l
+	return l, nil
+}
+
+// openPlainLine binds ports of the party's address family and reads them.
+func (e *Engine) openPlainLine(l *leg) (*plainLine, error) {
+	network := "udp4"
+	if e.addresses.toward(l.party.Host).Is6() {
+		network = "udp6"
+	}
+	media, control, port, err := e.ports.open(network)
+	if err != nil {
+		return nil, err
+	}
+	s := &plainLine{engine: e, leg: l, media: media, control: control, port: port}
+	if !e.spawn(func() { e.read(media, s.receive) }) || !e.spawn(func() { e.read(control, s.receiveControl) }) {
+		s.close()
+		return nil, errClosed
+	}
+	return s, nil
+}
+
+// hear takes a description from the leg's party. The caller holds the session's mutex.
+func (l *leg) hear(text []byte) (*sdp.Remote, error) {
+	remote, err := sdp.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if l.party.Profile == sdp.WebRTC && !remote.Rejected {
+		if remote.ICEUfrag == "" || remote.ICEPwd == "" || remote.Fingerprint == "" {
+			return nil, fmt.Errorf("read a browser's description without ICE or fingerprint: %w", sdp.ErrMalformed)
+		}
+	}
+	if remote.MID != "" {
+		l.talk.mid = remote.MID
+	}
+	return &remote, nil
+}
+
+// propose takes an offer from the leg's party. The caller holds the session's mutex.
+func (l *leg) propose(text []byte) (*sdp.Remote, error) {
+	remote, err := l.hear(text)
+	if err != nil {
+		return nil, err
+	}
+	t := &l.talk
+	before := t.proposed
+	t.offer, t.proposed = bytes.Clone(text), remote
+	if line, ok := l.line.(*secureLine); ok {
+		if before == nil || before.ICEUfrag != remote.ICEUfrag { // else the same offer, for another branch of a fork
+			l.forgo()
+			if t.agreed != nil && t.agreed.ICEUfrag != remote.ICEUfrag {
+				t.fresh = l.engine.table.enroll(line) // ICE restarts; the old ones are good until the new ones are used (RFC 8445 §9)
+			}
+		}
+		if remote.Setup == "passive" {
+			t.setup = "active"
+		} else if remote.Setup == "active" || t.agreed == nil || t.agreed.Fingerprint != remote.Fingerprint {
+			t.setup = "passive" // else the association goes on in the roles it has (RFC 8842 §5.5)
+		}
+	}
+	return remote, nil
+}
+
+// forgo drops credentials for a restart of ICE that was never answered. The caller holds the session's mutex.
+func (l *leg) forgo() {
+	if line, ok := l.line.(*secureLine); ok && l.talk.fresh != (credentials{}) {
+		l.engine.table.dismiss(line, l.talk.fresh.ufrag)
+		l.talk.fresh = credentials{}
+	}
+}
+
+// accept puts the party's answer in force. The caller holds the session's mutex.
+func (l *leg) accept(text []byte, answer *sdp.Remote) {
+	l.forgo()
+	l.talk.said = bytes.Clone(text)
+	if l.talk.setup = "passive"; answer.Setup == "passive" {
+		l.talk.setup = "active"
+	}
+	l.agree(answer)
+}
+
+// answered puts the party's offer in force. The caller holds the session's mutex.
+func (l *leg) answered() {
+	l.talk.said = l.talk.offer
+	if l.talk.fresh != (credentials{}) {
+		l.talk.local, l.talk.fresh = l.talk.fresh, credentials{}
+	}
+	l.agree(l.talk.proposed)
+}
+
+// agree puts a description of the party in force.
+func (l *leg) agree(remote *sdp.Remote) {
+	l.talk.agreed = remote
+	l.line.apply(remote, l.talk.setup == "active")
+}
+
+// tell writes what the party is told, by way of write. The version in it goes up only when something else changes (RFC
+// 3264 §8). The caller holds the session's mutex.
+func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte, error) {
+	local := l.local(setup)
+	text, err := write(local)
+	if err != nil || bytes.Equal(text, l.talk.sent) {
+		return text, err
+	}
+	if l.talk.sent != nil {
+		l.talk.version++
+		local.Version = l.talk.version
+		if text, err = write(local); err != nil {
+			return nil, err
+		}
+	}
+	l.talk.sent = text
+	return bytes.Clone(text), nil
+}
+
+// local is our side of the leg.
+func (l *leg) local(setup string) sdp.Local {
+	t, e := &l.talk, l.engine
+	local := sdp.Local{Profile: l.party.Profile, Session: t.id, Version: t.version, Previous: t.sent}
+	if line, ok := l.line.(*plainLine); ok {
+		host := e.addresses.toward(l.party.Host)
+		local.Audio = netip.AddrPortFrom(host, line.port)
+		local.RTCP = netip.AddrPortFrom(host, line.port+1)
+		return local
+	}
+	for _, addr := range e.addresses.candidates(l.party.Host) {
+		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
+	}
+	local.Audio = local.Candidates[0]
+	local.RTCP = local.Audio
+	own := t.local
+	if setup != actpass && t.fresh != (credentials{}) {
+		own = t.fresh
+	}
+	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
+	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
+	return local
+}
+
+// link makes two legs hear one another; other legs of the call that heard one of them don't any more. The caller holds
+// mu.
+func (s *session) link(a, b *leg, agreed types) {
+	s.part(a, b)
+	s.part(b, a)
+	a.stopTone()
+	b.stopTone()
+	a.way.Store(a.leads(&way{peer: b, types: agreed}))
+	b.way.Store(b.leads(&way{peer: a, types: agreed}))
+}
+
+// part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.
+func (s *session) part(l, but *leg) {
+	for _, other := range s.legs {
+		if other != l && other != but {
+			other.detach(l)
+		}
+	}
+}
+
+// leads completes a way by what the leg's party agreed to.
+func (l *leg) leads(w *way) *way {
+	r := l.talk.agreed
+	if r != nil && !r.Rejected {
+		w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
+		w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
+	}
+	w.feedback = l.party.Profile == sdp.WebRTC
+	return w
+}
+
+// detach ends what a leg passes to another one.
+func (l *leg) detach(peer *leg) {
+	if w := l.way.Load(); w != nil && w.peer == peer {
+		alone := *w
+		alone.peer = nil
+		l.way.Store(&alone)
+	}
+}
+
+// stopTone ends the tone that the leg is played.
+func (l *leg) stopTone() {
+	if l.tone != nil {
+		l.tone()
+		l.tone = nil
+	}
+}
+
+// startTone plays the tone to the leg from now on.
+func (l *leg) startTone(play func(ctx context.Context)) {
+	l.stopTone()
+	ctx, cancel := context.WithCancel(l.engine.ctx)
+	l.tone = cancel
+	if !l.engine.spawn(func() { play(ctx) }) {
+		cancel()
+	}
+}
+
+// common is the set of payload types that an answer leaves: those it names, and those that the offer has for the same
+// codecs (RFC 3264 §6.1 lets the two differ).
+func common(answer, offer []sdp.Codec) (set types) {
+	for _, a := range answer {
+		set.add(a.PT)
+	}
+	for _, o := range offer {
+		if slices.ContainsFunc(answer, func(a sdp.Codec) bool {
+			return strings.EqualFold(a.Name, o.Name) && a.ClockRate == o.ClockRate && max(a.Channels, 1) == max(o.Channels, 1)
+		}) {
+			set.add(o.PT)
+		}
+	}
+	return set
+}
