@@ -50,6 +50,11 @@ func (m *fakeMedia) Local(_ context.Context, id string, _ call.Party, callee str
 	return fmt.Appendf(nil, "%s answers %s", callee, offer), nil
 }
 
+func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
+	m.note(id)
+	return fmt.Appendf(nil, "taken over by %s", offer), nil
+}
+
 func (m *fakeMedia) Delete(id, leg string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,8 +37,8 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
 		return
 	}
-	if req.GetHeader("Require") != nil {
-		s.reply(req, tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", req.GetHeader("Require").Value()))
+	if h := req.GetHeader("Require"); h != nil && !strings.EqualFold(h.Value(), "replaces") {
+		s.reply(req, tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", h.Value()))
 		return
 	}
 	offer, ok := sdpOf(req)
@@ -61,6 +62,10 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	defer cancel(nil)
 	canceled := func() { cancel(errAbandoned) }
 	if !tx.OnCancel(func(*sip.Request) { canceled() }) || !tx.OnTerminate(func(string, error) { canceled() }) {
+		return
+	}
+	if h := req.GetHeader("Replaces"); h != nil {
+		s.takeOver(ctx, from, req, tx, h.Value(), offer)
 		return
 	}
 	b := s.newBridge(from.name(), req.Recipient.User, cancel)
@@ -288,12 +293,16 @@ func (b *bridge) across(ctx context.Context, from, to *leg, msg *sip.Response, o
 func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.ServerTransaction, res *sip.Response) (ack *sip.Request, ok bool) {
 	came := l.awaitAck(req.CSeq().SeqNo)
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
-	if err := tx.Respond(res); err != nil {
-		return nil, false // cancelled, or its flow is gone
-	}
 	l.mu.Lock()
-	l.confirmed = true
+	was := l.confirmed
+	l.confirmed = true // before the peer knows and acts on it
 	l.mu.Unlock()
+	if err := tx.Respond(res); err != nil { // cancelled, or its flow is gone
+		l.mu.Lock()
+		l.confirmed = was
+		l.mu.Unlock()
+		return nil, false
+	}
 	over := time.NewTimer(64 * sip.T1)
 	defer over.Stop()
 	for interval := sip.T1; ; interval = min(2*interval, sip.T2) {

@@ -33,6 +33,8 @@ type Media interface {
 	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)
 	// Local answers party's offer by a built-in callee, "echo" or "tone".
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
+	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
+	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
 	// Delete ends a leg's media; leg "" ends the whole call's.
 	Delete(call, leg string)
 }

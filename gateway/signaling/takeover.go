@@ -1,0 +1,117 @@
+package signaling
+
+import (
+	"context"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
+)
+
+// takeOver lets the leg that req asks for take the place of one that the same user has already (RFC 3891): after a page
+// reload, on another network, or to move a call to another device. The far end notices nothing.
+func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx sip.ServerTransaction, replaces string, offer []byte) {
+	old := s.replaced(from, replaces)
+	if old == nil {
+		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+		return
+	}
+	if len(offer) == 0 {
+		f := statusOf(errNoDescription)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	b := old.call
+	n := from.leg(req)
+	s.join(b, n)
+	n.asked(req)
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	n.local.tag, _ = res.To().Params.Get("tag")
+	sdp, err := b.mediaOf(ctx, old, n, offer)
+	if err == nil && !b.replace(old, n) {
+		err = errAbandoned // ended, or taken over by another at the same moment
+	}
+	if err != nil {
+		n.drop()
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	res.AppendHeader(n.contact())
+	res.AppendHeader(sip.NewHeader("Allow", allow))
+	setSDP(res, sdp)
+	b.log.Info("call taken over", "user", n.user)
+	s.routed.Go(func() {
+		ctx, stop := context.WithTimeout(context.Background(), answerTime)
+		defer stop()
+		old.bye(ctx, []sip.Header{reason(sip.StatusOK, "Taken over")})
+	})
+	old.drop()
+	if _, ok := s.confirm(ctx, n, req, tx, res); !ok {
+		b.endLater(n, reason(sip.StatusRequestTimeout, "Connection lost"))
+	}
+}
+
+// replaced is the established leg of the caller's that a Replaces header names; nil when there is none.
+func (s *Server) replaced(from caller, header string) *leg {
+	id, params, _ := strings.Cut(header, ";")
+	var to, remote, early string
+	for p := range strings.SplitSeq(params, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch strings.ToLower(key) {
+		case "to-tag":
+			to = value
+		case "from-tag":
+			remote = value
+		case "early-only":
+			early = key
+		}
+	}
+	if from.flow == nil || early != "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.legs {
+		if l.user != from.user.Name {
+			continue
+		}
+		l.mu.Lock()
+		same := l.confirmed && l.callID == strings.TrimSpace(id) && l.local.tag == to && l.remote.tag == remote
+		l.mu.Unlock()
+		if same {
+			return l
+		}
+	}
+	return nil
+}
+
+// mediaOf answers the offer of the leg n, which takes old's place, for whom old hears.
+func (b *bridge) mediaOf(ctx context.Context, old, n *leg, offer []byte) ([]byte, error) {
+	b.mu.Lock()
+	builtin := b.builtin
+	b.mu.Unlock()
+	if builtin != "" {
+		return b.srv.deps.Media.Local(ctx, b.id, n.party, builtin, offer)
+	}
+	return b.srv.deps.Media.Replace(ctx, b.id, old.token, n.party, offer)
+}
+
+// replace puts leg n in the place of old; false when old is no more part of the call or the call is not up.
+func (b *bridge) replace(old, n *leg) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended || b.info.State != call.Talking {
+		return false
+	}
+	switch old {
+	case b.a:
+		b.a = n
+	case b.b:
+		b.b = n
+	default:
+		return false
+	}
+	return true
+}
