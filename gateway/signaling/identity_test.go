@@ -75,6 +75,9 @@ func TestBreach(t *testing.T) {
 		{"From of another user", func(b *browser) string {
 			return strings.Replace(b.build("INVITE", "sip:echo@office.example", "<sip:echo@office.example>", "c", "t", "v=0"), "From: <sip:alice@", "From: <sip:bob@", 1)
 		}},
+		{"a method we don't know, of another user", func(b *browser) string {
+			return strings.Replace(b.build("MESSAGE", "sip:bob@office.example", "<sip:bob@office.example>", "c", "t", ""), "From: <sip:alice@", "From: <sip:bob@", 1)
+		}},
 		{"registration for another user", func(b *browser) string {
 			return b.build("REGISTER", "sip:office.example", "<sip:bob@office.example>", "c", "t", "")
 		}},

@@ -232,6 +232,9 @@ func (s *Server) handle(srv *sipgo.Server) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	})
 	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
+		if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+			return
+		}
 		res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
 		res.AppendHeader(sip.NewHeader("Allow", allow))
 		s.respond(tx, res)
@@ -242,6 +245,9 @@ func (s *Server) handle(srv *sipgo.Server) {
 const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
+	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+		return
+	}
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	res.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
