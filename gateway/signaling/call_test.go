@@ -339,6 +339,53 @@ func TestChangesInsideACall(t *testing.T) {
 	w.over()
 }
 
+func TestTransferPasses(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice := w.dial("alice", true)
+	ok, invite := w.up(alice)
+	seq := int(ok.CSeq().SeqNo)
+	pbx := w.pbx.addr()
+	for i, tt := range []struct{ to, want string }{
+		{"<sip:300@office.example>", "<sip:300@" + pbx + ">"},
+		{"<sip:bob@office.example>", "<sip:102@" + pbx + ">"},
+		{"<sip:300@office.example?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>", "<sip:300@" + pbx + "?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>"},
+		{"<sip:carol@elsewhere.example>", "<sip:carol@elsewhere.example>"},
+	} {
+		text := alice.within("REFER", ok, seq+1+i, "")
+		alice.send(strings.Replace(text, "Content-Length", "Refer-To: "+tt.to+"\r\nReferred-By: <sip:alice@office.example>\r\nContent-Length", 1))
+		refer := w.pbx.request(sip.REFER)
+		if got := refer.GetHeader("Refer-To").Value(); got != tt.want {
+			t.Errorf("Refer-To %s became %s, want %s", tt.to, got, tt.want)
+		}
+		if got := refer.GetHeader("Referred-By").Value(); got != "<sip:101@"+pbx+">" {
+			t.Errorf("Referred-By became %s", got)
+		}
+		w.pbx.answer(refer, 202, "Accepted", "", "", "")
+		alice.response(202, sip.REFER)
+	}
+	notify := w.within("NOTIFY", invite, 2, "")
+	body := "SIP/2.0 200 OK\r\n"
+	w.pbx.send(strings.Replace(notify, "Content-Length: 0\r\n\r\n", "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\nContent-Length: "+itoa(len(body))+"\r\n\r\n"+body, 1))
+	got := alice.request(sip.NOTIFY)
+	if string(got.Body()) != body || got.ContentType().Value() != "message/sipfrag" || got.GetHeader("Subscription-State") == nil {
+		t.Errorf("NOTIFY became\n%s", got)
+	}
+	alice.answer(got, 200, "OK", "", "", "")
+	w.pbx.response(200, sip.NOTIFY)
+
+	w.pbx.send(w.within("UPDATE", invite, 3, "v=0 update"))
+	update := alice.request(sip.UPDATE)
+	if string(update.Body()) != "offer for WebRTC of v=0 update" {
+		t.Errorf("UPDATE with %q", update.Body())
+	}
+	alice.answer(update, 200, "OK", "", "<sip:alice@"+alice.host+">", "v=0 updated")
+	if r := w.pbx.response(200, sip.UPDATE); string(r.Body()) != "answer for RTP of v=0 updated" {
+		t.Errorf("answer %q", r.Body())
+	}
+	w.pbx.send(w.within("UPDATE", invite, 4, "")) // a refresh stops here
+	w.pbx.response(200, sip.UPDATE)
+}
+
 func TestBrowserComesBackOnAnotherFlow(t *testing.T) {
 	w := newWorld(t, ModeExtension)
 	alice := w.dial("alice", true)

@@ -90,61 +90,6 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	l.call.endLater(l, reasons(req)...)
 }
 
-// onPassed passes INFO and UPDATE to the other leg.
-func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
-	l := s.dialog(req, tx)
-	if l == nil {
-		return
-	}
-	peer := l.call.peer(l)
-	if peer == nil || req.Method == sip.UPDATE { // ours to answer: a built-in callee, a call not yet answered, a refresh
-		s.answerHere(l, peer, req, tx)
-		return
-	}
-	out := peer.request(req.Method)
-	out.RemoveHeader("Contact")
-	passHeaders(req, out)
-	if ct := req.ContentType(); ct != nil {
-		out.AppendHeader(sip.HeaderClone(ct))
-	}
-	out.SetBody(req.Body())
-	ctx, stop := context.WithTimeout(context.Background(), answerTime)
-	defer stop()
-	res, err := peer.do(ctx, out)
-	if err != nil {
-		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
-		return
-	}
-	s.reply(req, tx, passable(res.StatusCode), res.Reason)
-}
-
-// passable is a status as the other leg may see it: a challenge is between us and the PBX.
-func passable(status int) int {
-	if status == sip.StatusUnauthorized || status == sip.StatusProxyAuthRequired {
-		return sip.StatusForbidden
-	}
-	return status
-}
-
-// answerHere answers a request inside a dialog that the other leg need not see.
-func (s *Server) answerHere(l, peer *leg, req *sip.Request, tx sip.ServerTransaction) {
-	if c := req.Contact(); c != nil && req.Method == sip.UPDATE {
-		l.mu.Lock()
-		l.retarget(c.Address)
-		l.mu.Unlock()
-	}
-	text, ok := sdpOf(req)
-	if ok && len(text) > 0 { // a new offer outside of INVITE is not taken (RFC 3311 §5.2)
-		s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
-		return
-	}
-	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
-	if req.Method == sip.UPDATE {
-		res.AppendHeader(l.contact())
-	}
-	s.respond(tx, res)
-}
-
 // onReinvite changes a call's media (RFC 3261 §14): hold, resume, another address.
 func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 	l := s.dialog(req, tx)
@@ -170,11 +115,7 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	defer l.finish()
-	if c := req.Contact(); c != nil {
-		l.mu.Lock()
-		l.retarget(c.Address)
-		l.mu.Unlock()
-	}
+	l.refresh(req)
 	if builtin != "" {
 		s.reofferBuiltin(l, builtin, offer, req, tx)
 		return

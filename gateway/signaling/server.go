@@ -225,8 +225,9 @@ func (s *Server) handle(srv *sipgo.Server) {
 	on(sip.INVITE, s.onInvite)
 	on(sip.ACK, s.onAck)
 	on(sip.BYE, s.onBye)
-	on(sip.INFO, s.onPassed)
-	on(sip.UPDATE, s.onPassed)
+	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.MESSAGE} {
+		on(method, s.onPassed)
+	}
 	on(sip.OPTIONS, s.onOptions)
 	on(sip.CANCEL, func(req *sip.Request, tx sip.ServerTransaction) { // its INVITE is not, or no longer, known
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
@@ -242,7 +243,7 @@ func (s *Server) handle(srv *sipgo.Server) {
 }
 
 // allow lists the methods we take (RFC 3261 §20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS"
+const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {

@@ -1,0 +1,171 @@
+package signaling
+
+import (
+	"context"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// onPassed passes a request inside a dialog, other than INVITE and BYE, to the other leg and its answer back.
+func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
+	l := s.dialog(req, tx)
+	if l == nil {
+		return
+	}
+	peer := l.call.peer(l)
+	if peer == nil { // a built-in callee, or a call not answered yet
+		s.answerHere(l, req, tx)
+		return
+	}
+	out := peer.request(req.Method)
+	if req.Method != sip.UPDATE {
+		out.RemoveHeader("Contact")
+	}
+	passHeaders(req, out)
+	if err := s.renameParties(l, peer, out); err != nil {
+		s.reply(req, tx, sip.StatusBadRequest, "Bad Refer-To", warning(err.Error())...)
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), answerTime)
+	defer stop()
+	if req.Method == sip.UPDATE {
+		s.update(ctx, l, peer, req, out, tx)
+		return
+	}
+	if ct := req.ContentType(); ct != nil {
+		out.AppendHeader(sip.HeaderClone(ct))
+	}
+	out.SetBody(req.Body())
+	res, err := peer.do(ctx, out)
+	if err != nil {
+		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
+		return
+	}
+	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
+	passHeaders(res, back)
+	if ct := res.ContentType(); ct != nil {
+		back.AppendHeader(sip.HeaderClone(ct))
+	}
+	back.SetBody(res.Body())
+	s.respond(tx, back)
+}
+
+// passable is a status as the other leg may see it: a challenge is between us and the PBX.
+func passable(status int) int {
+	if status == sip.StatusUnauthorized || status == sip.StatusProxyAuthRequired {
+		return sip.StatusForbidden
+	}
+	return status
+}
+
+// answerHere answers a request inside a dialog that has no other leg.
+func (s *Server) answerHere(l *leg, req *sip.Request, tx sip.ServerTransaction) {
+	switch req.Method {
+	case sip.REFER: // nobody there who could call somebody else
+		s.reply(req, tx, sip.StatusGlobalDecline, "Decline")
+		return
+	case sip.UPDATE:
+		l.refresh(req)
+		if len(req.Body()) > 0 { // a new offer is taken by re-INVITE only (RFC 3311 §5.2)
+			s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
+			return
+		}
+		res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+		res.AppendHeader(l.contact())
+		s.respond(tx, res)
+		return
+	}
+	s.reply(req, tx, sip.StatusOK, "OK")
+}
+
+// refresh takes a new remote target (RFC 3261 §12.2.2).
+func (l *leg) refresh(req *sip.Request) {
+	if c := req.Contact(); c != nil {
+		l.mu.Lock()
+		l.retarget(c.Address)
+		l.mu.Unlock()
+	}
+}
+
+// update carries UPDATE (RFC 3311) across. One without an offer only refreshes and stops here.
+func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request, tx sip.ServerTransaction) {
+	text, ok := sdpOf(req)
+	if !ok {
+		s.reply(req, tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", sdpType))
+		return
+	}
+	if len(text) == 0 {
+		s.answerHere(l, req, tx)
+		return
+	}
+	if !l.begin() {
+		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
+		return
+	}
+	defer l.finish()
+	l.refresh(req)
+	b := l.call
+	offer, err := s.deps.Media.Offer(ctx, b.id, l.party, peer.party, text)
+	if err == nil {
+		setSDP(out, offer)
+		var res *sip.Response
+		if res, err = peer.do(ctx, out); err == nil && !res.IsSuccess() {
+			s.reply(req, tx, passable(res.StatusCode), res.Reason)
+			return
+		}
+		var answer []byte
+		if err == nil {
+			answer, err = b.across(ctx, peer, l, res, true)
+		}
+		if err == nil {
+			s.respond(tx, l.accept(req, answer))
+			return
+		}
+	}
+	f := statusOf(err)
+	s.reply(req, tx, f.status, f.reason, f.headers...)
+}
+
+// renameParties writes the addresses in Refer-To and Referred-By (RFC 3515, RFC 3892) as the other side knows them: a host that is
+// ours becomes the PBX's and the other way round, and a local user its extension. Everything else, Replaces (RFC 3891) among it, stays:
+// Call-ID and tags are the same on both sides.
+func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
+	for _, name := range []string{"Refer-To", "Referred-By"} {
+		h := req.GetHeader(name)
+		if h == nil {
+			continue
+		}
+		var uri sip.Uri
+		var params sip.HeaderParams
+		display, err := sip.ParseAddressValue(h.Value(), &uri, &params)
+		if err != nil || uri.Scheme != "sip" && uri.Scheme != "sips" && uri.Scheme != "" {
+			return errNotOurs
+		}
+		s.rename(from, to, &uri)
+		c := sip.ContactHeader{DisplayName: display, Address: uri, Params: params}
+		req.RemoveHeader(name)
+		req.AppendHeader(sip.NewHeader(name, c.Value()))
+	}
+	return nil
+}
+
+func (s *Server) rename(from, to *leg, uri *sip.Uri) {
+	own := strings.EqualFold(uri.Host, s.cfg.Domain) || from.pbx != nil && strings.EqualFold(uri.Host, from.pbx.uri.Host)
+	if !own {
+		return
+	}
+	uri.UriParams.Remove("transport")
+	if to.pbx == nil {
+		uri.Host, uri.Port = s.cfg.Domain, 0
+		return
+	}
+	uri.Host, uri.Port = to.pbx.uri.Host, to.pbx.uri.Port
+	if isNumber(callee(uri.User)) {
+		uri.User = callee(uri.User)
+		return
+	}
+	if u, err := s.deps.Users.User(context.Background(), strings.ToLower(uri.User)); err == nil && u.Extension != "" {
+		uri.User = u.Extension
+	}
+}
