@@ -1,0 +1,115 @@
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { Call } from "./call.js";
+import { MicrophoneError } from "./devices.js";
+import { Phone } from "./phone.js";
+
+const bob = { name: "Bob", number: "102", uri: "sip:102@x" };
+
+/** A microphone's stream whose one track remembers being stopped. */
+function stream() {
+  const track = Object.assign(new EventTarget(), { enabled: true, stopped: false, stop() { this.stopped = true; } });
+  return { track, getTracks: () => [track], getAudioTracks: () => [track] };
+}
+
+/** A phone whose line, microphone and sound note what is asked of them. */
+function phone(t, open = async () => stream()) {
+  const did = [];
+  const note = (name) => (...args) => { did.push([name, ...args].filter((a) => typeof a === "string").join(" ")); };
+  const line = Object.assign(new EventTarget(), {
+    connection: "ready", peerConnection: null,
+    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"),
+  });
+  const p = new Phone({
+    call: new Call(), line,
+    devices: Object.assign(new EventTarget(), { open, route: async () => {} }),
+    sound: { ring: note("ring"), ringback: note("ringback"), stop: note("silence") },
+    recent: { entries: [], add(e) { this.entries.unshift(e); } },
+    audio: { play: async () => {}, srcObject: null },
+    site: { domain: "x", pbx: true },
+  });
+  t.after(() => p.clear()); // or its timer would keep the test waiting
+  const tell = (type, detail) => line.dispatchEvent(new CustomEvent(type, { detail }));
+  return { p, did, tell };
+}
+
+test("a call out, with ringback, keys and mute", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("030 12");
+  assert.equal(p.call.state, "calling");
+  tell("ringing", { early: false, code: 180 });
+  assert.equal(p.call.state, "ringing");
+  p.key("1"); // nobody to hear it
+  p.toggleMute();
+  tell("accepted");
+  p.key("2");
+  assert.equal(p.stream.track.enabled, false);
+  const { track } = p.stream;
+  p.hangUp();
+  tell("ended", { by: "local", cause: "Terminated" });
+  assert.deepEqual(did, ["call sip:03012@x", "ringback", "mute", "silence", "key 2", "hang up", "silence"]);
+  assert.equal(p.call.facts.outcome.key, "ended.local");
+  assert.ok(track.stopped);
+  assert.equal(p.stream, null);
+});
+
+test("early media silences the ringback", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  tell("ringing", { early: true, code: 183 });
+  tell("ringing", { early: false, code: 180 });
+  assert.ok(!did.includes("ringback"));
+  p.key("5");
+  assert.equal(p.call.facts.keys, "5");
+});
+
+test("what can't be called says why and sends nothing", async (t) => {
+  for (const [typed, connection, key] of [["", "ready", "failed.empty"], ["<>", "ready", "failed.target"], ["102", "lost", "failed.notReady"]]) {
+    const { p, did } = phone(t);
+    p.line.connection = connection;
+    await p.dial(typed);
+    assert.equal(p.call.facts.outcome.key, key);
+    assert.deepEqual(did, []);
+  }
+});
+
+test("no microphone: an own call ends, another's goes on ringing", async (t) => {
+  const refuse = async () => { throw new MicrophoneError("microphone.none"); };
+  const out = phone(t, refuse);
+  await out.p.dial("102");
+  assert.equal(out.p.call.facts.outcome.key, "microphone.none");
+
+  const { p, did, tell } = phone(t, refuse);
+  tell("incoming", { peer: bob, callee: "Alice" });
+  await p.answer();
+  assert.equal(p.call.state, "incoming");
+  assert.equal(p.call.facts.trouble, "microphone.none");
+  assert.deepEqual(did, ["ring", "silence", "ring"]);
+});
+
+test("hanging up while the browser still asks for the microphone", async (t) => {
+  const late = stream();
+  let allow;
+  const { p, did } = phone(t, () => new Promise((r) => (allow = () => r(late))));
+  const dialled = p.dial("102");
+  p.hangUp();
+  assert.equal(p.call.state, "ended");
+  allow();
+  await dialled;
+  assert.ok(late.track.stopped);
+  assert.ok(!did.includes("call sip:102@x"));
+});
+
+test("incoming calls are remembered: answered, missed, turned away", async (t) => {
+  const { p, tell } = phone(t);
+  tell("incoming", { peer: bob, callee: "Alice" });
+  await p.answer();
+  tell("accepted");
+  tell("turnedAway", { peer: { ...bob, name: "Eve" } });
+  assert.equal(p.call.state, "talking");
+  tell("ended", { by: "remote", cause: "Terminated" });
+  tell("incoming", { peer: bob, callee: "Alice" });
+  tell("ended", { by: "remote", cause: "Canceled" });
+  assert.deepEqual(p.recent.entries.map((e) => [e.name, e.missed]), [["Bob", true], ["Bob", false], ["Eve", true]]);
+  assert.equal(p.call.facts.outcome.offer, "callback");
+});
