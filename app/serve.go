@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cordboard/assets"
+	"cordboard/gateway"
+)
+
+func serveCommand() command {
+	var p place
+	return command{
+		name: "serve", short: "serve the calling page and join its calls to the PBX",
+		examples: []string{"cordboard serve", "cordboard serve --config /etc/cordboard/cordboard.toml --data /var/lib/cordboard"},
+		flags:    p.flags,
+		run: func(c console, args []string) error {
+			if len(args) > 0 {
+				return misused("serve", "serve takes no arguments, but there is %q", args[0])
+			}
+			return serve(c, p)
+		},
+	}
+}
+
+// serve runs the gateway until SIGTERM or an interrupt, which lets calls end in order; a second one
+// ends it at once. SIGHUP reloads the configuration.
+func serve(c console, p place) error {
+	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	cfg, file, dir, err := p.load()
+	if err != nil {
+		return err
+	}
+	log, level := newLog(c.err, cfg.Log)
+	g, err := gateway.New(cfg, gateway.Host{Dir: dir, Version: version, Page: assets.Web()}, log)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	greet(c.out, g.Greeting(), file, dir)
+	if !assets.Built() {
+		log.Warn("the page was not built: run packaging/build")
+	}
+
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				reload(g, p, log, level)
+			case ctx.Err() != nil:
+				log.Warn("ended at once, at the second signal")
+				os.Exit(exitFault)
+			default:
+				stop()
+			}
+		}
+	}
+}
+
+// reload takes over what can change while calls go on, and says what can't. A faulty file changes nothing.
+func reload(g *gateway.Gateway, p place, log *slog.Logger, level *slog.LevelVar) {
+	cfg, file, _, err := p.load()
+	var faults gateway.Faults
+	switch {
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			log.Error("configuration not reloaded", "fault", f.String())
+		}
+		return
+	case err != nil:
+		log.Error("configuration not reloaded", "error", err)
+		return
+	}
+	waiting, err := g.Reload(cfg)
+	if err != nil {
+		log.Error("configuration not reloaded", "error", err)
+		return
+	}
+	level.Set(cfg.Log.SlogLevel())
+	for _, n := range cfg.Notices {
+		log.Warn("configuration", "notice", n.String())
+	}
+	log.Info("configuration reloaded", "file", file)
+	for _, name := range waiting {
+		log.Warn("changed in the file, but waits for the next start", "key", name)
+	}
+}
