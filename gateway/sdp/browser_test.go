@@ -54,4 +54,20 @@ func TestBrowserTakesOurDescriptions(t *testing.T) {
 	if err := caller.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(told)}); err != nil {
 		t.Errorf("our answer: %v\n%s", err, told)
 	}
+
+	// The call goes on: the phone side re-offers, with a fax stream that no browser knows, and the same m= lines stay.
+	again := toBrowser
+	again.Previous, again.MID = told, "0"
+	if told, err = Translate([]byte(phone+pcmu+"m=video 0 RTP/AVP 99\r\nm=image 4002 udptl t38\r\n"), nil, again); err != nil {
+		t.Fatal(err)
+	}
+	if err := caller.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(told)}); err != nil {
+		t.Fatalf("our re-offer: %v\n%s", err, told)
+	}
+	if answer, err = caller.CreateAnswer(nil); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Parse([]byte(answer.SDP)); err != nil || r.Rejected || r.MID != "0" {
+		t.Errorf("its answer: %+v, %v\n%s", r, err, answer.SDP)
+	}
 }

@@ -4,18 +4,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pion/sdp/v3"
-)
-
-// Bounds of what we read. A browser with all its codecs and a video stream needs 8 KiB.
-const (
-	maxText    = 64 << 10
-	maxStreams = 64
-	maxCodecs  = 128
 )
 
 // static are the payload types that need no rtpmap (RFC 3551 §6).
@@ -37,54 +31,40 @@ func Parse(text []byte) (Remote, error) {
 // session is a description that was read, with its audio stream found.
 type session struct {
 	*sdp.SessionDescription
-	audio int // index of the audio stream; -1: none
+	streams []stream // the m= lines, one for each of MediaDescriptions
+	audio   int      // index of the audio stream; -1: none
 }
 
 func read(text []byte) (session, error) {
-	s := session{&sdp.SessionDescription{}, -1}
-	if err := check(text); err != nil {
+	s := session{SessionDescription: &sdp.SessionDescription{}, audio: -1}
+	plain, streams, err := prepare(text)
+	if err != nil {
 		return s, err
 	}
-	if err := s.Unmarshal(text); err != nil {
+	if err := s.UnmarshalString(plain); err != nil {
 		return s, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
-	if len(s.MediaDescriptions) > maxStreams {
-		return s, fmt.Errorf("%w: %d streams", ErrMalformed, len(s.MediaDescriptions))
+	if s.streams = streams; len(streams) != len(s.MediaDescriptions) {
+		return s, fmt.Errorf("%w: %d m= lines, of which %d were read", ErrMalformed, len(streams), len(s.MediaDescriptions))
 	}
-	for i, m := range s.MediaDescriptions {
-		if !isToken(m.MediaName.Media) || len(m.MediaName.Formats) > maxCodecs {
-			return s, fmt.Errorf("%w: m= line %d", ErrMalformed, i+1)
-		}
-		if s.audio < 0 && m.MediaName.Media == "audio" && profileOf(m) != 0 {
+	for i := range streams { // the first one that lives, else the first that we know
+		if s.profile(i) != 0 && (s.audio < 0 || s.rejected(s.audio) && !s.rejected(i)) {
 			s.audio = i
 		}
 	}
 	return s, nil
 }
 
-// check refuses what no honest party writes and what parsers disagree about: pion hands a bare CR through to the other side.
-func check(text []byte) error {
-	if len(text) > maxText {
-		return fmt.Errorf("%w: %d bytes", ErrMalformed, len(text))
+// profile tells which of our profiles an audio stream speaks; 0: none of them, or not audio.
+func (s session) profile(i int) Profile {
+	if s.streams[i].media != "audio" {
+		return 0
 	}
-	for i, c := range text {
-		switch {
-		case c == '\r' && (i+1 == len(text) || text[i+1] != '\n'):
-			return fmt.Errorf("%w: CR without LF at byte %d", ErrMalformed, i)
-		case c < ' ' && c != '\r' && c != '\n' && c != '\t', c == 0x7f:
-			return fmt.Errorf("%w: control character at byte %d", ErrMalformed, i)
-		}
-	}
-	return nil
-}
-
-// profileOf tells which of our profiles a stream speaks; 0: none of them.
-func profileOf(m *sdp.MediaDescription) Profile {
-	switch strings.Join(m.MediaName.Protos, "/") {
+	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
 		return WebRTC
 	case "RTP/SAVPF", "RTP/SAVP": // of old browsers; with keys in SDES we can't take it
-		if _, ok := m.Attribute("fingerprint"); ok {
+		if s.attribute(s.MediaDescriptions[i], "fingerprint") != "" {
 			return WebRTC
 		}
 		return 0
@@ -93,6 +73,22 @@ func profileOf(m *sdp.MediaDescription) Profile {
 	default:
 		return 0
 	}
+}
+
+// rejected is true for port 0, which in a bundle may also mean "at the port of another" (RFC 9143 §6).
+func (s session) rejected(i int) bool {
+	_, bundled := s.MediaDescriptions[i].Attribute("bundle-only")
+	return s.streams[i].port == 0 && !bundled
+}
+
+// bundles tells whether a stream is in a BUNDLE group (RFC 9143 §7.1).
+func (s session) bundles(mid string) bool {
+	for _, a := range s.Attributes {
+		if f := strings.Fields(a.Value); a.Key == "group" && len(f) > 1 && f[0] == "BUNDLE" && slices.Contains(f[1:], mid) {
+			return true
+		}
+	}
+	return false
 }
 
 // attribute is a stream's attribute, else the session's.
@@ -109,15 +105,11 @@ func (s session) remote() (Remote, error) {
 		return Remote{}, ErrNoAudio
 	}
 	m := s.MediaDescriptions[s.audio]
-	r := Remote{Profile: profileOf(m), Direction: s.direction(m), MID: s.mid(s.audio)}
+	r := Remote{Profile: s.profile(s.audio), Direction: s.direction(m), MID: s.mid(s.audio)}
 	_, r.Mux = m.Attribute("rtcp-mux")
 	_, r.ICELite = s.Attribute("ice-lite")
-	_, bundled := m.Attribute("bundle-only")
-	r.Rejected = m.MediaName.Port.Value == 0 && !bundled
-	var err error
-	if r.Codecs, err = codecs(m); err != nil {
-		return Remote{}, err
-	}
+	r.Rejected = s.rejected(s.audio)
+	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
 		r.PTime = time.Duration(ms) * time.Millisecond
 	}
@@ -136,7 +128,7 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 	if c != nil && c.Address != nil {
 		host, _ = netip.ParseAddr(c.Address.Address) // a name has no address for us
 	}
-	port := m.MediaName.Port.Value
+	port := s.streams[s.audio].port
 	if r.Profile == RTP && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		switch r.Direction {
 		case "sendrecv":
@@ -145,16 +137,16 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 			r.Direction = "inactive"
 		}
 	}
-	if !host.IsValid() || host.IsUnspecified() || host.Zone() != "" || port <= 0 || port > 65535 || r.Profile == WebRTC && port == 9 {
+	if !isUnicast(host) || port == 0 || r.Profile == WebRTC && port == 9 {
 		return
 	}
-	r.Audio = netip.AddrPortFrom(host.Unmap(), uint16(port))
-	r.RTCP = r.Audio
-	if r.Mux {
+	r.Audio = netip.AddrPortFrom(host.Unmap(), port)
+	if r.Mux && r.Profile == WebRTC { // a phone gets no rtcp-mux from us, so it keeps to its two ports (RFC 5761 §5.1.1)
+		r.RTCP = r.Audio
 		return
 	}
 	if port < 65535 {
-		r.RTCP = netip.AddrPortFrom(r.Audio.Addr(), uint16(port)+1)
+		r.RTCP = netip.AddrPortFrom(r.Audio.Addr(), port+1)
 	}
 	f := strings.Fields(s.attribute(m, "rtcp"))
 	if len(f) == 0 {
@@ -163,12 +155,18 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 	if p, err := strconv.ParseUint(f[0], 10, 16); err == nil && p > 0 {
 		addr := r.Audio.Addr()
 		if len(f) == 4 {
-			if a, err := netip.ParseAddr(f[3]); err == nil && a.Zone() == "" && !a.IsUnspecified() {
+			if a, err := netip.ParseAddr(f[3]); err == nil && isUnicast(a) {
 				addr = a.Unmap()
 			}
 		}
 		r.RTCP = netip.AddrPortFrom(addr, uint16(p))
 	}
+}
+
+// isUnicast is false for addresses to which nothing must be sent on a stranger's word.
+func isUnicast(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a.Zone() == "" && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // keys fills in what ICE and DTLS need.
@@ -180,13 +178,19 @@ func (s session) keys(m *sdp.MediaDescription, r *Remote) {
 	if setup := s.attribute(m, "setup"); setup == "actpass" || setup == "active" || setup == "passive" {
 		r.Setup = setup
 	}
-	best := 0
-	for _, a := range append(append([]sdp.Attribute(nil), s.Attributes...), m.Attributes...) {
-		if a.Key != "fingerprint" {
-			continue
+	for _, attributes := range [][]sdp.Attribute{m.Attributes, s.Attributes} {
+		best, found := 0, false
+		for _, a := range attributes {
+			if a.Key != "fingerprint" {
+				continue
+			}
+			found = true
+			if text, strength := fingerprint(a.Value); strength > best {
+				r.Fingerprint, best = text, strength
+			}
 		}
-		if text, strength := fingerprint(a.Value); strength >= best && strength > 0 {
-			r.Fingerprint, best = text, strength
+		if found {
+			return // the session's are for streams without any
 		}
 	}
 }
@@ -204,51 +208,53 @@ func fingerprint(value string) (text string, strength int) {
 	return hash + " " + digits, size
 }
 
-// codecs lists the payload types of a stream that have a name.
-func codecs(m *sdp.MediaDescription) ([]Codec, error) {
+// codecs lists the payload types of a stream that have a name. A faulty rtpmap costs its payload type, not the call.
+func codecs(m *sdp.MediaDescription, formats []string) []Codec {
 	named := make(map[uint8]Codec)
 	for _, a := range m.Attributes {
-		if a.Key != "rtpmap" {
-			continue
+		if c, ok := rtpmap(a.Value); ok && a.Key == "rtpmap" {
+			named[c.PT] = c
 		}
-		pt, rest, _ := strings.Cut(a.Value, " ")
-		n, err := strconv.ParseUint(pt, 10, 7)
-		if err != nil {
-			return nil, fmt.Errorf("%w: rtpmap %q", ErrMalformed, a.Value)
-		}
-		f := strings.Split(strings.TrimSpace(rest), "/")
-		if len(f) < 2 || len(f) > 3 || !isToken(f[0]) {
-			return nil, fmt.Errorf("%w: rtpmap %q", ErrMalformed, a.Value)
-		}
-		clock, err := strconv.ParseUint(f[1], 10, 32)
-		channels := 1
-		if err == nil && len(f) == 3 {
-			channels, err = strconv.Atoi(f[2])
-		}
-		if err != nil || clock == 0 || channels < 1 || channels > 255 {
-			return nil, fmt.Errorf("%w: rtpmap %q", ErrMalformed, a.Value)
-		}
-		named[uint8(n)] = Codec{PT: uint8(n), Name: f[0], ClockRate: uint32(clock), Channels: channels}
 	}
 	var list []Codec
-	seen := make(map[uint8]bool)
-	for _, text := range m.MediaName.Formats {
+	for _, text := range formats {
 		n, err := strconv.ParseUint(text, 10, 7)
 		if err != nil {
-			return nil, fmt.Errorf("%w: payload type %q", ErrMalformed, text)
+			continue
 		}
 		c, ok := named[uint8(n)]
 		if !ok {
 			c, ok = static[uint8(n)]
 		}
-		if !ok || seen[c.PT] {
+		if !ok || slices.ContainsFunc(list, func(o Codec) bool { return o.PT == c.PT }) {
 			continue
 		}
-		seen[c.PT] = true
 		c.Fmtp = fmtp(m, c.PT)
 		list = append(list, c)
 	}
-	return list, nil
+	return list
+}
+
+// rtpmap reads "9 G722/8000" (RFC 8866 §6.6).
+func rtpmap(value string) (Codec, bool) {
+	pt, rest, _ := strings.Cut(value, " ")
+	n, err := strconv.ParseUint(pt, 10, 7)
+	f := strings.Split(strings.TrimSpace(rest), "/")
+	if err != nil || len(f) < 2 || len(f) > 3 || !isToken(f[0]) {
+		return Codec{}, false
+	}
+	clock, err := strconv.ParseUint(f[1], 10, 32)
+	channels := uint64(1)
+	if err == nil && len(f) == 3 {
+		channels, err = strconv.ParseUint(f[2], 10, 8)
+	}
+	if err != nil || clock == 0 || channels == 0 {
+		return Codec{}, false
+	}
+	if strings.EqualFold(f[0], "G722") {
+		clock = 8000 // whatever its true rate (RFC 3551 §4.5.2); some phones write 16000
+	}
+	return Codec{PT: uint8(n), Name: f[0], ClockRate: uint32(clock), Channels: int(channels)}, true
 }
 
 func fmtp(m *sdp.MediaDescription, pt uint8) string {
@@ -277,22 +283,4 @@ func (s session) mid(i int) string {
 		return strings.TrimSpace(v)
 	}
 	return ""
-}
-
-// isToken checks for a token of RFC 8866 §9 of at most 64 characters.
-func isToken(s string) bool {
-	return s != "" && len(s) <= 64 && strings.IndexFunc(s, func(c rune) bool {
-		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]`, c)
-	}) < 0
-}
-
-func isPrintable(s string) bool {
-	return len(s) <= 1024 && strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c >= 0x7f }) < 0
-}
-
-// isICE checks for ice-chars (RFC 8839 §5.4) between least and 256 of them.
-func isICE(s string, least int) bool {
-	return len(s) >= least && len(s) <= 256 && strings.IndexFunc(s, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/')
-	}) < 0
 }

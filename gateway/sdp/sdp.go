@@ -66,9 +66,9 @@ func (c Codec) same(o Codec) bool {
 // Remote is what the media engine must know of what a party said of its audio.
 type Remote struct {
 	Profile          Profile
-	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no address and in WebRTC's port 9
-	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; Audio itself with Mux
-	Mux              bool           // a=rtcp-mux (RFC 5761)
+	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no or a multicast address and for WebRTC's port 9
+	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; with Mux in WebRTC Audio itself
+	Mux              bool           // a=rtcp-mux (RFC 5761); offered by some phones, which we never take up
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
 	PTime            time.Duration  // 0: not said
@@ -100,7 +100,7 @@ type Local struct {
 	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string // "actpass" in offers, "passive" or "active" in answers
 	MID              string // of an offer to a browser; "0" when empty
-	Previous         []byte // our last description for this party; the next one never has fewer m= lines (RFC 3264 §8)
+	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).

@@ -52,7 +52,7 @@ func secured(mid, setup string) string {
 	if mid != "" {
 		mid = "a=mid:" + mid + "\r\n"
 	}
-	return mid + "a=msid:cordboard audio\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 " + print32 +
+	return mid + "a=msid:cordboard audio\r\na=rtcp:8443 IN IP4 192.0.2.1\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 " + print32 +
 		"\r\na=setup:" + setup + "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8443 typ host\r\na=candidate:2 1 udp 2130706175 2001:db8::1 8443 typ host\r\na=end-of-candidates\r\n"
 }
 
@@ -62,8 +62,6 @@ func answering(l Local) Local {
 }
 
 func TestTranslate(t *testing.T) {
-	const headRTP = "v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
-	const headWebRTC = "v=0\r\no=- 3 4 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 	odd := towardPBX
 	odd.RTCP = netip.MustParseAddrPort("192.0.2.1:30000")
 	six := towardPBX
@@ -80,7 +78,7 @@ func TestTranslate(t *testing.T) {
 		{
 			name: "Chromium's offer for a phone", text: chromium, to: towardPBX,
 			want: headRTP + "m=audio 20000 RTP/AVP 9 0 8 13 126\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
-				"a=rtpmap:126 telephone-event/8000\r\na=sendrecv\r\nm=video 0 RTP/AVP 0\r\na=inactive\r\n",
+				"a=rtpmap:126 telephone-event/8000\r\na=sendrecv\r\nm=video 0 RTP/AVP 31\r\na=inactive\r\n",
 		},
 		{
 			name: "a phone's offer for a browser", text: baresip, to: toBrowser,
@@ -91,7 +89,7 @@ func TestTranslate(t *testing.T) {
 			name: "Asterisk's answer for Chromium", text: asterisk, offer: chromium, to: answering(toBrowser),
 			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 8 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:8 PCMA/8000\r\n" +
 				"a=rtpmap:126 telephone-event/8000\r\na=fmtp:126 0-16\r\na=ptime:20\r\na=maxptime:150\r\n" + secured("0", "passive") + "a=sendrecv\r\n" +
-				"m=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=inactive\r\n",
+				"m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\na=inactive\r\n",
 		},
 		{
 			name: "Firefox's answer for a phone", text: firefox, offer: baresip, to: odd,
@@ -101,7 +99,7 @@ func TestTranslate(t *testing.T) {
 			name: "browser to browser keeps Opus", text: chromium, to: toBrowser,
 			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 111 9 0 8 13 110 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:111 opus/48000/2\r\n" +
 				"a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
-				"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n" + secured("0", "actpass") + "a=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n",
+				"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n" + secured("0", "actpass") + "a=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 120\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtpmap:120 VP8/90000\r\na=inactive\r\n",
 		},
 		{
 			name: "static types without rtpmap, hold of old, IPv6", to: six,

@@ -1,0 +1,125 @@
+package sdp
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// place is an m= line to write.
+type place struct {
+	stream
+	mid   string
+	audio bool // the stream that we carry; the others are refused
+	note  string
+}
+
+// layout is the m= lines of a description to write, and whether its audio is bundled.
+type layout struct {
+	places  []place
+	bundled bool
+}
+
+// answering lays an answer out like the offer it answers (RFC 3264 §6). Its BUNDLE group holds what the offer's did (RFC 9143 §7.3).
+func (l Local) answering(offer session) layout {
+	var out layout
+	for i := range offer.streams {
+		p := l.keep(offer, i)
+		out.bundled = out.bundled || p.audio && p.mid != "" && offer.bundles(p.mid)
+		out.places = append(out.places, p)
+	}
+	return out
+}
+
+// offering lays an offer out. The m= lines that the party knows stay as they were (RFC 3264 §8); further ones of said follow them.
+func (l Local) offering(said session) layout {
+	var out layout
+	known := 0 // of said's other streams
+	if before, err := read(l.Previous); err == nil && before.audio >= 0 {
+		for i := range before.streams {
+			out.places = append(out.places, l.keep(before, i))
+		}
+		known = len(before.streams) - 1
+	}
+	for i, s := range said.streams {
+		switch {
+		case i != said.audio && known > 0:
+			known--
+		case i != said.audio:
+			out.places = append(out.places, l.invent(s))
+		case !slices.ContainsFunc(out.places, func(p place) bool { return p.audio }):
+			out.places = append(out.places, place{stream: stream{media: "audio", protocol: l.Profile.protocol()}, audio: true})
+		}
+	}
+	if l.Profile == WebRTC {
+		l.name(out.places)
+		out.bundled = true
+	}
+	return out
+}
+
+// keep takes an m= line that the party knows as it is. Of the formats it needs one (RFC 3264 §6), and for WebRTC that one's
+// rtpmap too: parsers look it up even where the stream is refused.
+func (l Local) keep(known session, i int) place {
+	p := place{stream: known.streams[i], mid: known.mid(i), audio: i == known.audio}
+	p.formats = p.formats[:1]
+	if p.audio && known.profile(i) != l.Profile {
+		p.protocol = l.Profile.protocol()
+	}
+	if l.Profile != WebRTC || p.media != "audio" && p.media != "video" {
+		return p
+	}
+	for _, a := range known.MediaDescriptions[i].Attributes {
+		if c, ok := rtpmap(a.Value); ok && a.Key == "rtpmap" && strconv.Itoa(int(c.PT)) == p.formats[0] {
+			p.note = "a=" + c.rtpmap()
+			return p
+		}
+	}
+	p.formats = []string{"0"}
+	return p
+}
+
+// invent makes of a stream that the party hasn't heard of one of a form that it knows. It is refused from the start, so that
+// its only use is to keep the lines of the two sides in step.
+func (l Local) invent(s stream) place {
+	p := place{stream: stream{media: s.media, protocol: l.Profile.protocol(), formats: []string{"0"}}}
+	switch {
+	case s.media == "audio":
+	case s.media == "video" && l.Profile == WebRTC:
+		p.formats, p.note = []string{"120"}, "a=rtpmap:120 VP8/90000"
+	case s.media == "video":
+		p.formats = []string{"31"} // H261, the one static type of RFC 3264's examples
+	case l.Profile == WebRTC:
+		p.stream = stream{media: "application", protocol: "UDP/DTLS/SCTP", formats: []string{"webrtc-datachannel"}}
+	case strings.Contains(strings.ToUpper(s.protocol), "TLS"):
+		p.stream = stream{media: "application", protocol: "udp", formats: []string{"octet-stream"}}
+	default:
+		p.stream = s
+	}
+	return p
+}
+
+// name gives every stream a mid of its own, as a browser demands of an offer (RFC 9429 §5.2.1).
+func (l Local) name(places []place) {
+	used := make(map[string]bool)
+	for i, p := range places {
+		if p.audio && l.MID != "" {
+			places[i].mid = l.MID
+		}
+		if p.audio && places[i].mid == "" {
+			places[i].mid = "0"
+		}
+		if p.audio {
+			used[places[i].mid] = true
+		}
+	}
+	for i := range places {
+		if places[i].audio {
+			continue
+		}
+		for n := i; places[i].mid == "" || used[places[i].mid]; n++ {
+			places[i].mid = strconv.Itoa(n)
+		}
+		used[places[i].mid] = true
+	}
+}

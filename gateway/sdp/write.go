@@ -1,0 +1,145 @@
+package sdp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// audioStream is what we say of the audio.
+type audioStream struct {
+	direction string
+	codecs    []Codec
+	bandwidth []string
+	lines     []string // further attributes
+	rejected  bool
+}
+
+// write writes a description.
+func (l Local) write(like layout, audio audioStream) ([]byte, error) {
+	if !slices.ContainsFunc(audio.codecs, Codec.carriesAudio) && !audio.rejected {
+		return nil, ErrNoCodec
+	}
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
+	line("v=0")
+	line("o=- %d %d IN %s", l.Session, l.Version, inet(l.Audio.Addr()))
+	line("s=-")
+	if l.Profile == RTP {
+		line("c=IN %s", inet(l.Audio.Addr()))
+	}
+	line("t=0 0")
+	if l.Profile == WebRTC {
+		if i := slices.IndexFunc(like.places, func(p place) bool { return p.audio }); i >= 0 && like.bundled && !audio.rejected {
+			line("a=group:BUNDLE %s", like.places[i].mid)
+		}
+		line("a=ice-lite")
+	}
+	for _, p := range like.places {
+		if p.audio && !audio.rejected {
+			l.stream(line, p, audio)
+		} else {
+			l.refuse(line, p)
+		}
+	}
+	return []byte(b.String()), nil
+}
+
+// stream writes the audio stream.
+func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
+	var types []string
+	for _, c := range audio.codecs {
+		types = append(types, strconv.Itoa(int(c.PT)))
+	}
+	line("m=audio %d %s %s", l.Audio.Port(), p.protocol, strings.Join(types, " "))
+	if l.Profile == WebRTC {
+		line("c=IN %s", inet(l.Audio.Addr()))
+	}
+	for _, limit := range audio.bandwidth {
+		line("b=%s", limit)
+	}
+	for _, c := range audio.codecs {
+		line("a=%s", c.rtpmap())
+		if c.Fmtp != "" {
+			line("a=fmtp:%d %s", c.PT, c.Fmtp)
+		}
+	}
+	for _, text := range audio.lines {
+		line("%s", text)
+	}
+	if l.Profile == WebRTC {
+		l.secure(line, p.mid)
+	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
+		l.rtcp(line)
+	}
+	line("a=%s", audio.direction)
+}
+
+// rtpmap is the codec as RFC 8866 §6.6 writes it.
+func (c Codec) rtpmap() string {
+	if c.Channels > 1 {
+		return fmt.Sprintf("rtpmap:%d %s/%d/%d", c.PT, c.Name, c.ClockRate, c.Channels)
+	}
+	return fmt.Sprintf("rtpmap:%d %s/%d", c.PT, c.Name, c.ClockRate)
+}
+
+// rtcp says where RTCP goes (RFC 3605).
+func (l Local) rtcp(line func(string, ...any)) {
+	if l.RTCP.Addr() == l.Audio.Addr() {
+		line("a=rtcp:%d", l.RTCP.Port())
+	} else {
+		line("a=rtcp:%d IN %s", l.RTCP.Port(), inet(l.RTCP.Addr()))
+	}
+}
+
+// secure writes ICE (RFC 8839), DTLS (RFC 8842) and what else a browser wants of a stream (RFC 9429).
+func (l Local) secure(line func(string, ...any), mid string) {
+	if mid != "" {
+		line("a=mid:%s", mid)
+	}
+	line("a=msid:cordboard audio")
+	line("a=rtcp:%d IN %s", l.Audio.Port(), inet(l.Audio.Addr()))
+	line("a=rtcp-mux")
+	line("a=ice-ufrag:%s", l.ICEUfrag)
+	line("a=ice-pwd:%s", l.ICEPwd)
+	line("a=fingerprint:%s", l.Fingerprint)
+	line("a=setup:%s", l.Setup)
+	for i, c := range l.Candidates {
+		// Type preference 126 for a host candidate, falling local preferences, component 1 (RFC 8445 §5.1.2).
+		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, 126<<24|(65535-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+	}
+	line("a=end-of-candidates")
+}
+
+// refuse writes a stream that we don't carry. It needs a format, but only one, which says nothing (RFC 3264 §6).
+func (l Local) refuse(line func(string, ...any), p place) {
+	format := "0"
+	if len(p.formats) > 0 {
+		format = p.formats[0]
+	}
+	line("m=%s 0 %s %s", p.media, p.protocol, format)
+	if l.Profile == WebRTC {
+		line("c=IN IP4 0.0.0.0")
+		if p.mid != "" {
+			line("a=mid:%s", p.mid)
+		}
+	}
+	if p.note != "" {
+		line("%s", p.note)
+	}
+	line("a=inactive")
+}
+
+func inet(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	switch {
+	case !a.IsValid():
+		return "IP4 0.0.0.0"
+	case a.Is4():
+		return "IP4 " + a.String()
+	default:
+		return "IP6 " + a.String()
+	}
+}
