@@ -83,6 +83,14 @@ type world struct {
 
 func newWorld(t *testing.T, mode string) *world {
 	t.Helper()
+	w := buildWorld(t, mode, func(*Config, *Deps) {})
+	w.start()
+	return w
+}
+
+// buildWorld makes a world that does not run yet, with a configuration and parts changed as wanted.
+func buildWorld(t *testing.T, mode string, change func(*Config, *Deps)) *world {
+	t.Helper()
 	w := &world{t: t, media: &fakeMedia{}, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}}
 	var users []auth.User
 	for _, n := range []struct{ name, display, extension string }{{"alice", "Alice Doe", "101"}, {"bob", "Bob Roe", "102"}} {
@@ -98,16 +106,24 @@ func newWorld(t *testing.T, mode string) *world {
 		w.pbx = newFakePBX(t)
 		cfg.PBX = []PBX{{Name: "office", URI: "sip:" + w.pbx.conn.LocalAddr().String(), Mode: mode, Username: "trunk", Password: "pbx-trunk"}}
 	}
-	srv, err := New(cfg, Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
-		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media}, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+	deps := Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
+		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media}
+	change(&cfg, &deps)
+	srv, err := New(cfg, deps, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.srv = srv
-	w.web = httptest.NewTLSServer(srv)
+	return w
+}
+
+// start runs the server until stop or the test's end.
+func (w *world) start() {
+	t := w.t
+	w.web = httptest.NewTLSServer(w.srv)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- srv.Run(ctx) }()
+	go func() { done <- w.srv.Run(ctx) }()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -121,7 +137,6 @@ func newWorld(t *testing.T, mode string) *world {
 		w.web.Close()
 	})
 	t.Cleanup(w.stop)
-	return w
 }
 
 // end is one side of a conversation in SIP: a browser or the PBX. What comes in is queued.
@@ -204,10 +219,11 @@ func (e *end) answer(req *sip.Request, status int, reason, tag, contact, body st
 // browser is a SIP over WebSocket client.
 type browser struct {
 	end
-	conn *websocket.Conn
-	user string
-	host string
-	seq  int
+	conn   *websocket.Conn
+	user   string
+	host   string
+	seq    int
+	closed chan error // why reading has ended
 }
 
 func (w *world) dial(user string, signedIn bool) *browser {
@@ -221,7 +237,7 @@ func (w *world) dial(user string, signedIn bool) *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b := &browser{conn: conn, user: user, host: token()[:8] + ".invalid"}
+	b := &browser{conn: conn, user: user, host: token()[:8] + ".invalid", closed: make(chan error, 1)}
 	b.end = end{t: w.t, name: user, in: make(chan sip.Message, 100), send: func(text string) {
 		_ = conn.Write(context.Background(), websocket.MessageText, []byte(text))
 	}}
@@ -230,6 +246,7 @@ func (w *world) dial(user string, signedIn bool) *browser {
 		for {
 			_, data, err := conn.Read(context.Background())
 			if err != nil {
+				b.closed <- err
 				return
 			}
 			b.parsed(data)

@@ -31,7 +31,10 @@ var (
 	errTooLong   = errors.New("message too long")
 )
 
-var crlf = []byte("\r\n")
+var (
+	crlf      = []byte("\r\n")
+	blankLine = []byte("\r\n\r\n")
+)
 
 // screenMessage lets a browser's message pass only if sipgo will take it: sipgo closes a connection at the first message that
 // it can't parse. So its own parser is asked, after limits that a flood would feel. RFC 7118 does not demand Content-Length,
@@ -41,13 +44,17 @@ func screenMessage(msg []byte) (out []byte, request bool, err error) {
 	for bytes.HasPrefix(msg, crlf) { // RFC 3261 §7.5
 		msg = msg[len(crlf):]
 	}
-	end := bytes.Index(msg, []byte("\r\n\r\n"))
+	end := bytes.Index(msg, blankLine)
 	if end < 0 {
 		return nil, false, errNoEnd
 	}
-	end += len("\r\n\r\n")
+	end += len(blankLine)
 	if err := screenLines(msg[:end]); err != nil {
 		return nil, false, err
+	}
+	if n := len(msg); needsSqueeze(msg[:end]) {
+		msg = squeeze(msg, end)
+		end -= n - len(msg)
 	}
 	parsed, err := parseHead(msg[:end])
 	if err != nil {
@@ -110,13 +117,12 @@ func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // isStartLine takes "METHOD uri SIP/2.0" and "SIP/2.0 ddd reason" (RFC 3261 §7.1, §7.2).
 func isStartLine(line []byte) bool {
-	const version = "SIP/2.0"
 	first, rest, _ := bytes.Cut(line, []byte{' '})
 	second, third, _ := bytes.Cut(rest, []byte{' '})
-	if string(first) == version {
+	if string(first) == sipVersion {
 		return len(second) == 3 && '1' <= second[0] && second[0] <= '6' && isDigit(second[1]) && isDigit(second[2])
 	}
-	return len(first) > 0 && !slices.ContainsFunc(first, notToken) && len(second) > 0 && string(third) == version
+	return len(first) > 0 && !slices.ContainsFunc(first, notToken) && len(second) > 0 && string(third) == sipVersion
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +36,8 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
 		return
 	}
-	if h := req.GetHeader("Require"); h != nil && !strings.EqualFold(h.Value(), "replaces") {
-		s.reply(req, tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", h.Value()))
+	if !takesSDP(req) {
+		s.reply(req, tx, sip.StatusNotAcceptable, "Not Acceptable")
 		return
 	}
 	offer, ok := sdpOf(req)

@@ -327,6 +327,9 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 		return data, nil
 	}
 	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) {
+		if at.Transport == "UDP" { // by TCP a message comes in pieces
+			data = squeezeDatagram(data)
+		}
 		return data, nil
 	}
 	if at.Transport == "TCP" {

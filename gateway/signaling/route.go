@@ -83,8 +83,10 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 	}
 	for _, user := range users {
 		for _, b := range s.reg.of(user.Name, time.Now()) {
+			target := b.contact
+			target.Headers = nil // they are no part of a Request-URI (RFC 3261 §19.1.1)
 			p.branches = append(p.branches, &leg{
-				user: user.Name, flow: b.flow, target: b.contact, local: local,
+				user: user.Name, flow: b.flow, target: target, local: local,
 				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
 				party:  call.Party{Profile: sdp.WebRTC, Host: b.flow.Remote().Addr().Unmap()},
 			})

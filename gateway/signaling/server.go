@@ -212,13 +212,9 @@ func ignoreClosed(err error) error {
 func (s *Server) handle(srv *sipgo.Server) {
 	on := func(method sip.RequestMethod, take sipgo.RequestHandler) {
 		srv.OnRequest(method, func(req *sip.Request, tx sip.ServerTransaction) {
-			if req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil { // RFC 3261 §8.1.1
-				if !req.IsAck() {
-					s.reply(req, tx, sip.StatusBadRequest, "Header Missing")
-				}
-				return
+			if s.wellFormed(req, tx) && s.understood(req, tx) {
+				take(req, tx)
 			}
-			take(req, tx)
 		})
 	}
 	on(sip.REGISTER, s.onRegister)
@@ -233,7 +229,7 @@ func (s *Server) handle(srv *sipgo.Server) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	})
 	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
-		if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+		if f := s.door.flow(req.Source()); !s.wellFormed(req, tx) || f != nil && !s.authorize(f, req, tx) {
 			return
 		}
 		res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
@@ -266,6 +262,7 @@ func (s *Server) reply(req *sip.Request, tx sip.ServerTransaction, status int, r
 
 // respond sends res. A transaction that has ended (a CANCEL overtook us, the flow closed) takes it no more, which is no fault.
 func (s *Server) respond(tx sip.ServerTransaction, res *sip.Response) {
+	res.SipVersion = sipVersion // sipgo repeats the request's
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
 	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) {
 		s.log.Debug("response not sent", "status", res.StatusCode, "error", err)
