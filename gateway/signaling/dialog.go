@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
 )
 
 // dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
@@ -87,7 +89,8 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
-	l.call.endLater(l, reasons(req)...)
+	l.call.enter(call.Talking) // who sends BYE knows of the answer, even if it overtakes the ACK
+	l.call.endLater(l, "", reasons(req)...)
 }
 
 // onPassed passes INFO and UPDATE to the other leg.
@@ -200,7 +203,7 @@ func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Re
 		return
 	}
 	if _, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp)); !ok {
-		l.call.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+		l.call.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
 	}
 }
 
@@ -259,6 +262,6 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 	}
 	peer.sendAck(seq, answer, creds)
 	if !ok {
-		b.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+		b.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
 	}
 }

@@ -76,6 +76,7 @@ type world struct {
 	srv   *Server
 	web   *httptest.Server
 	media *fakeMedia
+	kept  *fakeHistory
 	eph   auth.Ephemeral
 	pbx   *fakePBX
 	stop  func()
@@ -83,7 +84,7 @@ type world struct {
 
 func newWorld(t *testing.T, mode string) *world {
 	t.Helper()
-	w := &world{t: t, media: &fakeMedia{}, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}}
+	w := &world{t: t, media: &fakeMedia{}, kept: &fakeHistory{}, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}}
 	var users []auth.User
 	for _, n := range []struct{ name, display, extension string }{{"alice", "Alice Doe", "101"}, {"bob", "Bob Roe", "102"}} {
 		u, err := auth.NewUser(n.name, n.display, n.extension, "password-of-"+n.name)
@@ -99,7 +100,7 @@ func newWorld(t *testing.T, mode string) *world {
 		cfg.PBX = []PBX{{Name: "office", URI: "sip:" + w.pbx.conn.LocalAddr().String(), Mode: mode, Username: "trunk", Password: "pbx-trunk"}}
 	}
 	srv, err := New(cfg, Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
-		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media}, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media, History: w.kept}, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +120,7 @@ func newWorld(t *testing.T, mode string) *world {
 			t.Error("Run did not end")
 		}
 		w.web.Close()
+		w.kept.check(t)
 	})
 	t.Cleanup(w.stop)
 	return w
