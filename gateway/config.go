@@ -73,7 +73,8 @@ type Switch struct {
 
 // Store is the [store] table.
 type Store struct {
-	URL string `toml:"url"` // empty: SQLite in the data folder
+	URL     string        `toml:"url"`     // empty: SQLite in the data folder
+	History auth.Duration `toml:"history"` // how long calls that have ended are kept; default: a year, "8760h"
 }
 
 // Log is the [log] table.

@@ -164,6 +164,7 @@ cert = ""
 key = ""
 [store]
 url = ""
+history = "720h"
 [log]
 level = "debug"
 format = "json"
@@ -187,6 +188,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		"usable":           len(cfg.usablePBX()) == 2,
 		"user":             cfg.User[0].Password == "correct horse" && cfg.User[0].PBXUsername == "a101",
 		"auth":             cfg.Auth.Lifetime() == 90*time.Minute && cfg.Auth.RequireHandshake,
+		"store":            time.Duration(cfg.Store.History) == 720*time.Hour,
 		"log":              cfg.Log.SlogLevel().String() == "DEBUG",
 		"defaults of rest": cfg.TURN.Enabled && cfg.Audio.Enabled && cfg.Discovery.Enabled,
 	} {

@@ -66,6 +66,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if g.accounts, err = OpenAccounts(cfg, host.Dir); err != nil {
 		return g, err
 	}
+	if age := time.Duration(cfg.Store.History); age > 0 {
+		g.accounts.store.KeepCalls(age)
+	}
 	names, addrs := certificateNames(cfg)
 	if g.cert, err = cert.Open(cfg.TLS, host.Dir, names, addrs, log); err != nil {
 		return g, fmt.Errorf("open certificate: %w", err)
@@ -113,7 +116,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
-		Media: g.media, UsersChanged: g.changed,
+		Media: g.media, UsersChanged: g.changed, History: g.accounts.store,
 	}, g.log)
 	if err != nil {
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
@@ -123,7 +126,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, CA: g.cert.CA(),
+		Page: host.Page, WS: g.signaling, Status: g.status, History: g.accounts.store, CA: g.cert.CA(),
 	}, g.log)
 	return err
 }

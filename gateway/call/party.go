@@ -1,4 +1,5 @@
-// Package call holds what signaling and media have in common: the parties of a call, its states, and the board of calls.
+// Package call holds what the parts of the gateway have in common about calls: a call's parties, its states, the board of
+// calls of the moment, and the records of those that have ended.
 package call
 
 import (

@@ -19,6 +19,7 @@ type bridge struct {
 
 	mu      sync.Mutex
 	info    call.Info
+	record  call.Record             // what the history will know
 	a, b    *leg                    // b is nil before the answer and with a built-in callee
 	builtin string                  // the built-in callee, if it is one
 	cancel  context.CancelCauseFunc // ends the set-up
@@ -30,21 +31,28 @@ func (s *Server) newBridge(from, to string, cancel context.CancelCauseFunc) *bri
 	b := &bridge{id: token(), srv: s, cancel: cancel}
 	b.log = s.log.With("call", b.id[:8])
 	b.info = call.Info{ID: b.id, From: from, To: to, State: call.Calling, Since: time.Now()}
+	b.record = call.Record{ID: b.id, From: from, To: to, Began: b.info.Since}
 	s.board.Set(b.info)
 	return b
 }
 
-// enter moves the call to a state; a call never goes back.
+// enter moves the call to a state before its end; a call never goes back.
 func (b *bridge) enter(state call.State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.info.State == call.Talking && state != call.Ended {
+	if b.ended || b.info.State == call.Talking || b.info.State == state {
 		return
 	}
-	if state == call.Talking {
-		b.info.Answer = time.Now()
+	now := time.Now()
+	switch state {
+	case call.Ringing:
+		b.record.Rang = now
+	case call.Talking:
+		b.info.Answer, b.record.Answered = now, now
+		if b.b != nil {
+			b.record.AnsweredBy = b.b.user
+		}
 	}
-	b.ended = state == call.Ended
 	b.info.State = state
 	b.srv.board.Set(b.info)
 }
@@ -70,16 +78,15 @@ func (b *bridge) answeredBy(l *leg) bool {
 	return true
 }
 
-// end ends the call: every leg but by, which has ended itself, gets BYE with the headers more. It may be called again.
-func (b *bridge) end(ctx context.Context, by *leg, more ...sip.Header) {
-	b.mu.Lock()
-	if b.ended {
-		b.mu.Unlock()
+// end ends the call: every leg but by, which has ended itself, gets BYE with the headers more. why is for the history;
+// empty: by hung up. It may be called again.
+func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Header) {
+	if !b.over(by, sip.StatusRequestTerminated, why) {
 		return
 	}
+	b.mu.Lock()
 	a, c := b.a, b.b
 	b.mu.Unlock()
-	b.enter(call.Ended)
 	b.cancel(errAbandoned)
 	b.log.Info("call ended", "by", nameOf(by))
 	var byes sync.WaitGroup
@@ -100,11 +107,11 @@ func (b *bridge) end(ctx context.Context, by *leg, more ...sip.Header) {
 }
 
 // endLater ends the call without keeping the caller waiting for the BYE's answer.
-func (b *bridge) endLater(by *leg, more ...sip.Header) {
+func (b *bridge) endLater(by *leg, why string, more ...sip.Header) {
 	b.srv.routed.Go(func() {
 		ctx, stop := context.WithTimeout(context.Background(), answerTime)
 		defer stop()
-		b.end(ctx, by, more...)
+		b.end(ctx, by, why, more...)
 	})
 }
 
@@ -129,6 +136,6 @@ func (s *Server) hangUpAll() {
 	}
 	s.mu.Unlock()
 	for b := range bridges {
-		b.endLater(nil, reason(sip.StatusServiceUnavailable, "Cordboard stops"))
+		b.endLater(nil, call.ReasonStopped, reason(sip.StatusServiceUnavailable, "Cordboard stops"))
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
 )
 
 // dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
@@ -87,7 +89,8 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
-	l.call.endLater(l, reasons(req)...)
+	l.call.enter(call.Talking) // who sends BYE knows of the answer, even if it overtakes the ACK
+	l.call.endLater(l, "", reasons(req)...)
 }
 
 // onReinvite changes a call's media (RFC 3261 §14): hold, resume, another address.
@@ -141,7 +144,7 @@ func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Re
 		return
 	}
 	if _, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp)); !ok {
-		l.call.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+		l.call.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
 	}
 }
 
@@ -200,6 +203,6 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 	}
 	peer.sendAck(seq, answer, creds)
 	if !ok {
-		b.endLater(nil, reason(sip.StatusRequestTimeout, "Not confirmed"))
+		b.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
+	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
 )
 
@@ -24,6 +25,8 @@ type failure struct {
 	status  int
 	reason  string
 	headers []sip.Header
+	why     string // for the history; empty: what the status says
+	by      *leg   // whose failure it is; nil: ours
 }
 
 // statusOf is the one place where errors become SIP statuses.
@@ -31,40 +34,54 @@ func statusOf(err error) failure {
 	var down *downError
 	switch {
 	case errors.As(err, &down):
-		return failure{sip.StatusServiceUnavailable, "PBX Unreachable", warning(down.Error())}
+		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
-		return failure{sip.StatusNotFound, "Not Found", nil}
+		return failure{status: sip.StatusNotFound, reason: "Not Found"}
 	case errors.Is(err, errNotRegistered):
-		return failure{sip.StatusTemporarilyUnavailable, "Not Signed In", nil}
+		return failure{status: sip.StatusTemporarilyUnavailable, reason: "Not Signed In", why: call.ReasonNoDevice}
 	case errors.Is(err, errNoAnswer):
-		return failure{sip.StatusRequestTimeout, "Request Timeout", nil}
+		return failure{status: sip.StatusRequestTimeout, reason: "Request Timeout", why: call.ReasonUnavailable}
 	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, errNoDescription):
-		return failure{sip.StatusNotAcceptableHere, "Not Acceptable Here", warning(err.Error())}
+		return failure{status: sip.StatusNotAcceptableHere, reason: "Not Acceptable Here", headers: warning(err.Error())}
 	case errors.Is(err, sdp.ErrMalformed):
-		return failure{sip.StatusBadRequest, "Bad Session Description", warning(err.Error())}
+		return failure{status: sip.StatusBadRequest, reason: "Bad Session Description", headers: warning(err.Error()), why: call.ReasonNoSound}
 	case err == nil, errors.Is(err, errAbandoned), errors.Is(err, context.Canceled):
-		return failure{sip.StatusRequestTerminated, "Request Terminated", nil}
+		return failure{status: sip.StatusRequestTerminated, reason: "Request Terminated", why: call.ReasonHungUp}
 	case errors.Is(err, sip.ErrTransactionTransport), errors.Is(err, sip.ErrTransactionTerminated):
-		return failure{sip.StatusTemporarilyUnavailable, "Connection Lost", nil}
+		return failure{status: sip.StatusTemporarilyUnavailable, reason: "Connection Lost", why: call.ReasonLost}
 	default:
-		return failure{sip.StatusInternalServerError, "Server Internal Error", warning(err.Error())}
+		return failure{status: sip.StatusInternalServerError, reason: "Server Internal Error", headers: warning(err.Error()), why: call.ReasonOwnFault}
 	}
+}
+
+// failureOn is what the caller hears of a branch that ended without a final response.
+func failureOn(l *leg, err error) failure {
+	f := statusOf(err)
+	f.by = l
+	switch {
+	case f.status == sip.StatusRequestTerminated:
+	case l.pbx != nil:
+		f.why = call.ReasonUnreachable(l.pbx.cfg.Name)
+	case f.status == sip.StatusInternalServerError: // its browser is gone
+		f.why = call.ReasonUnavailable
+	}
+	return f
 }
 
 // failureOf is what the caller hears of a branch's final response. A challenge that our credentials did not satisfy is the
 // gateway's affair, not the caller's.
 func failureOf(res *sip.Response, l *leg) failure {
-	f := failure{res.StatusCode, res.Reason, reasons(res)}
+	f := failure{status: res.StatusCode, reason: res.Reason, headers: reasons(res), by: l}
 	switch res.StatusCode {
 	case sip.StatusUnauthorized, sip.StatusProxyAuthRequired:
 		if l.pbx == nil {
-			return failure{sip.StatusTemporarilyUnavailable, "Temporarily Unavailable", nil}
+			return failure{status: sip.StatusTemporarilyUnavailable, reason: "Temporarily Unavailable", by: l}
 		}
 		why := l.pbx.cfg.Name + " refuses the password of " + l.creds.Username
 		if l.creds.Password == "" {
 			why = l.pbx.cfg.Name + " asks for a password, and none is set for " + l.local.uri.User
 		}
-		return failure{sip.StatusForbidden, "PBX Refuses Password", warning(why)}
+		return failure{status: sip.StatusForbidden, reason: "PBX Refuses Password", headers: warning(why), why: "The PBX " + why, by: l}
 	}
 	if res.StatusCode < 400 { // a redirection leads nowhere from here
 		f.status, f.reason = sip.StatusTemporarilyUnavailable, "Moved"

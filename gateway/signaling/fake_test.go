@@ -76,6 +76,7 @@ type world struct {
 	srv   *Server
 	web   *httptest.Server
 	media *fakeMedia
+	kept  *fakeHistory
 	eph   auth.Ephemeral
 	pbx   *fakePBX
 	stop  func()
@@ -91,7 +92,7 @@ func newWorld(t *testing.T, mode string) *world {
 // buildWorld makes a world that does not run yet, with a configuration and parts changed as wanted.
 func buildWorld(t *testing.T, mode string, change func(*Config, *Deps)) *world {
 	t.Helper()
-	w := &world{t: t, media: &fakeMedia{}, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}}
+	w := &world{t: t, media: &fakeMedia{}, kept: &fakeHistory{}, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}}
 	var users []auth.User
 	for _, n := range []struct{ name, display, extension string }{{"alice", "Alice Doe", "101"}, {"bob", "Bob Roe", "102"}} {
 		u, err := auth.NewUser(n.name, n.display, n.extension, "password-of-"+n.name)
@@ -107,7 +108,7 @@ func buildWorld(t *testing.T, mode string, change func(*Config, *Deps)) *world {
 		cfg.PBX = []PBX{{Name: "office", URI: "sip:" + w.pbx.conn.LocalAddr().String(), Mode: mode, Username: "trunk", Password: "pbx-trunk"}}
 	}
 	deps := Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
-		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media}
+		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media, History: w.kept}
 	change(&cfg, &deps)
 	srv, err := New(cfg, deps, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
@@ -135,6 +136,7 @@ func (w *world) start() {
 			t.Error("Run did not end")
 		}
 		w.web.Close()
+		w.kept.check(t)
 	})
 	t.Cleanup(w.stop)
 }

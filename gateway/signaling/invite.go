@@ -15,8 +15,11 @@ import (
 // ringTime is how long callees ring at most: timer C of RFC 3261 §16.6, more than three minutes.
 const ringTime = 185 * time.Second
 
-// errElsewhere ends the branches that lost a forked call.
-var errElsewhere = errors.New("answered elsewhere")
+// Why a set-up ends, beside errAbandoned.
+var (
+	errElsewhere = errors.New("answered elsewhere") // for the branches that lost a forked call
+	errLost      = errors.New("connection to the caller lost")
+)
 
 // onInvite takes a new call, or a change of one.
 func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
@@ -59,8 +62,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	canceled := func() { cancel(errAbandoned) }
-	if !tx.OnCancel(func(*sip.Request) { canceled() }) || !tx.OnTerminate(func(string, error) { canceled() }) {
+	if !tx.OnCancel(func(*sip.Request) { cancel(errAbandoned) }) || !tx.OnTerminate(func(string, error) { cancel(errLost) }) {
 		return
 	}
 	if h := req.GetHeader("Replaces"); h != nil {
@@ -95,6 +97,7 @@ type event struct {
 
 func (u *setup) run(ctx context.Context, from caller) {
 	plan, err := u.srv.route(ctx, from, u.req)
+	u.concerns(from, plan)
 	if err != nil {
 		u.fail(statusOf(err))
 		return
@@ -125,8 +128,12 @@ func (u *setup) run(ctx context.Context, from caller) {
 		select {
 		case e := <-u.events:
 			switch {
+			case e.err != nil && ctx.Err() != nil: // a branch knew before us that the caller is gone
+				e.leg.drop()
+				u.gone(ctx, live)
+				return
 			case e.err != nil:
-				worst = append(worst, statusOf(e.err))
+				worst = append(worst, failureOn(e.leg, e.err))
 			case e.res.IsProvisional():
 				u.progress(ctx, e)
 				continue
@@ -143,13 +150,12 @@ func (u *setup) run(ctx context.Context, from caller) {
 			delete(live, e.leg)
 			e.leg.drop()
 		case <-ctx.Done():
-			u.giveUp(live, reason(sip.StatusRequestTerminated, "Caller hung up"))
-			u.close()
+			u.gone(ctx, live)
 			return
 		case <-ring.C:
 			u.giveUp(live, reason(sip.StatusRequestTimeout, "Not answered"))
 			stop(errAbandoned)
-			u.fail(failure{sip.StatusRequestTimeout, "Request Timeout", nil})
+			u.fail(failure{status: sip.StatusRequestTimeout, reason: "Request Timeout"})
 			return
 		}
 	}
@@ -259,7 +265,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 	ack, ok := s.confirm(ctx, u.a, u.req, u.tx, out)
 	if !ok {
 		b.sendAck(seq, nil, creds)
-		u.endLater(u.a, reason(sip.StatusRequestTimeout, "The caller did not confirm"))
+		u.endLater(u.a, whyGone(ctx), reason(sip.StatusRequestTimeout, "The caller did not confirm"))
 		return
 	}
 	u.enter(call.Talking)
@@ -268,7 +274,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 	if text, ok := sdpOf(ack); ok && len(text) > 0 && len(u.offer) == 0 {
 		if answer, err = s.deps.Media.Answer(context.WithoutCancel(ctx), u.id, u.a.party, b.party, text); err != nil {
 			u.log.Warn("answer in ACK not usable", "error", err)
-			u.endLater(nil, reason(sip.StatusNotAcceptableHere, "No common sound"))
+			u.endLater(nil, call.ReasonNoSound, reason(sip.StatusNotAcceptableHere, "No common sound"))
 			return
 		}
 	}
@@ -343,22 +349,36 @@ func (u *setup) answerLocally(ctx context.Context, callee string) {
 	out.AppendHeader(sip.NewHeader("Allow", allow))
 	setSDP(out, sdp)
 	if _, ok := u.srv.confirm(ctx, u.a, u.req, u.tx, out); !ok {
-		u.endLater(u.a)
+		u.endLater(u.a, whyGone(ctx))
 		return
 	}
 	u.enter(call.Talking)
+}
+
+// gone ends a set-up that the caller gave up.
+func (u *setup) gone(ctx context.Context, live map[*leg]bool) {
+	u.giveUp(live, reason(sip.StatusRequestTerminated, "Caller hung up"))
+	u.close(u.a, sip.StatusRequestTerminated, whyGone(ctx))
+}
+
+// whyGone says why the caller gave up: it hung up if that ended ctx, else it could not be reached.
+func whyGone(ctx context.Context) string {
+	if context.Cause(ctx) == errAbandoned {
+		return call.ReasonHungUp
+	}
+	return call.ReasonLost
 }
 
 // fail tells the caller that nobody takes the call, and forgets it.
 func (u *setup) fail(f failure) {
 	u.log.Info("call failed", "status", f.status, "reason", f.reason)
 	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
-	u.close()
+	u.close(f.by, f.status, f.why)
 }
 
 // close forgets a call that was never answered.
-func (u *setup) close() {
-	u.enter(call.Ended)
+func (u *setup) close(by *leg, status int, why string) {
+	u.over(by, status, why)
 	u.a.drop()
 	u.srv.deps.Media.Delete(u.id, "")
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
 )
 
 // Lifetimes of a registration. A flow that closes ends its registrations at once, so they need not be short.
@@ -192,6 +194,6 @@ func (l *leg) giveUpOn(f *flow) {
 	l.mu.Unlock()
 	if !back {
 		l.call.log.Info("browser did not come back", "user", l.user)
-		l.call.endLater(l, reason(sip.StatusRequestTimeout, "Connection lost"))
+		l.call.endLater(l, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 	}
 }

@@ -38,9 +38,9 @@ var (
 
 // examine finds what is wrong with the form of a request, whoever sent it (RFC 3261 §8.2.2.1, §16.3, RFC 4475); ok when nothing is.
 func examine(req *sip.Request) (f failure, ok bool) {
-	bad := func(reason string) (failure, bool) { return failure{sip.StatusBadRequest, reason, nil}, false }
+	bad := func(reason string) (failure, bool) { return failure{status: sip.StatusBadRequest, reason: reason}, false }
 	if req.SipVersion != sipVersion {
-		return failure{sip.StatusVersionNotSupported, "Version Not Supported", nil}, false
+		return failure{status: sip.StatusVersionNotSupported, reason: "Version Not Supported"}, false
 	}
 	for _, name := range once {
 		switch n := len(req.GetHeaders(name)); {
@@ -60,7 +60,7 @@ func examine(req *sip.Request) (f failure, ok bool) {
 	}
 	switch {
 	case !isSIP(req.Recipient):
-		return failure{statusUnsupportedURIScheme, "Unsupported URI Scheme", nil}, false
+		return failure{status: statusUnsupportedURIScheme, reason: "Unsupported URI Scheme"}, false
 	case len(req.Recipient.Headers) > 0: // RFC 3261 §19.1.1
 		return bad("Headers in Request-URI")
 	}
@@ -80,16 +80,16 @@ func examine(req *sip.Request) (f failure, ok bool) {
 func examineContacts(req *sip.Request) (f failure, ok bool) {
 	contacts := req.GetHeaders("Contact")
 	if len(contacts) > 1 && req.Method != sip.REGISTER {
-		return failure{sip.StatusBadRequest, "Contact Repeated", nil}, false
+		return failure{status: sip.StatusBadRequest, reason: "Contact Repeated"}, false
 	}
 	for _, h := range contacts {
 		c, ok := h.(*sip.ContactHeader)
 		switch {
 		case !ok:
-			return failure{sip.StatusBadRequest, "Malformed Contact", nil}, false
+			return failure{status: sip.StatusBadRequest, reason: "Malformed Contact"}, false
 		case c.Address.Wildcard && req.Method == sip.REGISTER:
 		case c.Address.Wildcard, !isSIP(c.Address):
-			return failure{sip.StatusBadRequest, "Contact Is No SIP Address", nil}, false
+			return failure{status: sip.StatusBadRequest, reason: "Contact Is No SIP Address"}, false
 		}
 	}
 	return failure{}, true

@@ -19,6 +19,8 @@ import (
 type plan struct {
 	branches []*leg
 	builtin  string
+	users    []auth.User // whom it rings; all whom it is for when none of them has a device
+	out      bool        // it goes to the PBX
 }
 
 // builtins are the callees that are always there.
@@ -82,7 +84,11 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
 	}
 	for _, user := range users {
-		for _, b := range s.reg.of(user.Name, time.Now()) {
+		bindings := s.reg.of(user.Name, time.Now())
+		if len(bindings) > 0 {
+			p.users = append(p.users, user)
+		}
+		for _, b := range bindings {
 			target := b.contact
 			target.Headers = nil // they are no part of a Request-URI (RFC 3261 §19.1.1)
 			p.branches = append(p.branches, &leg{
@@ -93,6 +99,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 		}
 	}
 	if len(p.branches) == 0 {
+		p.users = users
 		return p, errNotRegistered
 	}
 	return p, nil
@@ -101,7 +108,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 // toPBX calls a number as the user's extension, or as the trunk.
 func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	if err := p.down(); err != nil {
-		return plan{}, err
+		return plan{out: true}, err
 	}
 	creds := p.credentials(from.user)
 	identity := creds.Username
@@ -113,7 +120,7 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	}
 	target := *p.uri.Clone()
 	target.User = number
-	return plan{branches: []*leg{{
+	return plan{out: true, branches: []*leg{{
 		pbx: p, creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},

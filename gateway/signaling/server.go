@@ -47,10 +47,14 @@ type Deps struct {
 	Sessions     auth.Sessions
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
+	History      call.History    // keeps the calls that have ended; nil: none
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
 const stopTime = 5 * time.Second
+
+// flushTime is how much of it is left for the history when PBXs or browsers don't answer.
+const flushTime = 500 * time.Millisecond
 
 // Server is the SIP side of the gateway. Run owns every goroutine it starts.
 type Server struct {
@@ -63,6 +67,8 @@ type Server struct {
 	board call.Board
 	reg   registrar
 	tries *auth.Limiter // wrong digests, by address
+
+	history *recorder
 
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
@@ -77,7 +83,7 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter()}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -150,13 +156,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.door.Serv
 func (s *Server) Calls() []call.Info { return s.board.List() }
 
 // Run serves until ctx ends. Then it hangs up every call, unregisters at the
-// PBX and closes the browsers' flows, in at most five seconds.
+// PBX, closes the browsers' flows and records what has ended, in at most five seconds.
 func (s *Server) Run(ctx context.Context) error {
 	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
 	}
 	s.handle(srv)
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	go s.history.run(writing)
 
 	var served sync.WaitGroup
 	secure, plain := s.door.listener(true), s.door.listener(false)
@@ -172,8 +181,11 @@ func (s *Server) Run(ctx context.Context) error {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	s.hangUpAll()
-	s.unregisterAll(ending)
-	wait(ending, &s.routed)
+	goodbye, silence := context.WithTimeout(ending, stopTime-flushTime)
+	defer silence()
+	s.unregisterAll(goodbye)
+	wait(goodbye, &s.routed)
+	s.history.finish(ending)
 	s.door.close(ending)
 	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
 	served.Wait()

@@ -49,7 +49,7 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	})
 	old.drop()
 	if _, ok := s.confirm(ctx, n, req, tx, res); !ok {
-		b.endLater(n, reason(sip.StatusRequestTimeout, "Connection lost"))
+		b.endLater(n, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 	}
 }
 

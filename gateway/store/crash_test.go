@@ -9,11 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
 )
 
 // writerEnv makes the test binary a writer: "<first number> <count> <path>".
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeAccounts reports each account on standard output once it is written.
+// writeAccounts reports each account on standard output once it and a call of its are written.
 func writeAccounts(args string) error {
 	var first, count int
 	var path string
@@ -47,9 +49,19 @@ func writeAccounts(args string) error {
 		if err := s.Put(context.Background(), u); err != nil {
 			return err
 		}
+		if err := s.Add(context.Background(), crashCall(name)); err != nil {
+			return err
+		}
 		fmt.Println(name)
 	}
 	return s.Close()
+}
+
+// crashCall is the one call of an account, made to somebody whom all call.
+func crashCall(name string) call.Record {
+	began := time.UnixMilli(1_700_000_000_000).UTC()
+	return call.Record{ID: name, From: name, To: "everyone", Users: []string{"everyone", name}, Direction: call.Internal,
+		Began: began, Ended: began, Reason: call.ReasonAnswered, Status: 200}
 }
 
 // startWriter starts a process that writes accounts; its output are their names.
@@ -106,6 +118,10 @@ func TestKill(t *testing.T) {
 			if !there[name] {
 				t.Errorf("run %d: %s was reported as written and is gone", run, name)
 			}
+			calls, err := s.Calls(t.Context(), name, time.Time{}, 10)
+			if err != nil || len(calls) != 1 || !reflect.DeepEqual(calls[0], crashCall(name)) {
+				t.Fatalf("run %d: calls of %s are %+v, %v, want the one that was reported, with both users", run, name, calls, err)
+			}
 		}
 		if extra := len(there) - len(reported); extra > run+1 { // one a kill may be written and not yet reported
 			t.Errorf("run %d: %d accounts more than reported", run, extra)
@@ -143,6 +159,9 @@ func TestProcesses(t *testing.T) {
 		if err := c.Wait(); err != nil {
 			t.Errorf("writer: %v", err)
 		}
+	}
+	if calls, err := s.Calls(t.Context(), "everyone", time.Time{}, writers*each); len(calls) != writers*each || err != nil {
+		t.Errorf("%d calls, %v, want %d", len(calls), err, writers*each)
 	}
 	if list, err := s.List(t.Context()); len(list) != (writers+1)*each || err != nil {
 		t.Errorf("%d accounts, %v, want %d", len(list), err, (writers+1)*each)

@@ -1,4 +1,4 @@
-// Package store keeps accounts and secrets in an SQLite file.
+// Package store keeps accounts, secrets and the history of calls in an SQLite file.
 package store
 
 import (
@@ -17,7 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Store is an open database. It is an auth.Users. Several processes may have the same file
+// Store is an open database. It is an auth.Users and a call.History. Several processes may have the same file
 // open. What a method has written when it returns survives a crash and a power cut.
 type Store struct {
 	db                      *sql.DB
@@ -29,6 +29,8 @@ type Store struct {
 	watchers map[chan struct{}]struct{} // woken by a change of this process
 	watching sync.WaitGroup
 	done     chan struct{} // closed by Close
+	callAge  time.Duration // how long calls are kept
+	maxCalls int64         // and how many
 }
 
 const (
@@ -42,7 +44,8 @@ const (
 // Open opens the database file, made when it is missing together with its folder (mode
 // 0700). Its mode becomes 0600, for it holds passwords of the PBX.
 func Open(path string) (*Store, error) {
-	s := &Store{path: path, watchers: map[chan struct{}]struct{}{}, done: make(chan struct{})}
+	s := &Store{path: path, watchers: map[chan struct{}]struct{}{}, done: make(chan struct{}),
+		callAge: defaultCallAge, maxCalls: defaultMaxCalls}
 	err := s.open()
 	if err != nil {
 		if s.db != nil {

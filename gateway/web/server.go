@@ -1,5 +1,14 @@
 // Package web is the HTTPS side of Cordboard: it serves the calling page, the API for signing in and
 // the pages that explain trust, and hands /ws to signaling.
+//
+// The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
+//
+//	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason"}]}
+//
+// with the calls that the user made and those that were for the user, newest first; Call says what each field is. limit is
+// 50 when it is left out, and at most 200. before is the began of the last call on the page before; without it the newest
+// calls come. An answer without calls is the end. It may have a few calls more than limit when several began in the same
+// millisecond.
 package web
 
 import (
@@ -14,6 +23,7 @@ import (
 	"time"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
 )
 
 // Deps is what the server needs of the other parts.
@@ -24,6 +34,7 @@ type Deps struct {
 	Page      fs.FS            // the built page, index.html at its top
 	WS        http.Handler     // SIP over WebSocket
 	Status    func() Status    // the moment's state; never nil
+	History   call.History     // the calls that have ended; never nil
 	CA        []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
 	Now       func() time.Time // nil: time.Now
 }
@@ -94,6 +105,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/logout", s.api(http.MethodPost, s.logout))
 	mux.Handle("/api/v1/session", s.api(http.MethodGet, s.session))
 	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
+	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
 	s.handler = mux
 	return s, nil
 }

@@ -122,8 +122,9 @@ func newSite(t testing.TB) *site {
 			WS: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, "signaling")
 			}),
-			Status: func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
-			Now:    c.Now,
+			Status:  func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
+			History: callList(nil),
+			Now:     c.Now,
 		},
 		accounts: store,
 		clock:    c,

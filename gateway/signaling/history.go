@@ -1,0 +1,132 @@
+package signaling
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
+)
+
+// waitingRecords is how many records wait for a slow disk. What comes beyond is lost, and the log says so.
+const waitingRecords = 256
+
+// recorder hands the records of calls to the history, so that no call waits for a disk.
+type recorder struct {
+	history call.History // nil: nothing is kept
+	log     *slog.Logger
+	queue   chan call.Record
+	stop    chan struct{}
+	done    chan struct{} // closed when run has ended
+}
+
+func newRecorder(history call.History, log *slog.Logger) *recorder {
+	return &recorder{history: history, log: log, queue: make(chan call.Record, waitingRecords), stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+// add takes a record and never waits.
+func (r *recorder) add(c call.Record) {
+	if r.history == nil {
+		return
+	}
+	select {
+	case r.queue <- c:
+	default:
+		r.log.Error("call not recorded", "id", c.ID, "error", "too many wait for the store")
+	}
+}
+
+// run writes records until it is told to stop, and then those that still wait.
+func (r *recorder) run(ctx context.Context) {
+	defer close(r.done)
+	for {
+		select {
+		case c := <-r.queue:
+			r.write(ctx, c)
+			continue
+		case <-r.stop:
+		}
+		for {
+			select {
+			case c := <-r.queue:
+				r.write(ctx, c)
+			default:
+				return
+			}
+		}
+	}
+}
+
+func (r *recorder) write(ctx context.Context, c call.Record) {
+	if err := r.history.Add(ctx, c); err != nil {
+		r.log.Error("call not recorded", "id", c.ID, "error", err)
+	}
+}
+
+// finish lets run write what waits, until ctx ends.
+func (r *recorder) finish(ctx context.Context) {
+	close(r.stop)
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+}
+
+// concerns notes for the history whose call it is.
+func (b *bridge) concerns(from caller, p plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := &b.record
+	r.Direction = call.Internal
+	if p.out {
+		r.Direction = call.Out
+	}
+	if from.pbx != nil {
+		r.Direction = call.In
+		r.FromDisplay = from.req.From().DisplayName
+		if r.To == from.pbx.cfg.Username && from.pbx.cfg.mode() == ModeTrunk { // the trunk's contact is no number
+			r.To = callee(from.req.To().Address.User)
+		}
+	} else {
+		r.FromDisplay = from.user.Display
+		r.Users = append(r.Users, from.user.Name)
+	}
+	for _, u := range p.users {
+		r.Users = append(r.Users, u.Name)
+	}
+	if len(p.users) == 1 {
+		r.ToDisplay = p.users[0].Display
+	}
+	slices.Sort(r.Users)
+	r.Users = slices.Compact(r.Users)
+}
+
+// over marks the call as ended by a leg (nil: by Cordboard) and hands its record to the history; false when it has
+// ended before. status is what the INVITE comes to if nobody has answered; why may be empty where that says it all.
+func (b *bridge) over(by *leg, status int, why string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return false
+	}
+	b.ended = true
+	b.info.State = call.Ended
+	b.srv.board.Set(b.info)
+	r := b.record
+	r.Ended, r.By, r.Status, r.Reason = time.Now(), nameOf(by), status, why
+	if !r.Answered.IsZero() {
+		r.Status = sip.StatusOK
+	}
+	switch {
+	case why != "":
+	case r.Answered.IsZero() && by != nil && by == b.a:
+		r.Reason = call.ReasonHungUp
+	default:
+		r.Reason = call.Reason(r.Status, !r.Rang.IsZero())
+	}
+	b.srv.history.add(r)
+	return true
+}
