@@ -17,6 +17,9 @@ type bridge struct {
 	srv *Server
 	log *slog.Logger
 
+	life context.Context // ends with the call
+	die  context.CancelFunc
+
 	mu      sync.Mutex
 	info    call.Info
 	record  call.Record             // what the history will know
@@ -29,6 +32,7 @@ type bridge struct {
 // newBridge puts a call on the board.
 func (s *Server) newBridge(from, to string, cancel context.CancelCauseFunc) *bridge {
 	b := &bridge{id: token(), srv: s, cancel: cancel}
+	b.life, b.die = context.WithCancel(context.Background())
 	b.log = s.log.With("call", b.id[:8])
 	b.info = call.Info{ID: b.id, From: from, To: to, State: call.Calling, Since: time.Now()}
 	b.record = call.Record{ID: b.id, From: from, To: to, Began: b.info.Since}

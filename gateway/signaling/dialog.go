@@ -143,7 +143,7 @@ func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Re
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
-	if _, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp)); !ok {
+	if _, ok := s.confirm(l.call.life, l, req, tx, l.accept(req, sdp)); !ok {
 		l.call.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
 	}
 }
@@ -193,7 +193,7 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
-	ack, ok := s.confirm(context.Background(), l, req, tx, l.accept(req, sdp))
+	ack, ok := s.confirm(l.call.life, l, req, tx, l.accept(req, sdp))
 	var answer []byte
 	if ok && len(offer) == 0 {
 		text, _ := sdpOf(ack)

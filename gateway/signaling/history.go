@@ -113,6 +113,7 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 		return false
 	}
 	b.ended = true
+	b.die()
 	b.info.State = call.Ended
 	b.srv.board.Set(b.info)
 	r := b.record

@@ -38,7 +38,9 @@ var (
 
 // examine finds what is wrong with the form of a request, whoever sent it (RFC 3261 §8.2.2.1, §16.3, RFC 4475); ok when nothing is.
 func examine(req *sip.Request) (f failure, ok bool) {
-	bad := func(reason string) (failure, bool) { return failure{status: sip.StatusBadRequest, reason: reason}, false }
+	bad := func(reason string) (failure, bool) {
+		return failure{status: sip.StatusBadRequest, reason: reason}, false
+	}
 	if req.SipVersion != sipVersion {
 		return failure{status: sip.StatusVersionNotSupported, reason: "Version Not Supported"}, false
 	}

@@ -48,7 +48,7 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 		old.bye(ctx, []sip.Header{reason(sip.StatusOK, "Taken over")})
 	})
 	old.drop()
-	if _, ok := s.confirm(ctx, n, req, tx, res); !ok {
+	if _, ok := s.confirm(b.life, n, req, tx, res); !ok {
 		b.endLater(n, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 	}
 }
