@@ -25,6 +25,7 @@ const fresh = {
   rang: false, // the callee's phone rang
   answering: false, // answer was pressed, the call is not up yet
   muted: false,
+  resuming: false, // taken over from the page that was here before
   since: 0, // when talking began, in ms since 1970
   keys: "", // the keys sent so far
   trouble: "", // why it can't be answered right now: key of a string

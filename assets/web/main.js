@@ -5,6 +5,7 @@ import { Call } from "./call.js";
 import { Devices } from "./devices.js";
 import { Phone } from "./phone.js";
 import { Recent } from "./recent.js";
+import { keep, kept } from "./resume.js";
 import { Line } from "./sip.js";
 import { Sound } from "./sound.js";
 import { applyWords, find, hasKeyboard, setText, showView } from "./view.js";
@@ -81,14 +82,29 @@ function openPhone(session) {
   line.addEventListener("connection", () => line.connection === "lost" && !phone.call.live && stillSignedIn());
   line.addEventListener("refused", () => stillSignedIn());
   phone.call.addEventListener("change", () => phone.call.state === "ended" && line.connection === "lost" && stillSignedIn());
-  window.addEventListener("beforeunload", (e) => phone.call.live && e.preventDefault());
-  window.addEventListener("pagehide", () => line.stop());
+  line.addEventListener("connection", () => comeBack(phone));
+  window.addEventListener("beforeunload", (e) => phone.call.live && !phone.resumable && e.preventDefault());
+  window.addEventListener("pagehide", () => leave(phone));
   window.addEventListener("pageshow", (e) => e.persisted && location.reload());
 
   showView("phone");
   if (hasKeyboard()) find("dial").focus();
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   line.start({ uri: session.sip.uri, url: `${scheme}//${location.host}${session.sip.ws}`, display: session.display || session.user });
+}
+
+/** Leaves a call that is up for the next page to take over; hangs up anything else. */
+function leave(phone) {
+  const call = phone.resumable;
+  if (call) keep(sessionStorage, call, Date.now());
+  else line.stop();
+}
+
+/** Goes on with the call that the page before this one left. */
+function comeBack(phone) {
+  if (line.connection !== "ready") return;
+  const call = kept(sessionStorage, Date.now());
+  if (call) phone.resume(call);
 }
 
 /** The line tells nothing of a sign-in that ran out, so ask. The page starts anew: nothing of one user stays for the next. */

@@ -64,6 +64,24 @@ export class Phone extends EventTarget {
     if (stream) this.line.call(peer.uri, stream);
   }
 
+  /** What a page needs that comes after this one to go on with the call, or null. */
+  get resumable() {
+    const { state, facts } = this.call;
+    const { dialog } = this.line;
+    if (state !== "talking" || !dialog) return null;
+    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted };
+  }
+
+  /** Goes on with the call of the page that was here before. @param {import("./resume.js").Kept} kept */
+  async resume({ dialog, peer, direction, since, muted }) {
+    if (this.call.live) return;
+    this.#step("calling", { peer, direction, since, muted, resuming: true });
+    const stream = await this.#microphone((key, details) => {
+      this.#step("ended", { outcome: { key, kind: "failed", details, offer: "retry" } });
+    }, "calling");
+    if (stream) this.line.call(peer.uri, stream, dialog);
+  }
+
   /** Answers. Without a microphone it goes on ringing and says why. */
   async answer() {
     if (this.call.state !== "incoming" || this.call.facts.answering) return;
@@ -191,7 +209,10 @@ export class Phone extends EventTarget {
 
   #accepted() {
     this.sound.stop();
-    if (this.call.live && this.call.state !== "talking") this.#step("talking", { since: Date.now(), answering: false });
+    if (!this.call.live || this.call.state === "talking") return;
+    const { resuming, muted, since } = this.call.facts;
+    this.#step("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
+    if (resuming && muted) this.line.mute(true);
   }
 
   #ended(end) {

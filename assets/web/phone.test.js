@@ -113,3 +113,30 @@ test("incoming calls are remembered: answered, missed, turned away", async (t) =
   assert.deepEqual(p.recent.entries.map((e) => [e.name, e.missed]), [["Bob", true], ["Bob", false], ["Eve", true]]);
   assert.equal(p.call.facts.outcome.offer, "callback");
 });
+
+test("a reloaded page goes on with the call it had", async (t) => {
+  const first = phone(t);
+  await first.p.dial("102");
+  assert.equal(first.p.resumable, null); // not up yet
+  first.tell("accepted");
+  first.p.line.dialog = { callId: "c", local: "l", remote: "r" };
+  first.p.toggleMute();
+  const left = first.p.resumable;
+  const { since } = first.p.call.facts;
+  assert.deepEqual([left.dialog.callId, left.direction, left.since, left.muted], ["c", "out", since, true]);
+
+  const second = phone(t);
+  await second.p.resume(left);
+  assert.equal(second.p.call.state, "calling");
+  second.tell("accepted");
+  assert.equal(second.p.call.facts.since, since);
+  assert.equal(second.p.stream.track.enabled, false);
+  assert.ok(second.did.includes("call sip:102@x"));
+  assert.ok(second.did.includes("mute"));
+  assert.equal(second.p.recent.entries.length, 0); // it is the same call
+
+  const late = phone(t);
+  await late.p.resume(left);
+  late.tell("ended", { by: "remote", cause: "Dialog Error", code: 481, reason: "Call/Transaction Does Not Exist" });
+  assert.equal(late.p.call.facts.outcome.key, "ended.away");
+});

@@ -1,6 +1,7 @@
 // sip.js – the line to the gateway: JsSIP behind a few verbs and events, one call at a time.
 
 import JsSIP from "jssip";
+import { replaces } from "./resume.js";
 import { peerOf } from "./target.js";
 
 const retryRegister = 5_000; // ms between tries after a refusal
@@ -14,6 +15,8 @@ const audioOnly = { audio: true, video: false };
 export class Line extends EventTarget {
   #ua = null;
   #session = null;
+  #request = null; // the INVITE of a call that came in
+  #dialog = null;
   #retry = 0;
   #connection = "connecting";
 
@@ -22,6 +25,9 @@ export class Line extends EventTarget {
 
   /** @returns {RTCPeerConnection | null} of the call that is on */
   get peerConnection() { return this.#session?.connection ?? null; }
+
+  /** @returns {{callId: string, local: string, remote: string} | null} of the call that is up */
+  get dialog() { return this.#dialog; }
 
   /**
    * Connects and registers; the cookie of the sign-in is the credential. The line comes back by itself when it breaks.
@@ -63,12 +69,13 @@ export class Line extends EventTarget {
     this.#ua = null;
   }
 
-  /** Calls uri, sending stream's audio. */
-  call(uri, stream) {
+  /** Calls uri, sending stream's audio; with a dialog, takes its call over. */
+  call(uri, stream, dialog = null) {
     const handlers = {};
     this.#follow((event, handler) => (handlers[event] = handler));
     try {
-      this.#session = this.#ua.call(uri, { mediaStream: stream, mediaConstraints: audioOnly, pcConfig: { iceServers: [] }, eventHandlers: handlers });
+      this.#session = this.#ua.call(uri, { mediaStream: stream, mediaConstraints: audioOnly, pcConfig: { iceServers: [] }, eventHandlers: handlers,
+        extraHeaders: dialog ? [replaces(dialog)] : [] });
     } catch (error) {
       this.#over({ by: "system", cause: "Internal Error", text: error.message });
     }
@@ -126,6 +133,7 @@ export class Line extends EventTarget {
       return;
     }
     this.#session = session;
+    this.#request = request;
     this.#follow((event, handler) => session.on(event, handler));
     const to = request.to;
     this.#tell("incoming", { peer, callee: to.display_name || to.uri.user });
@@ -139,13 +147,18 @@ export class Line extends EventTarget {
     listen("progress", ({ originator, response }) => {
       if (originator === "remote") this.#tell("ringing", { early: Boolean(response?.body), code: response?.status_code });
     });
-    listen("accepted", () => this.#tell("accepted"));
+    listen("accepted", ({ response }) => {
+      const of = response ?? this.#request; // the dialog's tags: ours is in From of a call out, in To of a call in
+      const [local, remote] = response ? [of.from_tag, of.to_tag] : [of.to_tag, of.from_tag];
+      this.#dialog = { callId: of.call_id, local, remote };
+      this.#tell("accepted");
+    });
     listen("ended", (e) => this.#over(endOf(e)));
     listen("failed", (e) => this.#over(endOf(e)));
   }
 
   #over(end) {
-    this.#session = null;
+    this.#session = this.#request = this.#dialog = null;
     this.#tell("peer", { connection: null });
     this.#tell("ended", end);
   }

@@ -125,6 +125,7 @@ export class CallView {
 
   #stateWord(state, facts, kind) {
     if (state === "ended" && kind !== "plain") return kind;
+    if (state === "calling" && facts.resuming) return "resuming";
     if (state === "ringing" && !facts.rang) return "early";
     if (state === "incoming" && facts.answering) return "answering";
     return state;

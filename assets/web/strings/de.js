@@ -45,6 +45,7 @@ export default {
   "state.calling": "Anruf geht hinaus …",
   "state.ringing": "Es klingelt …",
   "state.early": "Sie werden verbunden …",
+  "state.resuming": "Zurück ins Gespräch …",
   "state.incoming": "Eingehender Anruf",
   "state.answering": "Wird angenommen …",
   "state.talking": "Im Gespräch",
@@ -76,6 +77,7 @@ export default {
   "quality.muted": "Sie sind stumm",
 
   "ended.local": "Sie haben aufgelegt.",
+  "ended.away": "Das Gespräch mit {who} ging zu Ende, während die Seite lud.",
   "ended.remote": "{who} hat aufgelegt.",
   "ended.declined": "Sie haben abgelehnt.",
   "ended.elsewhere": "An einem anderen Ihrer Telefone angenommen.",

@@ -64,6 +64,7 @@ export default {
   "state.calling": "Calling…",
   "state.ringing": "Ringing…",
   "state.early": "Connecting you…",
+  "state.resuming": "Coming back to your call…",
   "state.incoming": "Incoming call",
   "state.answering": "Answering…",
   "state.talking": "In a call",
@@ -101,6 +102,7 @@ export default {
 
   // Why a call ended, as people wanted
   "ended.local": "You hung up.",
+  "ended.away": "The call with {who} ended while the page was loading.",
   "ended.remote": "{who} hung up.",
   "ended.declined": "You declined the call.",
   "ended.elsewhere": "Answered on another of your phones.",
