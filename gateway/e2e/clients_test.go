@@ -1,0 +1,136 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plainClient is SIP.js or JsSIP as published, in a page of another site.
+type plainClient struct{ *tab }
+
+// openClient opens the site's page and registers. ws is the WebSocket's address.
+func openClient(t *testing.T, b *browser, site, kind, ws, user, password string) *plainClient {
+	t.Helper()
+	c := &plainClient{b.open(t, site)}
+	c.connection = "window.pc"
+	options, _ := json.Marshal(map[string]string{"ws": ws, "user": user, "domain": domain, "password": password})
+	c.do(t, fmt.Sprintf("window.phone = client(%q, %s); await phone.register()", kind, options))
+	return c
+}
+
+// do runs a step and waits for it.
+func (c *plainClient) do(t *testing.T, script string) {
+	t.Helper()
+	if fault := eval[string](t, c.tab, "(async () => { try { "+script+" } catch (e) { return String(e); } return ''; })()"); fault != "" {
+		t.Fatalf("client: %s: %s; %q", script, fault, c.lines())
+	}
+}
+
+// wantState waits for the state of its call.
+func (c *plainClient) wantState(t *testing.T, state string) {
+	t.Helper()
+	eventually(t, 15*time.Second, "client's call in state "+state, func() bool {
+		return c.truth(fmt.Sprintf("window.state === %q", state))
+	})
+}
+
+// SIP.js and JsSIP, unmodified, on a site that may use the gateway.
+func TestPlainClients(t *testing.T) {
+	program(t, "npm")
+	folder, err := buildClients()
+	if err != nil {
+		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
+	}
+	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer site.Close()
+	k := startPBX(t, pbxOptions{})
+	phone := startPhone(t, k, "201", phoneOptions{})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(k),
+		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
+	a, b := startBrowser(t, toneAlice, g.ca()), startBrowser(t, toneBob, g.ca())
+
+	for _, kind := range []string{"sipjs", "jssip"} {
+		t.Run(kind+" with digest", func(t *testing.T) {
+			c := openClient(t, a, site.URL, kind, g.ws(), "alice", alice.Password)
+			callsEcho(t, c)
+			c.do(t, "await phone.stop()")
+		})
+		t.Run(kind+" with an ephemeral credential", func(t *testing.T) {
+			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			callsEcho(t, c)
+			c.do(t, "await phone.stop()")
+		})
+		t.Run(kind+" with a wrong password", func(t *testing.T) {
+			c := &plainClient{a.open(t, site.URL)}
+			options, _ := json.Marshal(map[string]string{"ws": g.ws(), "user": "alice", "domain": domain, "password": "wrong"})
+			fault := eval[string](t, c.tab, fmt.Sprintf("(async () => { try { await client(%q, %s).register(); return 'registered'; } catch (e) { return String(e); } })()", kind, options))
+			if !strings.Contains(fault, "401") && !strings.Contains(fault, "403") {
+				t.Errorf("with a wrong password: %q, want 401 or 403", fault)
+			}
+		})
+	}
+	for _, kind := range []string{"sipjs", "jssip"} {
+		t.Run(kind+" and the desk phone", func(t *testing.T) {
+			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			phone.startOver()
+			c.do(t, "await phone.call('201')")
+			phone.wantEvent(t, "CALL_INCOMING")
+			phone.answer(t)
+			c.talksWith(t, phone)
+			c.do(t, "await phone.hangUp()")
+			phone.wantEvent(t, "CALL_CLOSED")
+
+			phone.startOver()
+			phone.dial(t, "101")
+			c.wantState(t, "incoming")
+			c.do(t, "await phone.answer()")
+			c.talksWith(t, phone)
+			phone.hangUp(t)
+			c.wantState(t, "ended")
+			c.do(t, "await phone.stop()")
+		})
+	}
+	t.Run("among themselves", func(t *testing.T) {
+		for _, kinds := range [][2]string{{"sipjs", "jssip"}, {"jssip", "sipjs"}} {
+			from := openClient(t, a, site.URL, kinds[0], g.ws(), "alice", alice.Password)
+			to := openClient(t, b, site.URL, kinds[1], g.ws(), "bob", bob.Password)
+			from.do(t, "await phone.call('bob')")
+			to.wantState(t, "incoming")
+			to.do(t, "await phone.answer()")
+			from.wantState(t, "talking")
+			to.wantState(t, "talking")
+			wantTone(t, kinds[0], from, toneBob)
+			wantTone(t, kinds[1], to, toneAlice)
+			to.do(t, "await phone.hangUp()")
+			from.wantState(t, "ended")
+			from.do(t, "await phone.stop()")
+			to.do(t, "await phone.stop()")
+		}
+	})
+}
+
+// talksWith checks that alice's client and the phone hear each other.
+func (c *plainClient) talksWith(t *testing.T, p *phone) {
+	t.Helper()
+	c.wantState(t, "talking")
+	p.wantEvent(t, "CALL_ESTABLISHED")
+	wantTone(t, "the phone", p, toneAlice)
+	wantTone(t, "the client", c, tonePhone)
+}
+
+// callsEcho hears itself.
+func callsEcho(t *testing.T, c *plainClient) {
+	t.Helper()
+	c.do(t, "await phone.call('echo')")
+	c.wantState(t, "talking")
+	wantTone(t, "the client", c, toneAlice)
+	c.do(t, "await phone.hangUp()")
+	c.wantState(t, "ended")
+}

@@ -1,0 +1,11 @@
+// Package e2e holds the end-to-end tests: calls between the built gateway and
+// real peers on loopback. Kamailio is the PBX, baresip a desk phone, Chromium
+// the browser, SIP.js and JsSIP the plain SIP clients.
+//
+//	go test -tags e2e ./gateway/e2e
+//
+// A test whose peers are not installed is skipped; with CORDBOARD_E2E=required
+// it fails instead. CORDBOARD_SHOTS names a folder for pictures of the page.
+// A tone is the proof of sound: each party speaks at a frequency of its own,
+// and that frequency must be found where the other one hears.
+package e2e

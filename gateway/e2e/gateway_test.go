@@ -1,0 +1,222 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// domain is the SIP domain of the tests' gateway.
+const domain = "office.example"
+
+// gatewayUser is one [[user]] table.
+type gatewayUser struct {
+	Name, Display, Password, Extension, PBXPassword string
+}
+
+// The users of most tests.
+var (
+	alice = gatewayUser{"alice", "Alice Doe", "alice-in-the-office", "101", pbxPassword("101")}
+	bob   = gatewayUser{"bob", "Bob Roe", "bob-in-the-basement", "102", pbxPassword("102")}
+)
+
+// gatewayOptions are what tests vary about a gateway.
+type gatewayOptions struct {
+	Users []gatewayUser
+	PBX   string // [[pbx]] tables as text
+	Extra string // more tables as text
+	SIP   *port  // SIP port; nil: any
+}
+
+// gateway is a running `cordboard serve`.
+type gateway struct {
+	*process
+	dir, data         string
+	https, sip        *port
+	media             *port
+	firstRTP, lastRTP int
+}
+
+// startGateway writes a configuration, runs the gateway and waits until it is
+// healthy and its certificate can be trusted.
+func startGateway(t *testing.T, o gatewayOptions) *gateway {
+	t.Helper()
+	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP}
+	if g.sip == nil {
+		g.sip = freePort(t)
+	}
+	g.data = filepath.Join(g.dir, "data")
+	g.firstRTP, g.lastRTP = freeRange(t, 40)
+	var text strings.Builder
+	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [\"127.0.0.1\"]\n\n",
+		domain, g.https.addr(), g.media.addr(), g.sip.addr(), g.firstRTP, g.lastRTP)
+	fmt.Fprintf(&text, "[log]\nlevel = \"debug\"\n\n%s\n%s\n", o.Extra, o.PBX)
+	for _, u := range o.Users {
+		fmt.Fprintf(&text, "[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\npbx_password = %q\n\n",
+			u.Name, u.Display, u.Password, u.Extension, u.PBXPassword)
+	}
+	if err := os.WriteFile(g.config(), []byte(text.String()), 0o600); err != nil {
+		t.Fatalf("write the configuration: %v", err)
+	}
+	g.start(t)
+	return g
+}
+
+func (g *gateway) config() string { return filepath.Join(g.dir, "cordboard.toml") }
+
+// start runs the gateway, for the first time or again after stop or kill.
+func (g *gateway) start(t *testing.T) {
+	t.Helper()
+	binary, err := buildGateway()
+	if err != nil {
+		t.Fatalf("build the gateway: %v", err)
+	}
+	g.https.release()
+	g.media.release()
+	g.sip.release()
+	cmd := exec.Command(binary, "serve", "--config", g.config(), "--data", g.data)
+	cmd.Env = append(os.Environ(), "HOME="+g.dir)
+	g.process = start(t, "cordboard", cmd)
+	run := g.process
+	t.Cleanup(func() { wantCleanLog(t, run.output()) })
+	if !within(20*time.Second, g.healthy) {
+		t.Fatalf("the gateway doesn't get healthy; running: %v", g.running())
+	}
+}
+
+// wantCleanLog looks through all that a gateway printed for crashes, races and
+// secrets.
+func wantCleanLog(t *testing.T, log string) {
+	t.Helper()
+	for _, fault := range []string{"DATA RACE", "panic:", "fatal error:"} {
+		if strings.Contains(log, fault) {
+			t.Errorf("the gateway's log has %q", fault)
+		}
+	}
+	secrets := []string{alice.Password, bob.Password, secret, "ice-pwd", "a=crypto", "Authorization: "}
+	for _, u := range pbxUsers {
+		secrets = append(secrets, u.Password)
+	}
+	for _, s := range secrets {
+		if _, after, found := strings.Cut(log, s); found {
+			t.Errorf("the gateway's log has the secret %q before %.80q", s, after)
+		}
+	}
+}
+
+// files is how many files and sockets the gateway has open.
+func (g *gateway) files(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid))
+	if err != nil {
+		t.Fatalf("count open files: %v", err)
+	}
+	return len(entries)
+}
+
+// url is the address of a path on the gateway.
+func (g *gateway) url(path string) string {
+	return fmt.Sprintf("https://localhost:%d%s", g.https.number, path)
+}
+
+// ws is the address of the SIP door.
+func (g *gateway) ws() string { return fmt.Sprintf("wss://localhost:%d/ws", g.https.number) }
+
+func (g *gateway) healthy() bool {
+	if !g.running() || g.ca() == "" {
+		return false
+	}
+	resp, err := g.client().Get(g.url("/healthz"))
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// ca finds the PEM file of the gateway's own authority in its data folder.
+func (g *gateway) ca() (found string) {
+	filepath.WalkDir(g.data, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		switch filepath.Ext(path) {
+		case ".pem", ".crt":
+		default:
+			return nil
+		}
+		text, _ := os.ReadFile(path)
+		block, _ := pem.Decode(text)
+		if block == nil || block.Type != "CERTIFICATE" {
+			return nil
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.IsCA {
+			found = path
+		}
+		return nil
+	})
+	return found
+}
+
+// tls trusts just the gateway's authority.
+func (g *gateway) tls() *tls.Config {
+	pool := x509.NewCertPool()
+	text, _ := os.ReadFile(g.ca())
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: pool, ServerName: "localhost", NextProtos: []string{"http/1.1"}}
+}
+
+// client is an HTTP client without cookies.
+func (g *gateway) client() *http.Client {
+	return &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: g.tls(), DisableKeepAlives: true},
+	}
+}
+
+// dial opens a TLS connection to the gateway's HTTPS port.
+func (g *gateway) dial(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp4", g.https.addr(), g.tls())
+	if err != nil {
+		t.Fatalf("dial the gateway: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// wantLog waits for a line of the gateway's log that holds all the words.
+func (g *gateway) wantLog(t *testing.T, words ...string) {
+	t.Helper()
+	eventually(t, 10*time.Second, fmt.Sprintf("log line with %q", words), func() bool {
+		for line := range strings.Lines(g.output()) {
+			all := true
+			for _, word := range words {
+				all = all && strings.Contains(line, word)
+			}
+			if all {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// extensionPBX is the [[pbx]] table for a PBX where each user is an extension.
+func extensionPBX(k *pbx) string { return pbxTable(k, "extension", "udp", "") }
+
+func pbxTable(k *pbx, mode, transport, more string) string {
+	return fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=%s\"\nmode = %q\n%s\n", k.listen.addr(), transport, mode, more)
+}

@@ -1,0 +1,131 @@
+//go:build e2e
+
+package e2e
+
+import (
+	_ "embed"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+)
+
+//go:embed testdata/kamailio.cfg
+var kamailioConfig string
+
+// sipUser is an account of the PBX.
+type sipUser struct{ Name, Password string }
+
+// pbxUsers are the accounts of every test's PBX: 101 to 109 belong to the
+// gateway's users, 200 to 299 to desk phones, "trunk" to a trunk.
+var pbxUsers = []sipUser{
+	{"101", "pbx-alice-1"}, {"102", "pbx-bob-22"}, {"103", "pbx-carol-3"},
+	{"201", "phone-one-1"}, {"202", "phone-two-2"}, {"290", "phone-silent-9"},
+	{"trunk", "trunk-secret-7"},
+}
+
+func pbxPassword(user string) string {
+	for _, u := range pbxUsers {
+		if u.Name == user {
+			return u.Password
+		}
+	}
+	return ""
+}
+
+// pbx is a Kamailio on loopback.
+type pbx struct {
+	*process
+	dir    string
+	listen *port
+}
+
+// pbxOptions are what tests vary about a PBX. The zero value is a good PBX
+// without a peer.
+type pbxOptions struct {
+	Algorithm     string // digest: "MD5" (default) or "SHA-256"
+	PeerPort      int    // SIP port on loopback that needs no password; 0: none
+	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
+}
+
+func startPBX(t *testing.T, o pbxOptions) *pbx {
+	t.Helper()
+	k := &pbx{dir: t.TempDir(), listen: freePort(t)}
+	if o.Algorithm == "" {
+		o.Algorithm = "MD5"
+	}
+	if o.PeerTransport == "" {
+		o.PeerTransport = "udp"
+	}
+	file, err := os.Create(k.config())
+	if err != nil {
+		t.Fatalf("write kamailio.cfg: %v", err)
+	}
+	defer file.Close()
+	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
+		"Addr": k.listen.addr(), "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
+		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport,
+	})
+	if err != nil {
+		t.Fatalf("write kamailio.cfg: %v", err)
+	}
+	k.start(t)
+	return k
+}
+
+func (k *pbx) config() string  { return filepath.Join(k.dir, "kamailio.cfg") }
+func (k *pbx) control() string { return filepath.Join(k.dir, "ctl") }
+
+// start runs Kamailio, for the first time or again after stop or kill.
+func (k *pbx) start(t *testing.T) {
+	t.Helper()
+	k.listen.release()
+	os.Remove(k.control())
+	k.process = start(t, "kamailio", exec.Command(program(t, "kamailio"),
+		"-DD", "-E", "-f", k.config(), "-Y", k.dir, "-w", k.dir, "-m", "32", "-M", "4"))
+	p := k.process
+	t.Cleanup(func() {
+		if _, leak, found := strings.Cut(p.output(), "LEAK"); found {
+			t.Errorf("the PBX saw the browser's side: %.3000s", leak)
+		}
+	})
+	eventually(t, 20*time.Second, "answer of Kamailio to OPTIONS", func() bool { return k.alive() })
+}
+
+// alive tells whether the PBX answers OPTIONS.
+func (k *pbx) alive() bool {
+	c, err := net.Dial("udp4", k.listen.addr())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	fmt.Fprintf(c, "OPTIONS sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bK%[3]d;rport\r\nMax-Forwards: 5\r\n"+
+		"From: <sip:probe@%[2]s>;tag=%[3]d\r\nTo: <sip:%[1]s>\r\nCall-ID: %[3]d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		k.listen.addr(), c.LocalAddr(), time.Now().UnixNano())
+	buf := make([]byte, 2048)
+	n, err := c.Read(buf)
+	return err == nil && strings.HasPrefix(string(buf[:n]), "SIP/2.0 200")
+}
+
+// registered tells whether the PBX knows a contact of user.
+func (k *pbx) registered(user string) bool {
+	out, _ := exec.Command("kamcmd", "-s", "unixs:"+k.control(), "ul.lookup", "location", "s:"+user).CombinedOutput()
+	return strings.Contains(string(out), "Contact")
+}
+
+// wantRegistered waits until users are registered.
+func (k *pbx) wantRegistered(t *testing.T, users ...string) {
+	t.Helper()
+	for _, user := range users {
+		eventually(t, 20*time.Second, "registration of "+user+" at the PBX", func() bool { return k.registered(user) })
+	}
+}
+
+// uri is the SIP address of a number at the PBX.
+func (k *pbx) uri(number string) string { return "sip:" + number + "@" + k.listen.addr() }

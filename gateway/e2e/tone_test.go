@@ -1,0 +1,129 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"cordboard/audio"
+)
+
+// Frequencies in Hz by which the parties are told apart. Each is far from the
+// others and from their harmonics, and none is that of the built-in tone.
+const (
+	toneAlice   = 440.0
+	toneBob     = 620.0
+	tonePhone   = 780.0
+	tonePhone2  = 540.0
+	toneBuiltIn = 1004.0
+)
+
+// sound is what a party heard: 16-bit mono.
+type sound struct {
+	samples []int16
+	rate    int // Hz
+}
+
+// last is the end of a sound, at most d long.
+func (s sound) last(d time.Duration) sound {
+	if n := int(d.Seconds() * float64(s.rate)); len(s.samples) > n {
+		s.samples = s.samples[len(s.samples)-n:]
+	}
+	return s
+}
+
+func (s sound) duration() time.Duration {
+	if s.rate == 0 {
+		return 0
+	}
+	return time.Duration(len(s.samples)) * time.Second / time.Duration(s.rate)
+}
+
+// share is how much of the sound's energy is a tone of freq Hz: 0 when there is
+// none or next to nothing is heard, 1 for the tone alone. It looks at pieces of
+// 100 ms, because the speakers pause between pulses.
+func (s sound) share(freq float64) float64 {
+	piece := s.rate / 10
+	if piece == 0 {
+		return 0
+	}
+	var energy, found float64
+	loud := 0
+	for rest := s.samples; len(rest) >= piece; rest = rest[piece:] {
+		rms := audio.RMS(rest[:piece])
+		if rms < 100 {
+			continue
+		}
+		loud++
+		energy += rms * rms
+		found += rms * rms * audio.Goertzel(rest[:piece], s.rate, freq)
+	}
+	if loud < 3 {
+		return 0
+	}
+	return found / energy
+}
+
+// String names the tones that are in the sound, for a failed test.
+func (s sound) String() string {
+	text := fmt.Sprintf("%.1f s at %d Hz, RMS %.0f", s.duration().Seconds(), s.rate, audio.RMS(s.samples))
+	for _, freq := range []float64{toneAlice, toneBob, tonePhone, tonePhone2, toneBuiltIn} {
+		if share := s.share(freq); share > 0.05 {
+			text += fmt.Sprintf(", %.0f Hz %.0f %%", freq, 100*share)
+		}
+	}
+	return text
+}
+
+// listener is a party whose ear can be read.
+type listener interface {
+	// heard is what came in the last moments, newest last.
+	heard(t *testing.T) sound
+}
+
+// wantTone waits until l hears freq, and fails the test if it doesn't. Clean
+// tones have a share of 0.9; a browser that echoes itself cancels half of it.
+func wantTone(t *testing.T, who string, l listener, freq float64) {
+	t.Helper()
+	var last sound
+	if !within(12*time.Second, func() bool {
+		last = l.heard(t).last(1500 * time.Millisecond)
+		return last.share(freq) > 0.4
+	}) {
+		t.Fatalf("%s doesn't hear %.0f Hz but: %v", who, freq, last)
+	}
+}
+
+// wantNoTone fails the test if l hears freq in the next moments.
+func wantNoTone(t *testing.T, who string, l listener, freq float64) {
+	t.Helper()
+	time.Sleep(1200 * time.Millisecond)
+	if s := l.heard(t).last(time.Second); s.share(freq) > 0.1 {
+		t.Errorf("%s hears %.0f Hz and shouldn't: %v", who, freq, s)
+	}
+}
+
+// toneFile writes a tone as a WAV file, in pulses of 400 ms with pauses of
+// 100 ms, since noise suppression takes a steady tone for noise.
+func toneFile(t *testing.T, freq float64, rate int, length time.Duration) string {
+	t.Helper()
+	samples := make([]int16, int(length.Seconds()*float64(rate)))
+	audio.NewTone(freq, rate, 9000).Fill(samples)
+	for i := range samples {
+		if i*10/rate%5 == 4 {
+			samples[i] = 0
+		}
+	}
+	file, err := os.CreateTemp(t.TempDir(), fmt.Sprintf("tone-%.0f-*.wav", freq))
+	if err != nil {
+		t.Fatalf("write a tone: %v", err)
+	}
+	defer file.Close()
+	if err := audio.WriteWAV(file, samples, rate, 1); err != nil {
+		t.Fatalf("write a tone: %v", err)
+	}
+	return file.Name()
+}
