@@ -5,15 +5,15 @@ package e2e
 import "testing"
 
 // office is what most calls need: a PBX with a desk phone, a gateway with two
-// users, and a browser on each one's desk.
+// users, and a browser on the first one's desk.
 type office struct {
-	pbx        *pbx
-	gateway    *gateway
-	phone      *phone // 201
-	alice, bob *tab   // 101 and 102
+	pbx     *pbx
+	gateway *gateway
+	phone   *phone // 201
+	alice   *tab   // 101
 }
 
-// openOffice builds an office in extension mode, with everybody signed in.
+// openOffice builds an office in extension mode, with alice signed in.
 func openOffice(t *testing.T, extra string) *office {
 	t.Helper()
 	o := &office{pbx: startPBX(t, pbxOptions{})}
@@ -22,12 +22,6 @@ func openOffice(t *testing.T, extra string) *office {
 	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
 	o.pbx.wantRegistered(t, "101", "102")
 	return o
-}
-
-// withBob opens the second browser for tests that need two.
-func (o *office) withBob(t *testing.T) {
-	t.Helper()
-	o.bob = openPage(t, startBrowser(t, toneBob, o.gateway.ca()), o.gateway, bob)
 }
 
 // pageCallsPhone sets up a call from a page to the desk phone and listens to both.

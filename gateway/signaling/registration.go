@@ -138,6 +138,10 @@ func (r *registration) run(ctx context.Context) {
 			return
 		}
 		r.set(state, detail)
+		if state == stateRegistered {
+			r.pbx.note(nil) // the PBX lives, whatever the last OPTIONS said
+			changed = r.pbx.change()
+		}
 		var wait time.Duration
 		switch state {
 		case stateRegistered:
