@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/coder/websocket"
@@ -90,9 +89,8 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 			return true
 		case errors.Is(err, auth.ErrNoCredentials), errors.Is(err, auth.ErrStale):
 			res := sip.NewResponseFromRequest(req, status, text, nil)
-			// MD5 before SHA-256, against RFC 8760 §2.4: JsSIP and SIP.js look at the first challenge only and know
-			// nothing but MD5. The flow is TLS, and page and tokens need no digest at all.
-			for _, c := range slices.Backward(s.deps.Digest.Challenges(now, errors.Is(err, auth.ErrStale))) {
+			// The strongest first (RFC 8760 §2.4). JsSIP and SIP.js know MD5 only and keep the last challenge they read.
+			for _, c := range s.deps.Digest.Challenges(now, errors.Is(err, auth.ErrStale)) {
 				res.AppendHeader(sip.NewHeader(challenge, c))
 			}
 			s.respond(tx, res)
