@@ -4,6 +4,14 @@ import { Call } from "./call.js";
 import { MicrophoneError } from "./devices.js";
 import { Phone } from "./phone.js";
 
+// Debian 12's Node.js has no CustomEvent.
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+};
+
 const bob = { name: "Bob", number: "102", uri: "sip:102@x" };
 
 /** A microphone's stream whose one track remembers being stopped. */
