@@ -44,9 +44,11 @@ func TestBrowserTakesOurDescriptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gathered := webrtc.GatheringCompletePromise(caller)
 	if err := caller.SetLocalDescription(asked); err != nil {
 		t.Fatal(err)
 	}
+	<-gathered // pion refuses a re-offer before
 	told, err := Translate([]byte(asterisk), []byte(asked.SDP), answering(toBrowser))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, asked.SDP)
