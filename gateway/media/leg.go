@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,8 @@ type leg struct {
 	talk    talk               // what was said in SDP; guarded by the call's mutex
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
 	playing uint8              // the payload type of the tone
+	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	latest  atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -47,6 +50,7 @@ type way struct {
 	talks    bool  // the party may send
 	hears    bool  // the party wants to be sent to
 	feedback bool  // the party speaks AVPF (RFC 4585)
+	laws     []law // of G.711 that the party can be sent, in its order of preference
 }
 
 // receive takes an RTP packet in the clear from the leg's party and passes it on. It is where all ways of reading
@@ -67,6 +71,7 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	case w.echo != nil:
 		w.echo.hear(l, p, h, now)
 	case w.peer != nil:
+		l.latest.Store(binary.BigEndian.Uint64(p))
 		w.peer.send(p, h, now)
 	}
 }
@@ -108,9 +113,8 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 
 // close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.
 func (l *leg) close() {
-	if l.tone != nil {
-		l.tone()
-	}
+	l.stopTone()
+	l.stopWaiting()
 	l.way.Store(nil)
 	l.line.close()
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Replace lets party take the place of the leg old in a call (RFC 3891): its offer is answered by what the other leg has agreed to
-// already, and that leg is told nothing. Old is parted from the call and stays until it is deleted.
+// already, and that leg is told nothing. Old is parted from the call and stays until it is deleted; nobody waits for it
+// any more.
 func (e *Engine) Replace(ctx context.Context, id, old string, party call.Party, offer []byte) ([]byte, error) {
 	text, err := e.negotiate(ctx, id, []call.Party{party}, func(s *session, legs []*leg) ([]byte, error) {
 		return s.replace(old, legs[0], offer)
@@ -43,6 +44,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 		return nil, err
 	}
 	l.answered()
+	gone.stopWaiting()
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
 	return text, nil
 }

@@ -300,6 +300,7 @@ func (l *leg) leads(w *way) *way {
 	if r != nil && !r.Rejected {
 		w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
 		w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
+		w.laws = laws(r.Codecs, w.types)
 	}
 	w.feedback = l.party.Profile == sdp.WebRTC
 	return w

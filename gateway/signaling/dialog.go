@@ -49,9 +49,7 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	}
 	if f != l.flow {
 		l.flow = f
-		if l.lost != nil {
-			l.lost.Stop()
-		}
+		l.found()
 		if f.gone() {
 			l.await()
 		}

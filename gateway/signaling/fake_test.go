@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 type fakeMedia struct {
 	mu    sync.Mutex
 	calls map[string]int // legs alive, by call
+	waits []string       // what Wait was told
 }
 
 func (m *fakeMedia) note(id string) {
@@ -53,6 +55,19 @@ func (m *fakeMedia) Local(_ context.Context, id string, _ call.Party, callee str
 func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
 	m.note(id)
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
+}
+
+func (m *fakeMedia) Wait(id, leg string, waiting bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waits = append(m.waits, fmt.Sprint(id, " ", leg, " ", waiting))
+}
+
+// waited is what Wait was told so far.
+func (m *fakeMedia) waited() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.waits)
 }
 
 func (m *fakeMedia) Delete(id, leg string) {

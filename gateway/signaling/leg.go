@@ -68,7 +68,7 @@ func (l *leg) drop() {
 	l.srv.mu.Unlock()
 	l.mu.Lock()
 	if l.lost != nil {
-		l.lost.Stop()
+		l.lost.Stop() // the media's waiting ends with the media
 	}
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)

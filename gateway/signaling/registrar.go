@@ -185,6 +185,17 @@ func (l *leg) await() {
 		l.lost.Stop()
 	}
 	l.lost = time.AfterFunc(lostTime, func() { l.giveUpOn(f) })
+	l.srv.deps.Media.Wait(l.call.id, l.token, true)
+}
+
+// found ends the waiting: the browser is back. The caller holds l.mu.
+func (l *leg) found() {
+	if l.lost == nil {
+		return
+	}
+	l.lost.Stop()
+	l.lost = nil
+	l.srv.deps.Media.Wait(l.call.id, l.token, false)
 }
 
 // giveUpOn ends the call of a leg whose browser did not come back.

@@ -35,6 +35,9 @@ type Media interface {
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
 	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
 	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
+	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
+	// ends it too. It comes while locks are held, so it must not wait for signaling.
+	Wait(call, leg string, waiting bool)
 	// Delete ends a leg's media; leg "" ends the whole call's.
 	Delete(call, leg string)
 }

@@ -1,0 +1,302 @@
+package media
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"cordboard/audio"
+	"cordboard/audio/codec"
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// comforting waits for the comfort tone and gives its first packets, those of the beep.
+func comforting(t *testing.T, to party, law codec.Law, within time.Duration) []*rtp.Packet {
+	t.Helper()
+	var heard []*rtp.Packet
+	var sound []int16
+	for end := time.Now().Add(within); len(heard) < int(comfortBeep/packetTime); {
+		p := to.next(time.Until(end))
+		if p == nil {
+			t.Fatalf("after %s only %d packets of the tone", within, len(heard))
+		}
+		if len(p.Payload) != packetSamples {
+			heard, sound = nil, nil // the last words of the party, or an earlier tone
+			continue
+		}
+		if p.Marker {
+			heard, sound = nil, nil
+		}
+		if len(heard) == 0 {
+			if !p.Marker {
+				continue
+			}
+			end = end.Add(comfortBeep) // within is for the begin
+		} else if last := heard[len(heard)-1]; p.SSRC != last.SSRC || p.SequenceNumber != last.SequenceNumber+1 || p.Timestamp != last.Timestamp+160 {
+			t.Errorf("%+v follows %+v", p.Header, last.Header)
+		}
+		if p.PayloadType != law.PayloadType() || p.Extension || len(p.CSRC) > 0 {
+			t.Errorf("heard %+v", p.Header)
+		}
+		heard, sound = append(heard, p), law.Decode(sound, p.Payload)
+	}
+	if share := audio.Goertzel(sound, codec.G711Rate, comfortFrequency); share < 0.9 {
+		t.Errorf("share of the tone: %.2f", share)
+	}
+	return heard
+}
+
+// quiet listens for a while and fails if the engine says anything.
+func quiet(t *testing.T, to party) {
+	t.Helper()
+	for p := to.next(time.Millisecond); p != nil; p = to.next(time.Millisecond) { // was on its way
+	}
+	if p := to.next(calm + comfortGap); p != nil {
+		t.Errorf("heard %+v", p.Header)
+	}
+}
+
+// chat lets a party speak for a while, and fails if anyone else does.
+func chat(t *testing.T, say func(string), to party, ssrc uint32, during time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(during); time.Now().Before(end); {
+		say("words")
+		if p := to.next(packetTime); p != nil && p.SSRC != ssrc {
+			t.Errorf("heard %+v while %d speaks", p.Header, ssrc)
+		}
+	}
+}
+
+// waiters counts goroutines that wait for a party.
+func waiters() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "media.comfort(")
+}
+
+func TestComfortTone(t *testing.T) {
+	e := startEngine(t, "20700-20719")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	words := reaches(t, b.say, p, "words")
+
+	e.Wait("call", alice.Leg, true)
+	e.Wait("call", alice.Leg, true) // again is no more
+	chat(t, b.say, p, words.SSRC, 2*comfortGap)
+	last := uint16(b.seq)
+	first := comforting(t, p, codec.PCMU, 400*time.Millisecond)[0]
+	if first.SSRC == words.SSRC || first.SequenceNumber != last+1 {
+		t.Errorf("the tone begins with %+v after packet %d of %d", first.Header, last, words.SSRC)
+	}
+	if d := first.Timestamp - 160*uint32(last); d < samples(comfortGap) || d > samples(2*comfortGap) {
+		t.Errorf("the tone begins %d samples after the last word", d)
+	}
+
+	reaches(t, b.say, p, "back")
+	chat(t, b.say, p, words.SSRC, calm)
+	again := resumed(t, p, 400*time.Millisecond)
+	if again.SSRC != first.SSRC || int16(again.SequenceNumber-first.SequenceNumber) <= 0 || int32(again.Timestamp-first.Timestamp) <= 0 {
+		t.Errorf("the tone goes on with %+v after %+v", again.Header, first.Header)
+	}
+
+	e.Wait("call", alice.Leg, false)
+	quiet(t, p)
+	waitFor(t, "no goroutine", func() bool { return waiters() == 0 })
+	e.Wait("call", alice.Leg, true)
+	comforting(t, p, codec.PCMU, 400*time.Millisecond)
+	e.Delete("call", alice.Leg)
+	quiet(t, p)
+	waitFor(t, "no goroutine", func() bool { return waiters() == 0 })
+	e.Wait("call", alice.Leg, true)
+	e.Wait("none", "nobody", true)
+	if n := waiters(); n != 0 {
+		t.Errorf("%d goroutines for legs that are not there", n)
+	}
+}
+
+// resumed waits for the begin of a talk spurt.
+func resumed(t *testing.T, to party, within time.Duration) *rtp.Packet {
+	t.Helper()
+	for end := time.Now().Add(within); ; {
+		switch p := to.next(time.Until(end)); {
+		case p == nil:
+			t.Fatalf("no tone after %s", within)
+		case p.Marker:
+			return p
+		}
+	}
+}
+
+func TestComfortToneEndsWithTheEngine(t *testing.T) {
+	before := waiters()
+	t.Run("engine", func(t *testing.T) {
+		e := startEngine(t, "20720-20739")
+		a, b := newPhone(t), newPhone(t)
+		connect(t, e, a, b)
+		e.Wait("call", desk.Leg, true) // which never said a word
+		comforting(t, b, codec.PCMU, 400*time.Millisecond)
+		if waiters() == 0 {
+			t.Error("no goroutine plays the tone, so the test sees none")
+		}
+	})
+	if n := waiters(); n != before {
+		t.Errorf("%d goroutines left", n-before)
+	}
+}
+
+// connect lets the phone a call the phone b.
+func connect(t *testing.T, e *Engine, a, b *phone) {
+	t.Helper()
+	b.hear(must(t)(e.Offer(t.Context(), "call", desk, pbx, a.description("sendrecv"))))
+	a.hear(must(t)(e.Answer(t.Context(), "call", pbx, desk, b.description("sendrecv"))))
+}
+
+func TestComfortToneEndsWithReplace(t *testing.T) {
+	e := startEngine(t, "20740-20759")
+	before, after, p := newBrowser(t), newBrowser(t), newPhone(t)
+	dial(t, e, before, p)
+	reaches(t, before.say, p, "before")
+	e.Wait("call", alice.Leg, true)
+	comforting(t, p, codec.PCMU, 400*time.Millisecond)
+	again := call.Party{Leg: "alice again", Profile: sdp.WebRTC, Host: alice.Host}
+	after.accept(must(t)(e.Replace(t.Context(), "call", alice.Leg, again, after.offer())))
+	quiet(t, p) // though the new browser says nothing yet
+	waitFor(t, "no goroutine", func() bool { return waiters() == 0 })
+	reaches(t, after.say, p, "after")
+	e.Delete("call", alice.Leg)
+	e.Wait("call", again.Leg, true)
+	comforting(t, p, codec.PCMU, 400*time.Millisecond)
+}
+
+func TestComfortToneToABrowser(t *testing.T) {
+	e := startEngine(t, "20760-20779")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, p.mouth, b, "words")
+	e.Wait("call", pbx.Leg, true) // not that one waits for phones
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if stats(t, e, "call", "alice").PacketsOut > 20 {
+			return
+		}
+		time.Sleep(packetTime)
+	}
+	t.Error("no tone to the browser")
+}
+
+func TestComfortToneNotPlayed(t *testing.T) {
+	for i, tt := range []struct{ name, offer, answer string }{
+		{"held by the one who is gone", "sendonly", "recvonly"},
+		{"held by the phone", "recvonly", "sendonly"},
+		{"held by both", "inactive", "inactive"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			first := 20780 + 20*i
+			e := startEngine(t, fmt.Sprintf("%d-%d", first, first+19))
+			a, b := newPhone(t), newPhone(t)
+			b.hear(must(t)(e.Offer(t.Context(), "call", desk, pbx, a.description(tt.offer))))
+			a.hear(must(t)(e.Answer(t.Context(), "call", pbx, desk, b.description(tt.answer))))
+			e.Wait("call", desk.Leg, true)
+			quiet(t, b)
+			if s := stats(t, e, "call", pbx.Leg); s.Held > 0 {
+				t.Errorf("%d packets were made for nothing", s.Held)
+			}
+			b.hear(must(t)(e.Offer(t.Context(), "call", desk, pbx, a.description("sendrecv"))))
+			a.hear(must(t)(e.Answer(t.Context(), "call", pbx, desk, b.description("sendrecv"))))
+			comforting(t, b, codec.PCMU, 600*time.Millisecond)
+		})
+	}
+}
+
+func TestComfortToneSpeaksTheCodec(t *testing.T) {
+	e := startEngine(t, "20840-20859")
+	for _, tt := range []struct {
+		answer string
+		law    codec.Law // 0: none
+	}{{"8", codec.PCMA}, {"9 0", codec.PCMU}, {"9", 0}} {
+		a, b := newPhone(t), newPhone(t)
+		speak := func(p *phone, formats string) []byte {
+			text := strings.Replace(string(p.description("sendrecv")), "RTP/AVP 0 8 101", "RTP/AVP "+formats, 1)
+			return []byte(text + "a=rtpmap:9 G722/8000\r\n")
+		}
+		b.hear(must(t)(e.Offer(t.Context(), "call", desk, pbx, speak(a, "0 8 9"))))
+		a.hear(must(t)(e.Answer(t.Context(), "call", pbx, desk, speak(b, tt.answer))))
+		e.Wait("call", desk.Leg, true)
+		if tt.law == 0 {
+			quiet(t, b)
+		} else {
+			comforting(t, b, tt.law, 400*time.Millisecond)
+		}
+		e.Delete("call", "")
+	}
+}
+
+func TestComfortCycle(t *testing.T) {
+	for _, law := range []codec.Law{codec.PCMU, codec.PCMA} {
+		sound := law.Decode(nil, comfortCycles[law]())
+		if len(sound) != 24000 || len(sound)%packetSamples != 0 {
+			t.Fatalf("%s: %d samples, want 3 s", law, len(sound))
+		}
+		loud, faint := audio.RMS(sound[400:1200]), audio.RMS(sound[1600:])
+		// 0 dBm0 has an RMS of 5664·4/√2 = 16020 of 16 bits: -24 dBm0 is 1011, -60 dBm0 is 16.
+		if loud < 980 || loud > 1040 {
+			t.Errorf("%s: RMS of the beep %.0f, want 1011", law, loud)
+		}
+		if faint < 10 || faint > 22 {
+			t.Errorf("%s: RMS between the beeps %.1f, want 16", law, faint)
+		}
+		if edge := max(audio.RMS(sound[:20]), audio.RMS(sound[1580:1600])); edge > 60 {
+			t.Errorf("%s: the beep begins or ends with RMS %.0f", law, edge)
+		}
+	}
+}
+
+func TestComfortGoesOn(t *testing.T) { // without a network, on a clock of its own
+	l, far := &leg{}, &leg{line: deaf{}}
+	list := []law{{codec.PCMU, 0}, {codec.PCMA, 8}}
+	l.way.Store(&way{peer: far, talks: true, hears: true, laws: list})
+	far.way.Store(&way{peer: l, talks: true, hears: true, laws: list})
+	c := comforter{leg: l, voice: newSpeaker()}
+	at := time.Minute
+	run := func(d time.Duration) (sent int) {
+		before := far.count.packetsOut.Load()
+		for end := at + d; at < end; {
+			at += c.step(at)
+		}
+		return int(far.count.packetsOut.Load() - before)
+	}
+	if n := run(time.Second); n != 50 {
+		t.Errorf("%d packets in a second", n)
+	}
+	l.count.last.Store(int64(at)) // one packet, and silence again
+	if n := run(comfortGap); n != 0 {
+		t.Errorf("%d packets right after the party spoke", n)
+	}
+	c.step(at)
+	if c.place != time.Second+comfortGap+packetTime {
+		t.Errorf("after a pause at %s of the cycle", c.place)
+	}
+	seq, stamp := c.voice.header.seq, c.voice.stamp
+	at += 10 * time.Second // the machine slept
+	c.step(at)
+	if got := c.voice.header.seq - seq; got > 2*maxCatchUp {
+		t.Errorf("%d packets at once", got)
+	}
+	if got := c.voice.stamp - stamp; got < samples(10*time.Second)-160 || got > samples(10*time.Second)+160 {
+		t.Errorf("the timestamp went on by %d samples in 10 s", got)
+	}
+	l.latest.Store(2<<62 | 8<<48 | 7<<32 | 9) // the party spoke PCMA, in a stream that is older than ours
+	c.voice.header.seq = 100
+	c.step(at + packetTime)
+	if c.law.Law != codec.PCMA || c.voice.header.seq != 101 {
+		t.Errorf("goes on in %s with packet %d", c.law.Law, c.voice.header.seq)
+	}
+}
+
+// deaf is a line that takes everything.
+type deaf struct{ line }
+
+func (deaf) send([]byte, rtpHeader, time.Duration) error { return nil }

@@ -1,0 +1,34 @@
+package media
+
+import "encoding/binary"
+
+// speaker numbers the RTP packets of a sound that the engine itself makes: a stream with an SSRC of its own.
+type speaker struct {
+	header rtpHeader
+	stamp  uint32 // of the next packet, in samples
+	buf    []byte
+}
+
+func newSpeaker() *speaker {
+	return &speaker{
+		header: rtpHeader{size: rtpHeaderSize, seq: uint16(random32()), ssrc: random32()},
+		stamp:  random32(), buf: make([]byte, 0, bufferSize),
+	}
+}
+
+// next gives a packet of payload, a sample an octet, to send before next is called again. It begins a talk spurt (RFC
+// 3551 §4.1) if begins says so.
+func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
+	h := s.header
+	mark := h.pt
+	if begins {
+		mark |= 0x80
+	}
+	p := append(s.buf[:0], 2<<6, mark)
+	p = binary.BigEndian.AppendUint16(p, h.seq)
+	p = binary.BigEndian.AppendUint32(p, s.stamp)
+	p = binary.BigEndian.AppendUint32(p, h.ssrc)
+	s.header.seq++
+	s.stamp += uint32(len(payload))
+	return append(p, payload...), h
+}
