@@ -36,6 +36,7 @@ export class Phone extends EventTarget {
     line.addEventListener("turnedAway", ({ detail }) => this.#remember(detail.peer, "in", true));
     line.addEventListener("ringing", ({ detail }) => this.#ringing(detail));
     line.addEventListener("accepted", () => this.#accepted());
+    line.addEventListener("held", ({ detail }) => this.#held(detail.by));
     line.addEventListener("ended", ({ detail }) => this.#ended(detail));
     line.addEventListener("peer", ({ detail }) => this.#listen(detail.connection));
     devices.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
@@ -69,13 +70,13 @@ export class Phone extends EventTarget {
     const { state, facts } = this.call;
     const { dialog } = this.line;
     if (state !== "talking" || !dialog) return null;
-    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted };
+    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted, held: facts.held };
   }
 
   /** Goes on with the call of the page that was here before. @param {import("./resume.js").Kept} kept */
-  async resume({ dialog, peer, direction, since, muted }) {
+  async resume({ dialog, peer, direction, since, muted, held }) {
     if (this.call.live) return;
-    this.#step("calling", { peer, direction, since, muted, resuming: true });
+    this.#step("calling", { peer, direction, since, muted, held, resuming: true });
     const stream = await this.#microphone((key, details) => {
       this.#step("ended", { outcome: { key, kind: "failed", details, offer: "retry" } });
     }, "calling");
@@ -106,8 +107,17 @@ export class Phone extends EventTarget {
     if (!["calling", "ringing", "talking"].includes(this.call.state)) return;
     const muted = !this.call.facts.muted;
     this.line.mute(muted);
-    this.#muteTracks(muted);
     this.call.learn({ muted });
+    this.#muteTracks();
+  }
+
+  /** Puts the other side on hold, or resumes. */
+  toggleHold() {
+    if (this.call.state !== "talking") return;
+    const held = !this.call.facts.held;
+    this.line.hold(held);
+    this.call.learn({ held });
+    this.#muteTracks();
   }
 
   /** Sends a key to the other side. */
@@ -145,7 +155,7 @@ export class Phone extends EventTarget {
         close(stream);
         return null;
       }
-      this.#hold(stream);
+      this.#take(stream);
       return stream;
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
@@ -154,17 +164,19 @@ export class Phone extends EventTarget {
     }
   }
 
-  #hold(stream) {
+  #take(stream) {
     close(this.#stream);
     this.#stream = stream;
-    this.#muteTracks(this.call.facts.muted);
+    this.#muteTracks();
     const [track] = stream?.getAudioTracks() ?? [];
     track?.addEventListener("ended", () => this.#stream === stream && this.#unplugged());
     this.dispatchEvent(new Event("stream"));
   }
 
-  #muteTracks(muted) {
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !muted;
+  /** Lets the microphone's sound out only where nothing speaks against it; JsSIP does the same with its own knowledge. */
+  #muteTracks() {
+    const { muted, held, heldBy } = this.call.facts;
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !(muted || held || heldBy);
   }
 
   async #unplugged() {
@@ -182,7 +194,7 @@ export class Phone extends EventTarget {
         return false;
       }
       await this.line.replaceTrack(stream.getAudioTracks()[0]);
-      this.#hold(stream);
+      this.#take(stream);
       return true;
     } catch {
       return false; // the old one stays in use, if it still is one
@@ -210,14 +222,23 @@ export class Phone extends EventTarget {
   #accepted() {
     this.sound.stop();
     if (!this.call.live || this.call.state === "talking") return;
-    const { resuming, muted, since } = this.call.facts;
+    const { resuming, muted, held, since } = this.call.facts;
     this.#step("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
     if (resuming && muted) this.line.mute(true);
+    if (resuming && held) this.line.hold(true);
+  }
+
+  /** The other side holds the call, or no more. An announcement before the call is up is no hold. */
+  #held(heldBy) {
+    const { state, facts } = this.call;
+    if (heldBy === facts.heldBy || (state !== "talking" && !facts.resuming)) return;
+    this.call.learn({ heldBy });
+    this.#muteTracks();
   }
 
   #ended(end) {
     this.sound.stop();
-    this.#hold(null);
+    this.#take(null);
     if (!this.call.live) return;
     const { state, facts } = this.call;
     const result = outcome(end, { state, ...facts }, { pbx: this.site.pbx, heard: this.#heard });

@@ -18,7 +18,7 @@ function phone(t, open = async () => stream()) {
   const note = (name) => (...args) => { did.push([name, ...args].filter((a) => typeof a === "string").join(" ")); };
   const line = Object.assign(new EventTarget(), {
     connection: "ready", peerConnection: null,
-    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"),
+    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"), hold: (on) => did.push(on ? "hold" : "resume"),
   });
   const p = new Phone({
     call: new Call(), line,
@@ -112,6 +112,56 @@ test("incoming calls are remembered: answered, missed, turned away", async (t) =
   tell("ended", { by: "remote", cause: "Canceled" });
   assert.deepEqual(p.recent.entries.map((e) => [e.name, e.missed]), [["Bob", true], ["Bob", false], ["Eve", true]]);
   assert.equal(p.call.facts.outcome.offer, "callback");
+});
+
+test("mute and hold together: the microphone is heard only when neither is on", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  p.toggleHold(); // nobody there yet
+  tell("accepted");
+  const heard = () => p.stream.track.enabled;
+  p.toggleHold();
+  p.toggleMute();
+  assert.deepEqual([p.call.hold, heard()], ["local", false]);
+  p.toggleMute();
+  assert.equal(heard(), false);
+  p.toggleMute();
+  p.toggleHold();
+  assert.deepEqual([p.call.hold, heard()], ["", false]);
+  p.toggleMute();
+  assert.equal(heard(), true);
+  assert.deepEqual(did.filter((d) => ["hold", "resume"].includes(d)), ["hold", "resume"]);
+});
+
+test("the other side holds", async (t) => {
+  const { p, tell } = phone(t);
+  await p.dial("102");
+  tell("held", { by: true }); // an announcement
+  tell("accepted");
+  assert.equal(p.call.hold, "");
+  tell("held", { by: true });
+  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["remote", false]);
+  p.toggleHold();
+  assert.equal(p.call.hold, "both");
+  p.toggleHold();
+  tell("held", { by: false });
+  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["", true]);
+});
+
+test("a reloaded page holds the call that was on hold", async (t) => {
+  const first = phone(t);
+  await first.p.dial("102");
+  first.tell("accepted");
+  first.p.line.dialog = { callId: "c", local: "l", remote: "r" };
+  first.p.toggleHold();
+
+  const second = phone(t);
+  await second.p.resume(first.p.resumable);
+  assert.equal(second.p.stream.track.enabled, false); // not for a moment
+  second.tell("held", { by: true });
+  second.tell("accepted");
+  assert.equal(second.p.call.hold, "both");
+  assert.ok(second.did.includes("hold"));
 });
 
 test("a reloaded page goes on with the call it had", async (t) => {

@@ -1,22 +1,27 @@
 // sip.js – the line to the gateway: JsSIP behind a few verbs and events, one call at a time.
 
 import JsSIP from "jssip";
+import { holds } from "./direction.js";
 import { replaces } from "./resume.js";
 import { peerOf } from "./target.js";
 
 const retryRegister = 5_000; // ms between tries after a refusal
+const retryHold = 250; // ms between tries while the last change is under way
 const audioOnly = { audio: true, video: false };
 
 /**
  * Events, each a CustomEvent: "connection"; "refused" {code} when the gateway does not take our registration;
  * "incoming" {peer, callee}; "turnedAway" {peer} for a second caller, who hears busy; "ringing" {early}; "accepted";
- * "ended" {import("./outcome.js").End}; "peer" {connection: RTCPeerConnection | null}.
+ * "held" {by: boolean} whether the other side holds the call; "ended" {import("./outcome.js").End}; "peer" {connection: RTCPeerConnection | null}.
  */
 export class Line extends EventTarget {
   #ua = null;
   #session = null;
   #request = null; // the INVITE of a call that came in
   #dialog = null;
+  #up = false; // the call is confirmed: what is agreed can be changed
+  #holds = false;
+  #holding = 0;
   #retry = 0;
   #connection = "connecting";
 
@@ -108,6 +113,20 @@ export class Line extends EventTarget {
     else this.#session?.unmute(audioOnly);
   }
 
+  /** Holds the call or resumes it, by re-INVITE (RFC 3264 §8.4); as soon as it can be done. */
+  hold(on) {
+    this.#holds = on;
+    this.#changeHold();
+  }
+
+  #changeHold() {
+    clearTimeout(this.#holding);
+    const session = this.#session;
+    if (!this.#up || session.isEnded() || session.isOnHold().local === this.#holds) return;
+    const asked = this.#holds ? session.hold() : session.unhold();
+    if (!asked) this.#holding = setTimeout(() => this.#changeHold(), retryHold);
+  }
+
   /** Sends track instead of the one sent until now. */
   async replaceTrack(track) {
     const senders = this.peerConnection?.getSenders() ?? [];
@@ -153,12 +172,19 @@ export class Line extends EventTarget {
       this.#dialog = { callId: of.call_id, local, remote };
       this.#tell("accepted");
     });
+    listen("confirmed", () => {
+      this.#up = true;
+      this.#changeHold();
+    });
+    listen("sdp", ({ originator, sdp }) => originator === "remote" && this.#tell("held", { by: holds(sdp) }));
     listen("ended", (e) => this.#over(endOf(e)));
     listen("failed", (e) => this.#over(endOf(e)));
   }
 
   #over(end) {
+    clearTimeout(this.#holding);
     this.#session = this.#request = this.#dialog = null;
+    this.#up = this.#holds = false;
     this.#tell("peer", { connection: null });
     this.#tell("ended", end);
   }

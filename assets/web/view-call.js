@@ -50,6 +50,7 @@ export class CallView {
     // The second click of a double click on "Call" or "Answer" hits what stands there next.
     find("hang-up").addEventListener("click", (e) => e.detail < 2 && phone.hangUp());
     find("mute").addEventListener("click", () => phone.toggleMute());
+    find("hold").addEventListener("click", () => phone.toggleHold());
     document.addEventListener("keydown", (e) => this.#key(e));
   }
 
@@ -87,6 +88,7 @@ export class CallView {
     if (e.repeat) return;
     if (e.key === "Enter" && state === "incoming" && !e.target.closest?.("button, a, summary")) phone.answer();
     else if (e.key.toLowerCase() === "m") phone.toggleMute();
+    else if (e.key.toLowerCase() === "h") phone.toggleHold();
     else if (/^[0-9*#]$/.test(e.key)) {
       phone.key(e.key);
       this.#flash(e.key);
@@ -107,20 +109,23 @@ export class CallView {
     const kind = state === "ended" ? facts.outcome.kind : "";
     const root = find("call");
     const changed = root.dataset.state !== state;
+    const held = (root.dataset.hold ?? "") !== call.hold;
     root.dataset.state = state;
+    root.dataset.hold = call.hold;
     root.dataset.outcome = kind;
     document.body.toggleAttribute("data-live", call.live);
     if (state !== "talking" && !call.live) this.#quality = "";
 
     const word = this.#words.say(`state.${this.#stateWord(state, facts, kind)}`);
     setText(find("call-word"), word);
-    showIcon(find("call-lamp"), kind === "missed" ? "missed" : kind === "failed" ? "warning" : lamps[state]);
+    showIcon(find("call-lamp"), kind === "missed" ? "missed" : kind === "failed" ? "warning" : call.hold ? "hold" : lamps[state]);
     this.#showPeer(state, facts);
     this.#showNote(state, facts);
     this.#showField();
     this.#showActions(state, facts, kind);
     this.#showLine();
     if (changed) this.#changed(state, word, facts);
+    else if (held) setText(find("announcer"), call.hold ? this.#sentence(`quality.hold.${call.hold}`, facts.peer) : word);
   }
 
   #stateWord(state, facts, kind) {
@@ -128,6 +133,7 @@ export class CallView {
     if (state === "calling" && facts.resuming) return "resuming";
     if (state === "ringing" && !facts.rang) return "early";
     if (state === "incoming" && facts.answering) return "answering";
+    if (this.#phone.call.hold) return "hold";
     return state;
   }
 
@@ -177,7 +183,8 @@ export class CallView {
     setText(find("call-timer"), time);
     setText(find("tab-call"), time || this.#words.say(state === "incoming" ? "state.ringing" : "call.heading"));
     showIcon(find("tab-lamp"), state === "incoming" ? "bell" : "call");
-    const quality = facts.muted ? "muted" : this.#quality || "connecting";
+    const { hold } = this.#phone.call;
+    const quality = hold ? `hold.${hold}` : facts.muted ? "muted" : this.#quality || "connecting";
     find("call-quality").dataset.quality = talking ? quality : "";
     setText(find("call-quality"), talking ? this.#words.say(`quality.${quality}`, { who: this.#who(facts.peer) }) : "");
   }
@@ -211,6 +218,12 @@ export class CallView {
     find("mute").setAttribute("aria-pressed", String(live && facts.muted));
     setText(find("mute-word"), this.#words.say(live && facts.muted ? "button.unmute" : "button.mute"));
     showIcon(find("mute-icon"), live && facts.muted ? "mic-off" : "mic");
+    const holds = state === "talking" && facts.held;
+    find("hold").hidden = incoming;
+    find("hold").disabled = state !== "talking";
+    find("hold").setAttribute("aria-pressed", String(holds));
+    setText(find("hold-word"), this.#words.say(holds ? "button.resume" : "button.hold"));
+    showIcon(find("hold-icon"), holds ? "resume" : "hold");
     const offer = kind ? facts.outcome.offer : "";
     setText(find("call-button-word"), this.#words.say(offer === "retry" ? "button.callAgain" : offer === "callback" ? "button.callBack" : "button.call"));
   }

@@ -49,6 +49,7 @@ export default {
   "state.incoming": "Eingehender Anruf",
   "state.answering": "Wird angenommen …",
   "state.talking": "Im Gespräch",
+  "state.hold": "Gehalten",
   "state.ended": "Gespräch beendet",
   "state.failed": "Kein Gespräch",
   "state.missed": "Verpasster Anruf",
@@ -67,6 +68,8 @@ export default {
   "button.decline": "Ablehnen",
   "button.mute": "Stumm",
   "button.unmute": "Sprechen",
+  "button.hold": "Halten",
+  "button.resume": "Weiter",
   "button.sound": "Ton",
 
   "quality.connecting": "Ton wird verbunden …",
@@ -75,6 +78,9 @@ export default {
   "quality.much": "Viele Aussetzer: näher ans WLAN gehen",
   "quality.silent": "Von {who} kommt kein Ton",
   "quality.muted": "Sie sind stumm",
+  "quality.hold.local": "Sie lassen {who} warten",
+  "quality.hold.remote": "{who} lässt Sie warten",
+  "quality.hold.both": "Sie und {who} lassen einander warten",
 
   "ended.local": "Sie haben aufgelegt.",
   "ended.away": "Das Gespräch mit {who} ging zu Ende, während die Seite lud.",

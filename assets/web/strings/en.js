@@ -68,6 +68,8 @@ export default {
   "state.incoming": "Incoming call",
   "state.answering": "Answering…",
   "state.talking": "In a call",
+  // … while one side keeps the other waiting
+  "state.hold": "On hold",
   "state.ended": "Call ended",
   "state.failed": "No call",
   "state.missed": "Missed call",
@@ -90,6 +92,9 @@ export default {
   "button.decline": "Decline",
   "button.mute": "Mute",
   "button.unmute": "Unmute",
+  // Puts the other side on hold, and ends that
+  "button.hold": "Hold",
+  "button.resume": "Resume",
   "button.sound": "Sound",
 
   // Beside the timer: how the other side sounds
@@ -99,6 +104,10 @@ export default {
   "quality.much": "Much loss: move closer to your Wi-Fi",
   "quality.silent": "No sound comes from {who}",
   "quality.muted": "You are muted",
+  // … or who put the call on hold
+  "quality.hold.local": "You put {who} on hold",
+  "quality.hold.remote": "{who} put you on hold",
+  "quality.hold.both": "You and {who} put each other on hold",
 
   // Why a call ended, as people wanted
   "ended.local": "You hung up.",
