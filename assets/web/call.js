@@ -6,7 +6,7 @@ const next = {
   calling: ["ringing", "talking", "ended"],
   ringing: ["talking", "ended"],
   incoming: ["talking", "ended"],
-  talking: ["ended"],
+  talking: ["ended", "calling"], // calling: the other side passes us on
   ended: ["idle", "calling", "incoming"],
 };
 
@@ -28,6 +28,8 @@ const fresh = {
   held: false, // we put the other side on hold
   heldBy: false, // the other side put us on hold
   resuming: false, // taken over from the page that was here before
+  pass: null, // passing the other side on: from transfer.js
+  from: null, // who passed us on to this one
   since: 0, // when talking began, in ms since 1970
   keys: "", // the keys sent so far
   trouble: "", // why it can't be answered right now: key of a string

@@ -10,6 +10,7 @@ test("a call's usual ways", () => {
     ["calling", "talking", "ended", "calling"],
     ["calling", "ended", "incoming", "ended", "idle"],
     ["incoming", "talking", "ended", "incoming"],
+    ["incoming", "talking", "calling", "ringing", "talking", "ended"],
   ]) {
     const call = new Call();
     for (const state of way) call.enter(state);

@@ -4,6 +4,7 @@ import { close, MicrophoneError } from "./devices.js";
 import { outcome } from "./outcome.js";
 import { counters, quality } from "./quality.js";
 import { target } from "./target.js";
+import { progress } from "./transfer.js";
 
 const lingers = 4_000; // ms that a plain end stays before the page is ready for the next call
 const measures = 2_000; // ms between two looks at the sound's quality
@@ -17,6 +18,7 @@ export class Phone extends EventTarget {
   #heard = false;
   #measure = 0;
   #idle = 0;
+  #before = null; // the facts of the call whose other side passed us on, while the new one is not up
 
   /**
    * @param {object} parts
@@ -37,6 +39,9 @@ export class Phone extends EventTarget {
     line.addEventListener("ringing", ({ detail }) => this.#ringing(detail));
     line.addEventListener("accepted", () => this.#accepted());
     line.addEventListener("held", ({ detail }) => this.#held(detail.by));
+    line.addEventListener("passing", ({ detail }) => this.#passing(detail.status));
+    line.addEventListener("referred", ({ detail }) => this.#referred(detail.peer));
+    line.addEventListener("back", ({ detail }) => this.#back(detail));
     line.addEventListener("ended", ({ detail }) => this.#ended(detail));
     line.addEventListener("peer", ({ detail }) => this.#listen(detail.connection));
     devices.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
@@ -118,6 +123,20 @@ export class Phone extends EventTarget {
     this.line.hold(held);
     this.call.learn({ held });
     this.#muteTracks();
+  }
+
+  /** Passes the other side on to what was typed. @returns {boolean} whether it is asked to go there */
+  pass(typed) {
+    if (this.call.state !== "talking" || this.call.facts.pass?.on) return false;
+    const to = target(typed, this.site.domain);
+    this.call.learn({ pass: to ? { to, key: "pass.asked", on: true } : { to: null, key: typed.trim() ? "pass.target" : "failed.empty", on: false } });
+    if (to) this.line.pass(to.uri);
+    return Boolean(to);
+  }
+
+  /** Forgets how an earlier try to pass the call on went. */
+  clearPass() {
+    if (this.call.facts.pass && !this.call.facts.pass.on) this.call.learn({ pass: null });
   }
 
   /** Sends a key to the other side. */
@@ -224,7 +243,8 @@ export class Phone extends EventTarget {
     if (!this.call.live || this.call.state === "talking") return;
     const { resuming, muted, held, since } = this.call.facts;
     this.#step("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
-    if (resuming && muted) this.line.mute(true);
+    this.#leaveBefore();
+    if (muted) this.line.mute(true); // of this session, which may be another than the one that was muted
     if (resuming && held) this.line.hold(true);
   }
 
@@ -236,8 +256,44 @@ export class Phone extends EventTarget {
     this.#muteTracks();
   }
 
+  #passing(status) {
+    const { pass } = this.call.facts;
+    if (this.call.state !== "talking" || !pass?.on) return;
+    this.call.learn({ pass: { to: pass.to, ...progress(status) } });
+    if (this.call.facts.pass.done) this.line.hangUp();
+  }
+
+  /** The other side passes us on: the new call is the call, and the old one waits until that is up. */
+  #referred(peer) {
+    const { state, facts } = this.call;
+    const follows = state === "talking" && this.#stream !== null;
+    if (follows) {
+      this.#before = facts;
+      this.#step("calling", { peer, direction: "out", muted: facts.muted, from: facts.peer });
+      this.#muteTracks();
+      this.#remember(peer, "out", false);
+    }
+    this.line.follow(follows ? this.#stream : null);
+  }
+
+  /** The new call came to nothing; the one before is still there. */
+  #back(end) {
+    this.sound.stop();
+    const { peer, muted } = this.call.facts;
+    this.#step("talking", { ...this.#before, muted, pass: { to: peer, ...progress(end.code ?? 0) } });
+    this.#before = null;
+    this.line.mute(muted);
+    this.#muteTracks();
+  }
+
+  #leaveBefore() {
+    if (this.#before?.direction === "in") this.#remember(this.#before.peer, "in", false);
+    this.#before = null;
+  }
+
   #ended(end) {
     this.sound.stop();
+    this.#leaveBefore();
     this.#take(null);
     if (!this.call.live) return;
     const { state, facts } = this.call;
@@ -256,10 +312,13 @@ export class Phone extends EventTarget {
     }
     this.#heard = false;
     this.devices.route(this.audio, "loudspeaker");
-    pc.addEventListener("track", ({ track, streams }) => {
-      this.audio.srcObject = streams[0] ?? new MediaStream([track]);
+    const play = (stream) => {
+      this.audio.srcObject = stream;
       this.audio.play().catch(() => {}); // answered by a key press or click, so only a closing call refuses
-    });
+    };
+    const tracks = pc.getReceivers().map((r) => r.track); // of a call that we come back to
+    if (tracks.length) play(new MediaStream(tracks));
+    pc.addEventListener("track", ({ track, streams }) => play(streams[0] ?? new MediaStream([track])));
     let before = { received: 0, lost: 0 };
     const look = async () => {
       const now = await counters(pc).catch(() => before);
