@@ -223,6 +223,8 @@ export class Line extends EventTarget {
       setTimeout(() => end(left), farewell);
       this.#tell("accepted");
     });
+    // JsSIP sees a crossing offer (RFC 3261 §14.2) only once its own is sent, not while the browser still makes it.
+    listen("reinvite", ({ reject }) => leg.changing && reject({ status_code: 491, reason_phrase: "Request Pending" }));
     listen("confirmed", () => {
       leg.up = true;
       this.#changeHold(leg);
