@@ -86,7 +86,7 @@ export default {
   "quality.hold.remote": "{who} lässt Sie warten",
   "quality.hold.both": "Sie und {who} lassen einander warten",
 
-  "pass.label": "{who} verbinden mit: Name, Nummer",
+  "pass.label": "{who} verbinden mit",
   "pass.asked": "Das Gespräch geht an {to} …",
   "pass.ringing": "Es klingelt bei {to} …",
   "pass.busy": "{to} spricht gerade; der Anruf ist noch da.",

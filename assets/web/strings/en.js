@@ -116,7 +116,7 @@ export default {
   "quality.hold.both": "You and {who} put each other on hold",
 
   // Label of the field that asks whom to pass the call on to
-  "pass.label": "Pass {who} on to: name or number",
+  "pass.label": "Pass {who} on to",
   // Passing the call with {who} on to {to}: how far it is
   "pass.asked": "Passing the call to {to}…",
   "pass.ringing": "It rings at {to}…",
