@@ -6,7 +6,7 @@ const next = {
   calling: ["ringing", "talking", "ended"],
   ringing: ["talking", "ended"],
   incoming: ["talking", "ended"],
-  talking: ["ended"],
+  talking: ["ended", "calling"], // calling: the other side passes us on
   ended: ["idle", "calling", "incoming"],
 };
 
@@ -25,7 +25,11 @@ const fresh = {
   rang: false, // the callee's phone rang
   answering: false, // answer was pressed, the call is not up yet
   muted: false,
+  held: false, // we put the other side on hold
+  heldBy: false, // the other side put us on hold
   resuming: false, // taken over from the page that was here before
+  pass: null, // passing the other side on: from transfer.js
+  from: null, // who passed us on to this one
   since: 0, // when talking began, in ms since 1970
   keys: "", // the keys sent so far
   trouble: "", // why it can't be answered right now: key of a string
@@ -42,6 +46,13 @@ export class Call extends EventTarget {
 
   /** Whether a call is on, from the first ring to the last word. */
   get live() { return this.#state !== "idle" && this.#state !== "ended"; }
+
+  /** Who put the call on hold: "", "local", "remote" or "both". */
+  get hold() {
+    const { held, heldBy } = this.#facts;
+    if (this.#state !== "talking") return "";
+    return held && heldBy ? "both" : held ? "local" : heldBy ? "remote" : "";
+  }
 
   /** Whether pressed keys reach the other side (RFC 4733). */
   get takesKeys() { return this.#state === "talking" || (this.#state === "ringing" && this.#facts.early); }

@@ -10,6 +10,7 @@ test("a call's usual ways", () => {
     ["calling", "talking", "ended", "calling"],
     ["calling", "ended", "incoming", "ended", "idle"],
     ["incoming", "talking", "ended", "incoming"],
+    ["incoming", "talking", "calling", "ringing", "talking", "ended"],
   ]) {
     const call = new Call();
     for (const state of way) call.enter(state);
@@ -42,6 +43,20 @@ test("facts last until the next call begins", () => {
   assert.equal(call.facts.keys, "");
   assert.equal(call.facts.muted, false);
   assert.equal(call.facts.outcome, null);
+});
+
+test("who put the call on hold, while it is up", () => {
+  const call = new Call();
+  call.enter("calling");
+  call.learn({ held: true });
+  assert.equal(call.hold, "");
+  call.enter("talking");
+  for (const [held, heldBy, hold] of [[false, false, ""], [true, false, "local"], [false, true, "remote"], [true, true, "both"]]) {
+    call.learn({ held, heldBy });
+    assert.equal(call.hold, hold);
+  }
+  call.enter("ended");
+  assert.equal(call.hold, "");
 });
 
 test("each step and each fact is told once", () => {

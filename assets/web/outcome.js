@@ -58,7 +58,7 @@ function details(end) {
 
 /**
  * @param {End} end
- * @param {{state: string, direction: string, rang: boolean}} call  as it was before the end
+ * @param {{state: string, direction: string, rang: boolean, pass?: import("./transfer.js").Pass}} call  as it was before the end
  * @param {{pbx?: boolean, heard?: boolean}} [site]  pbx: there is one; heard: media had been flowing
  * @returns {Outcome}
  */
@@ -81,6 +81,8 @@ export function outcome(end, call, site = {}) {
   if (end.code >= 300 && !(end.by === "local" && end.cause === "Canceled")) return failed(refusal(end, call, site.pbx));
   if (end.cause === "Canceled") return plain("ended.local");
   if (end.cause === "Terminated") {
+    if (call.pass?.done) return plain("ended.passed");
+    if (call.pass?.on && end.by === "remote") return plain("ended.passing"); // its PBX waits for no answer
     if (end.by === "local") return plain("ended.local");
     return { ...plain("ended.remote"), details: end.text ?? "" };
   }

@@ -4,6 +4,7 @@ import { close, MicrophoneError } from "./devices.js";
 import { outcome } from "./outcome.js";
 import { counters, quality } from "./quality.js";
 import { target } from "./target.js";
+import { progress } from "./transfer.js";
 
 const lingers = 4_000; // ms that a plain end stays before the page is ready for the next call
 const measures = 2_000; // ms between two looks at the sound's quality
@@ -17,6 +18,7 @@ export class Phone extends EventTarget {
   #heard = false;
   #measure = 0;
   #idle = 0;
+  #before = null; // the facts of the call whose other side passed us on, while the new one is not up
 
   /**
    * @param {object} parts
@@ -36,6 +38,10 @@ export class Phone extends EventTarget {
     line.addEventListener("turnedAway", ({ detail }) => this.#remember(detail.peer, "in", true));
     line.addEventListener("ringing", ({ detail }) => this.#ringing(detail));
     line.addEventListener("accepted", () => this.#accepted());
+    line.addEventListener("held", ({ detail }) => this.#held(detail.by));
+    line.addEventListener("passing", ({ detail }) => this.#passing(detail.status));
+    line.addEventListener("referred", ({ detail }) => this.#referred(detail.peer));
+    line.addEventListener("back", ({ detail }) => this.#back(detail));
     line.addEventListener("ended", ({ detail }) => this.#ended(detail));
     line.addEventListener("peer", ({ detail }) => this.#listen(detail.connection));
     devices.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
@@ -69,13 +75,13 @@ export class Phone extends EventTarget {
     const { state, facts } = this.call;
     const { dialog } = this.line;
     if (state !== "talking" || !dialog) return null;
-    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted };
+    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted, held: facts.held };
   }
 
   /** Goes on with the call of the page that was here before. @param {import("./resume.js").Kept} kept */
-  async resume({ dialog, peer, direction, since, muted }) {
+  async resume({ dialog, peer, direction, since, muted, held }) {
     if (this.call.live) return;
-    this.#step("calling", { peer, direction, since, muted, resuming: true });
+    this.#step("calling", { peer, direction, since, muted, held, resuming: true });
     const stream = await this.#microphone((key, details) => {
       this.#step("ended", { outcome: { key, kind: "failed", details, offer: "retry" } });
     }, "calling");
@@ -106,8 +112,31 @@ export class Phone extends EventTarget {
     if (!["calling", "ringing", "talking"].includes(this.call.state)) return;
     const muted = !this.call.facts.muted;
     this.line.mute(muted);
-    this.#muteTracks(muted);
     this.call.learn({ muted });
+    this.#muteTracks();
+  }
+
+  /** Puts the other side on hold, or resumes. */
+  toggleHold() {
+    if (this.call.state !== "talking") return;
+    const held = !this.call.facts.held;
+    this.line.hold(held);
+    this.call.learn({ held });
+    this.#muteTracks();
+  }
+
+  /** Passes the other side on to what was typed. @returns {boolean} whether it is asked to go there */
+  pass(typed) {
+    if (this.call.state !== "talking" || this.call.facts.pass?.on) return false;
+    const to = target(typed, this.site.domain);
+    this.call.learn({ pass: to ? { to, key: "pass.asked", on: true } : { to: null, key: typed.trim() ? "pass.target" : "failed.empty", on: false } });
+    if (to) this.line.pass(to.uri);
+    return Boolean(to);
+  }
+
+  /** Forgets how an earlier try to pass the call on went. */
+  clearPass() {
+    if (this.call.facts.pass && !this.call.facts.pass.on) this.call.learn({ pass: null });
   }
 
   /** Sends a key to the other side. */
@@ -145,7 +174,7 @@ export class Phone extends EventTarget {
         close(stream);
         return null;
       }
-      this.#hold(stream);
+      this.#take(stream);
       return stream;
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
@@ -154,17 +183,19 @@ export class Phone extends EventTarget {
     }
   }
 
-  #hold(stream) {
+  #take(stream) {
     close(this.#stream);
     this.#stream = stream;
-    this.#muteTracks(this.call.facts.muted);
+    this.#muteTracks();
     const [track] = stream?.getAudioTracks() ?? [];
     track?.addEventListener("ended", () => this.#stream === stream && this.#unplugged());
     this.dispatchEvent(new Event("stream"));
   }
 
-  #muteTracks(muted) {
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !muted;
+  /** Lets the microphone's sound out only where nothing speaks against it; JsSIP does the same with its own knowledge. */
+  #muteTracks() {
+    const { muted, held, heldBy } = this.call.facts;
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !(muted || held || heldBy);
   }
 
   async #unplugged() {
@@ -182,7 +213,7 @@ export class Phone extends EventTarget {
         return false;
       }
       await this.line.replaceTrack(stream.getAudioTracks()[0]);
-      this.#hold(stream);
+      this.#take(stream);
       return true;
     } catch {
       return false; // the old one stays in use, if it still is one
@@ -210,14 +241,60 @@ export class Phone extends EventTarget {
   #accepted() {
     this.sound.stop();
     if (!this.call.live || this.call.state === "talking") return;
-    const { resuming, muted, since } = this.call.facts;
+    const { resuming, muted, held, since } = this.call.facts;
     this.#step("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
-    if (resuming && muted) this.line.mute(true);
+    this.#leaveBefore();
+    if (muted) this.line.mute(true); // of this session, which may be another than the one that was muted
+    if (resuming && held) this.line.hold(true);
+  }
+
+  /** The other side holds the call, or no more. An announcement before the call is up is no hold. */
+  #held(heldBy) {
+    const { state, facts } = this.call;
+    if (heldBy === facts.heldBy || (state !== "talking" && !facts.resuming)) return;
+    this.call.learn({ heldBy });
+    this.#muteTracks();
+  }
+
+  #passing(status) {
+    const { pass } = this.call.facts;
+    if (this.call.state !== "talking" || !pass?.on) return;
+    this.call.learn({ pass: { to: pass.to, ...progress(status) } });
+    if (this.call.facts.pass.done) this.line.hangUp();
+  }
+
+  /** The other side passes us on: the new call is the call, and the old one waits until that is up. */
+  #referred(peer) {
+    const { state, facts } = this.call;
+    const follows = state === "talking" && this.#stream !== null;
+    if (follows) {
+      this.#before = facts;
+      this.#step("calling", { peer, direction: "out", muted: facts.muted, from: facts.peer });
+      this.#muteTracks();
+      this.#remember(peer, "out", false);
+    }
+    this.line.follow(follows ? this.#stream : null);
+  }
+
+  /** The new call came to nothing; the one before is still there. */
+  #back(end) {
+    this.sound.stop();
+    const { peer, muted } = this.call.facts;
+    this.#step("talking", { ...this.#before, muted, pass: { to: peer, ...progress(end.code ?? 0) } });
+    this.#before = null;
+    this.line.mute(muted);
+    this.#muteTracks();
+  }
+
+  #leaveBefore() {
+    if (this.#before?.direction === "in") this.#remember(this.#before.peer, "in", false);
+    this.#before = null;
   }
 
   #ended(end) {
     this.sound.stop();
-    this.#hold(null);
+    this.#leaveBefore();
+    this.#take(null);
     if (!this.call.live) return;
     const { state, facts } = this.call;
     const result = outcome(end, { state, ...facts }, { pbx: this.site.pbx, heard: this.#heard });
@@ -235,10 +312,13 @@ export class Phone extends EventTarget {
     }
     this.#heard = false;
     this.devices.route(this.audio, "loudspeaker");
-    pc.addEventListener("track", ({ track, streams }) => {
-      this.audio.srcObject = streams[0] ?? new MediaStream([track]);
+    const play = (stream) => {
+      this.audio.srcObject = stream;
       this.audio.play().catch(() => {}); // answered by a key press or click, so only a closing call refuses
-    });
+    };
+    const tracks = pc.getReceivers().map((r) => r.track); // of a call that we come back to
+    if (tracks.length) play(new MediaStream(tracks));
+    pc.addEventListener("track", ({ track, streams }) => play(streams[0] ?? new MediaStream([track])));
     let before = { received: 0, lost: 0 };
     const look = async () => {
       const now = await counters(pc).catch(() => before);

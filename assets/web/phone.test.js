@@ -26,7 +26,7 @@ function phone(t, open = async () => stream()) {
   const note = (name) => (...args) => { did.push([name, ...args].filter((a) => typeof a === "string").join(" ")); };
   const line = Object.assign(new EventTarget(), {
     connection: "ready", peerConnection: null,
-    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"),
+    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"), pass: note("pass"), follow: (stream) => did.push(stream ? "follow" : "stay"), hold: (on) => did.push(on ? "hold" : "resume"),
   });
   const p = new Phone({
     call: new Call(), line,
@@ -55,7 +55,7 @@ test("a call out, with ringback, keys and mute", async (t) => {
   const { track } = p.stream;
   p.hangUp();
   tell("ended", { by: "local", cause: "Terminated" });
-  assert.deepEqual(did, ["call sip:03012@x", "ringback", "mute", "silence", "key 2", "hang up", "silence"]);
+  assert.deepEqual(did, ["call sip:03012@x", "ringback", "mute", "silence", "mute", "key 2", "hang up", "silence"]);
   assert.equal(p.call.facts.outcome.key, "ended.local");
   assert.ok(track.stopped);
   assert.equal(p.stream, null);
@@ -120,6 +120,102 @@ test("incoming calls are remembered: answered, missed, turned away", async (t) =
   tell("ended", { by: "remote", cause: "Canceled" });
   assert.deepEqual(p.recent.entries.map((e) => [e.name, e.missed]), [["Bob", true], ["Bob", false], ["Eve", true]]);
   assert.equal(p.call.facts.outcome.offer, "callback");
+});
+
+test("mute and hold together: the microphone is heard only when neither is on", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  p.toggleHold(); // nobody there yet
+  tell("accepted");
+  const heard = () => p.stream.track.enabled;
+  p.toggleHold();
+  p.toggleMute();
+  assert.deepEqual([p.call.hold, heard()], ["local", false]);
+  p.toggleMute();
+  assert.equal(heard(), false);
+  p.toggleMute();
+  p.toggleHold();
+  assert.deepEqual([p.call.hold, heard()], ["", false]);
+  p.toggleMute();
+  assert.equal(heard(), true);
+  assert.deepEqual(did.filter((d) => ["hold", "resume"].includes(d)), ["hold", "resume"]);
+});
+
+test("the other side holds", async (t) => {
+  const { p, tell } = phone(t);
+  await p.dial("102");
+  tell("held", { by: true }); // an announcement
+  tell("accepted");
+  assert.equal(p.call.hold, "");
+  tell("held", { by: true });
+  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["remote", false]);
+  p.toggleHold();
+  assert.equal(p.call.hold, "both");
+  p.toggleHold();
+  tell("held", { by: false });
+  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["", true]);
+});
+
+test("passing the call on", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("201");
+  assert.equal(p.pass("202"), false); // nobody there yet
+  tell("accepted");
+  for (const [typed, key] of [["", "failed.empty"], ["<>", "pass.target"]]) {
+    assert.equal(p.pass(typed), false);
+    assert.equal(p.call.facts.pass.key, key);
+  }
+  assert.ok(p.pass("202"));
+  assert.equal(p.pass("203"), false); // one at a time
+  tell("passing", { status: 100 });
+  tell("passing", { status: 180 });
+  assert.equal(p.call.facts.pass.key, "pass.ringing");
+  tell("passing", { status: 486 });
+  assert.deepEqual([p.call.state, p.call.facts.pass.key], ["talking", "pass.busy"]);
+  assert.ok(p.pass("Bob"));
+  tell("passing", { status: 200 });
+  tell("ended", { by: "local", cause: "Terminated" });
+  assert.equal(p.call.facts.outcome.key, "ended.passed");
+  assert.deepEqual(did.filter((d) => /pass|hang/.test(d)), ["pass sip:202@x", "pass sip:bob@x", "hang up"]);
+});
+
+test("the other side passes us on", async (t) => {
+  const { p, did, tell } = phone(t);
+  tell("incoming", { peer: bob, callee: "Alice" });
+  await p.answer();
+  tell("accepted");
+  p.toggleMute();
+  const carol = { name: "Carol", number: "103", uri: "sip:103@x" };
+  tell("referred", { peer: carol });
+  assert.deepEqual([p.call.state, p.call.facts.peer, p.call.facts.from, p.call.facts.muted], ["calling", carol, bob, true]);
+  assert.equal(p.stream.track.enabled, false);
+  tell("ringing", { early: false, code: 180 });
+  tell("back", { by: "remote", cause: "Busy", code: 486 });
+  assert.deepEqual([p.call.state, p.call.facts.peer, p.call.facts.pass.key], ["talking", bob, "pass.busy"]);
+  tell("referred", { peer: carol });
+  tell("accepted");
+  assert.deepEqual([p.call.state, p.call.facts.peer], ["talking", carol]);
+  tell("ended", { by: "remote", cause: "Terminated" });
+  assert.deepEqual(p.recent.entries.map((e) => [e.name, e.direction]), [["Bob", "in"], ["Carol", "out"], ["Carol", "out"]]);
+  assert.equal(did.filter((d) => d === "follow").length, 2);
+  tell("referred", { peer: carol });
+  assert.equal(did.at(-1), "stay");
+});
+
+test("a reloaded page holds the call that was on hold", async (t) => {
+  const first = phone(t);
+  await first.p.dial("102");
+  first.tell("accepted");
+  first.p.line.dialog = { callId: "c", local: "l", remote: "r" };
+  first.p.toggleHold();
+
+  const second = phone(t);
+  await second.p.resume(first.p.resumable);
+  assert.equal(second.p.stream.track.enabled, false); // not for a moment
+  second.tell("held", { by: true });
+  second.tell("accepted");
+  assert.equal(second.p.call.hold, "both");
+  assert.ok(second.did.includes("hold"));
 });
 
 test("a reloaded page goes on with the call it had", async (t) => {

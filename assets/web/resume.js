@@ -12,6 +12,7 @@ const held = 30_000; // ms that the gateway waits
  * @property {string} direction  "out" | "in"
  * @property {number} since  when talking began, in ms since 1970
  * @property {boolean} muted
+ * @property {boolean} held  we put the other side on hold
  */
 
 /** @param {Storage} storage  @param {Kept} call  @param {number} now  ms since 1970 */

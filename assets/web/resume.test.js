@@ -7,7 +7,7 @@ function storage() {
   return { getItem: (k) => items.get(k) ?? null, setItem: (k, v) => items.set(k, v), removeItem: (k) => items.delete(k), items };
 }
 
-const call = { dialog: { callId: "c1", local: "l", remote: "r" }, peer: { name: "Bob", number: "102", uri: "sip:102@x" }, direction: "out", since: 5_000, muted: true };
+const call = { dialog: { callId: "c1", local: "l", remote: "r" }, peer: { name: "Bob", number: "102", uri: "sip:102@x" }, direction: "out", since: 5_000, muted: true, held: true };
 
 test("a call is kept for the next page, once", () => {
   const s = storage();

@@ -12,6 +12,7 @@ export class CallView {
   #phone;
   #words;
   #quality = "";
+  #asks = false; // the field asks whom to pass the call on to
 
   /** @param {import("./phone.js").Phone} phone  @param {import("./words.js").Words} words */
   constructor(phone, words) {
@@ -32,7 +33,8 @@ export class CallView {
     const dial = find("dial");
     find("dial-form").addEventListener("submit", (e) => {
       e.preventDefault();
-      this.#dial(dial.value);
+      if (this.#asks) this.#pass();
+      else this.#dial(dial.value);
     });
     dial.addEventListener("input", () => {
       phone.clear(); // typing begins the next call
@@ -42,7 +44,7 @@ export class CallView {
     find("keypad").addEventListener("click", (e) => {
       const digit = e.target.closest("[data-digit]")?.dataset.digit;
       if (!digit) return;
-      if (phone.call.live) phone.key(digit);
+      if (phone.call.live && !this.#asks) phone.key(digit);
       else this.#type(dial.value + digit);
     });
     find("answer").addEventListener("click", () => phone.answer());
@@ -50,6 +52,9 @@ export class CallView {
     // The second click of a double click on "Call" or "Answer" hits what stands there next.
     find("hang-up").addEventListener("click", (e) => e.detail < 2 && phone.hangUp());
     find("mute").addEventListener("click", () => phone.toggleMute());
+    find("hold").addEventListener("click", () => phone.toggleHold());
+    find("transfer").addEventListener("click", () => (this.#asks ? this.#pass() : this.#ask(true)));
+    find("transfer-cancel").addEventListener("click", () => this.#ask(false));
     document.addEventListener("keydown", (e) => this.#key(e));
   }
 
@@ -57,6 +62,20 @@ export class CallView {
   #dial(typed) {
     this.#phone.dial(typed);
     if (this.#phone.call.state === "ended" && !typed.trim()) find("dial").focus();
+  }
+
+  /** Asks whom to pass the call on to, in the field's place, or no more. */
+  #ask(on) {
+    this.#asks = on;
+    find("dial").value = "";
+    this.#phone.clearPass();
+    this.show();
+    if (hasKeyboard()) find(on ? "dial" : "transfer").focus();
+  }
+
+  #pass() {
+    if (this.#phone.pass(find("dial").value)) this.#ask(false);
+    else find("dial").focus();
   }
 
   #type(text) {
@@ -74,20 +93,25 @@ export class CallView {
     if (field && field !== dial) return;
     const { live, state } = phone.call;
     if (e.key === "Escape") {
-      if (live) phone.hangUp();
+      if (this.#asks) this.#ask(false);
+      else if (live) phone.hangUp();
       else this.#type("");
       return;
     }
-    if (!live) {
+    if (!live || this.#asks) {
       const types = e.key.length === 1 && e.key !== " " && !field;
       if (types) dial.focus(); // the key then goes there
-      else if (e.key === "Enter" && !field && !e.target.closest?.("button, a, summary") && !e.repeat) this.#dial(dial.value);
+      else if (e.key === "Enter" && !field && !e.target.closest?.("button, a, summary") && !e.repeat) find("dial-form").requestSubmit();
       return;
     }
     if (e.repeat) return;
     if (e.key === "Enter" && state === "incoming" && !e.target.closest?.("button, a, summary")) phone.answer();
     else if (e.key.toLowerCase() === "m") phone.toggleMute();
-    else if (/^[0-9*#]$/.test(e.key)) {
+    else if (e.key.toLowerCase() === "h") phone.toggleHold();
+    else if (e.key.toLowerCase() === "t" && !find("transfer").disabled) {
+      e.preventDefault(); // or the field that opens gets the letter
+      this.#ask(true);
+    } else if (/^[0-9*#]$/.test(e.key)) {
       phone.key(e.key);
       this.#flash(e.key);
     }
@@ -106,28 +130,34 @@ export class CallView {
     const { state, facts } = call;
     const kind = state === "ended" ? facts.outcome.kind : "";
     const root = find("call");
+    if (state !== "talking") this.#asks = false;
     const changed = root.dataset.state !== state;
+    const held = (root.dataset.hold ?? "") !== call.hold;
     root.dataset.state = state;
+    root.dataset.hold = call.hold;
     root.dataset.outcome = kind;
     document.body.toggleAttribute("data-live", call.live);
     if (state !== "talking" && !call.live) this.#quality = "";
 
     const word = this.#words.say(`state.${this.#stateWord(state, facts, kind)}`);
     setText(find("call-word"), word);
-    showIcon(find("call-lamp"), kind === "missed" ? "missed" : kind === "failed" ? "warning" : lamps[state]);
+    showIcon(find("call-lamp"), kind === "missed" ? "missed" : kind === "failed" ? "warning" : call.hold ? "hold" : lamps[state]);
     this.#showPeer(state, facts);
     this.#showNote(state, facts);
     this.#showField();
     this.#showActions(state, facts, kind);
     this.#showLine();
     if (changed) this.#changed(state, word, facts);
+    else if (held) setText(find("announcer"), call.hold ? this.#sentence(`quality.hold.${call.hold}`, facts.peer) : word);
   }
 
   #stateWord(state, facts, kind) {
+    if (state === "ended" && ["ended.passed", "ended.passing"].includes(facts.outcome.key)) return "passed";
     if (state === "ended" && kind !== "plain") return kind;
     if (state === "calling" && facts.resuming) return "resuming";
     if (state === "ringing" && !facts.rang) return "early";
     if (state === "incoming" && facts.answering) return "answering";
+    if (this.#phone.call.hold) return "hold";
     return state;
   }
 
@@ -148,15 +178,18 @@ export class CallView {
   }
 
   #showNote(state, facts) {
+    const { call } = this.#phone;
     let message = "";
     if (state === "idle") message = this.#words.say("idle.hint");
     if (state === "incoming") {
       if (facts.trouble) message = this.#sentence(facts.trouble, facts.peer);
       else if (hasKeyboard()) message = this.#words.say("incoming.keys");
     }
-    if (state === "ended") message = this.#sentence(facts.outcome.key, facts.peer);
+    if (call.live && facts.from) message = this.#sentence("pass.by", facts.from, facts.peer);
+    if (state === "talking" && facts.pass) message = this.#sentence(facts.pass.key, facts.peer, facts.pass.to);
+    if (state === "ended") message = this.#sentence(facts.outcome.key, facts.peer, facts.pass?.to);
     setText(find("call-message"), message);
-    find("call-message").className = state === "idle" || (state === "incoming" && !facts.trouble) ? "under" : "";
+    find("call-message").className = state === "idle" || (state === "incoming" && !facts.trouble) ? "under" : state === "talking" && facts.pass && !facts.pass.on ? "warn" : "";
     const details = state === "ended" ? facts.outcome.details : "";
     find("call-details").hidden = !details;
     if (!details) find("call-details").open = false;
@@ -164,8 +197,8 @@ export class CallView {
     find("try-echo").hidden = state !== "idle";
   }
 
-  #sentence(key, peer) {
-    return this.#words.say(key, { who: this.#who(peer), host: location.hostname });
+  #sentence(key, peer, to) {
+    return this.#words.say(key, { who: this.#who(peer), to: to ? this.#who(to) : "", host: location.hostname });
   }
 
   /** Timer and quality; the only things that change within a state. */
@@ -177,7 +210,8 @@ export class CallView {
     setText(find("call-timer"), time);
     setText(find("tab-call"), time || this.#words.say(state === "incoming" ? "state.ringing" : "call.heading"));
     showIcon(find("tab-lamp"), state === "incoming" ? "bell" : "call");
-    const quality = facts.muted ? "muted" : this.#quality || "connecting";
+    const { hold } = this.#phone.call;
+    const quality = hold ? `hold.${hold}` : facts.muted ? "muted" : this.#quality || "connecting";
     find("call-quality").dataset.quality = talking ? quality : "";
     setText(find("call-quality"), talking ? this.#words.say(`quality.${quality}`, { who: this.#who(facts.peer) }) : "");
   }
@@ -186,14 +220,18 @@ export class CallView {
     const { call } = this.#phone;
     const { keys } = call.facts;
     const dial = find("dial");
-    dial.hidden = call.live;
-    find("keys-sent").hidden = !call.live;
+    const sends = call.live && !this.#asks; // keys go to the other side
+    dial.hidden = sends;
+    find("keys-sent").hidden = !sends;
+    find("transfer-cancel").hidden = !this.#asks;
     const listens = call.takesKeys;
-    setText(find("dial-label"), this.#words.say(!call.live ? "dial.label" : keys ? "keys.label" : "keys.before"));
+    const label = find("dial-label");
+    if (this.#asks) setText(label, this.#words.say("pass.label", { who: this.#who(call.facts.peer) }));
+    else setText(label, this.#words.say(!call.live ? "dial.label" : keys ? "keys.label" : "keys.before"));
     find("dial-form").classList.toggle("off", call.live && !listens);
     setText(find("keys-sent"), keys || (listens ? this.#words.say("keys.none") : ""));
     find("keys-sent").classList.toggle("empty", keys === "");
-    find("erase").hidden = call.live || dial.value === "";
+    find("erase").hidden = sends || dial.value === "";
     for (const key of find("keypad").children) key.disabled = call.live && !listens;
   }
 
@@ -211,6 +249,16 @@ export class CallView {
     find("mute").setAttribute("aria-pressed", String(live && facts.muted));
     setText(find("mute-word"), this.#words.say(live && facts.muted ? "button.unmute" : "button.mute"));
     showIcon(find("mute-icon"), live && facts.muted ? "mic-off" : "mic");
+    find("transfer").hidden = incoming;
+    find("transfer").disabled = state !== "talking" || Boolean(facts.pass?.on);
+    find("transfer").setAttribute("aria-expanded", String(this.#asks));
+    setText(find("transfer-word"), this.#words.say(this.#asks ? "button.pass" : "button.transfer"));
+    const holds = state === "talking" && facts.held;
+    find("hold").hidden = incoming;
+    find("hold").disabled = state !== "talking";
+    find("hold").setAttribute("aria-pressed", String(holds));
+    setText(find("hold-word"), this.#words.say(holds ? "button.resume" : "button.hold"));
+    showIcon(find("hold-icon"), holds ? "resume" : "hold");
     const offer = kind ? facts.outcome.offer : "";
     setText(find("call-button-word"), this.#words.say(offer === "retry" ? "button.callAgain" : offer === "callback" ? "button.callBack" : "button.call"));
   }
@@ -226,7 +274,7 @@ export class CallView {
     }
     if (state === "incoming") showCall();
     document.title = this.#title(state, who);
-    setText(find("announcer"), state === "idle" ? "" : `${word} ${who}. ${state === "ended" ? this.#sentence(facts.outcome.key, facts.peer) : ""}`.trim());
+    setText(find("announcer"), state === "idle" ? "" : `${word} ${who}. ${state === "ended" ? this.#sentence(facts.outcome.key, facts.peer, facts.pass?.to) : ""}`.trim());
     const lost = document.activeElement === document.body || document.activeElement?.closest("[hidden]");
     if ((state === "idle" || state === "ended") && lost && hasKeyboard()) dial.focus();
   }

@@ -345,6 +345,7 @@ func TestTransferPasses(t *testing.T) {
 	ok, invite := w.up(alice)
 	seq := int(ok.CSeq().SeqNo)
 	pbx := w.pbx.addr()
+	var refers []uint32 // the numbers by which the PBX knows them
 	for i, tt := range []struct{ to, want string }{
 		{"<sip:300@office.example>", "<sip:300@" + pbx + ">"},
 		{"<sip:bob@office.example>", "<sip:102@" + pbx + ">"},
@@ -360,6 +361,7 @@ func TestTransferPasses(t *testing.T) {
 		if got := refer.GetHeader("Referred-By").Value(); got != "<sip:101@"+pbx+">" {
 			t.Errorf("Referred-By became %s", got)
 		}
+		refers = append(refers, refer.CSeq().SeqNo)
 		w.pbx.answer(refer, 202, "Accepted", "", "", "")
 		alice.response(202, sip.REFER)
 	}
@@ -373,7 +375,24 @@ func TestTransferPasses(t *testing.T) {
 	alice.answer(got, 200, "OK", "", "", "")
 	w.pbx.response(200, sip.NOTIFY)
 
-	w.pbx.send(w.within("UPDATE", invite, 3, "v=0 update"))
+	// A subscription is named after the REFER that made it, which has another number on each leg.
+	for i, tt := range []struct{ event, want string }{
+		{"refer;id=" + itoa(int(refers[0])), "refer;id=" + itoa(seq+1)},
+		{"refer; id=" + itoa(int(refers[3])), "refer;id=" + itoa(seq+4)},
+		{"refer;id=0", "refer;id=0"},
+		{"refer", "refer"},
+		{"talk;id=" + itoa(int(refers[0])), "talk;id=" + itoa(int(refers[0]))},
+	} {
+		w.pbx.send(strings.Replace(w.within("NOTIFY", invite, 3+i, ""), "Content-Length", "Event: "+tt.event+"\r\nContent-Length", 1))
+		got := alice.request(sip.NOTIFY)
+		if event := got.GetHeader("Event").Value(); event != tt.want {
+			t.Errorf("Event %s became %s, want %s", tt.event, event, tt.want)
+		}
+		alice.answer(got, 200, "OK", "", "", "")
+		w.pbx.response(200, sip.NOTIFY)
+	}
+
+	w.pbx.send(w.within("UPDATE", invite, 13, "v=0 update"))
 	update := alice.request(sip.UPDATE)
 	if string(update.Body()) != "offer for WebRTC of v=0 update" {
 		t.Errorf("UPDATE with %q", update.Body())
@@ -382,7 +401,7 @@ func TestTransferPasses(t *testing.T) {
 	if r := w.pbx.response(200, sip.UPDATE); string(r.Body()) != "answer for RTP of v=0 updated" {
 		t.Errorf("answer %q", r.Body())
 	}
-	w.pbx.send(w.within("UPDATE", invite, 4, "")) // a refresh stops here
+	w.pbx.send(w.within("UPDATE", invite, 14, "")) // a refresh stops here
 	w.pbx.response(200, sip.UPDATE)
 }
 

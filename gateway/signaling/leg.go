@@ -49,6 +49,7 @@ type leg struct {
 	confirmed     bool         // the dialog is established by a 2xx
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
+	referrals     []referral   // the REFERs that went to the peer
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.

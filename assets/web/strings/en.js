@@ -68,6 +68,10 @@ export default {
   "state.incoming": "Incoming call",
   "state.answering": "Answering…",
   "state.talking": "In a call",
+  // … while one side keeps the other waiting
+  "state.hold": "On hold",
+  // … after {who} was connected to somebody else
+  "state.passed": "Passed on",
   "state.ended": "Call ended",
   "state.failed": "No call",
   "state.missed": "Missed call",
@@ -90,6 +94,13 @@ export default {
   "button.decline": "Decline",
   "button.mute": "Mute",
   "button.unmute": "Unmute",
+  // Puts the other side on hold, and ends that
+  "button.hold": "Hold",
+  "button.resume": "Resume",
+  // Passes the call on: opens the field that asks whom to, does it, or closes the field
+  "button.transfer": "Transfer",
+  "button.pass": "Pass on",
+  "button.cancel": "Cancel",
   "button.sound": "Sound",
 
   // Beside the timer: how the other side sounds
@@ -99,8 +110,29 @@ export default {
   "quality.much": "Much loss: move closer to your Wi-Fi",
   "quality.silent": "No sound comes from {who}",
   "quality.muted": "You are muted",
+  // … or who put the call on hold
+  "quality.hold.local": "You put {who} on hold",
+  "quality.hold.remote": "{who} put you on hold",
+  "quality.hold.both": "You and {who} put each other on hold",
+
+  // Label of the field that asks whom to pass the call on to
+  "pass.label": "Pass {who} on to",
+  // Passing the call with {who} on to {to}: how far it is
+  "pass.asked": "Passing the call to {to}…",
+  "pass.ringing": "It rings at {to}…",
+  // … it came to nothing
+  "pass.busy": "{to} is busy; you still have the call.",
+  "pass.declined": "{to} declined; you still have the call.",
+  "pass.noAnswer": "{to} did not answer; you still have the call.",
+  "pass.unknown": "There is nobody called {to}; you still have the call.",
+  "pass.failed": "The call could not be passed to {to}; you still have it.",
+  "pass.target": "This is neither a name nor a number. Check it.",
+  // {who} passes us on to {to}, who is being called
+  "pass.by": "{who} passed you on to {to}.",
 
   // Why a call ended, as people wanted
+  "ended.passed": "{who} now talks to {to}.",
+  "ended.passing": "{who} is on the way to {to}.",
   "ended.local": "You hung up.",
   "ended.away": "The call with {who} ended while the page was loading.",
   "ended.remote": "{who} hung up.",
