@@ -7,10 +7,10 @@ import "testing"
 // office is what most calls need: a PBX with a desk phone, a gateway with two
 // users, and a browser on the first one's desk.
 type office struct {
-	pbx     *pbx
-	gateway *gateway
-	phone   *phone // 201
-	alice   *tab   // 101
+	pbx        *pbx
+	gateway    *gateway
+	phone      *phone // 201
+	alice, bob *tab   // 101 and, for those who ask for it, 102
 }
 
 // openOffice builds an office in extension mode, with alice signed in.
@@ -22,6 +22,12 @@ func openOffice(t *testing.T, extra string) *office {
 	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
 	o.pbx.wantRegistered(t, "101", "102")
 	return o
+}
+
+// withBob opens the second browser for tests that need two.
+func (o *office) withBob(t *testing.T) {
+	t.Helper()
+	o.bob = openPage(t, startBrowser(t, toneBob, o.gateway.ca()), o.gateway, bob)
 }
 
 // pageCallsPhone sets up a call from a page to the desk phone and listens to both.
