@@ -101,6 +101,10 @@ func TestBrowserCallsPBX(t *testing.T) {
 	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "ringing" || c[0].From != "alice" || c[0].To != "200" {
 		t.Errorf("calls while ringing = %+v", c)
 	}
+	w.pbx.answer(invite, 183, "Session Progress", "phone", "<sip:phone@"+w.pbx.addr()+">", "v=0 early")
+	if r := alice.response(183, sip.INVITE); string(r.Body()) != "answer for WebRTC of v=0 early" {
+		t.Errorf("early media = %q", r.Body())
+	}
 	w.pbx.answer(invite, 200, "OK", "phone", "<sip:phone@"+w.pbx.addr()+">", "v=0 of phone")
 	ok := alice.response(200, sip.INVITE)
 	if got := string(ok.Body()); got != "answer for WebRTC of v=0 of phone" {
@@ -403,90 +407,6 @@ func TestTransferPasses(t *testing.T) {
 	}
 	w.pbx.send(w.within("UPDATE", invite, 14, "")) // a refresh stops here
 	w.pbx.response(200, sip.UPDATE)
-}
-
-func TestBrowserComesBackOnAnotherFlow(t *testing.T) {
-	w := newWorld(t, ModeExtension)
-	alice := w.dial("alice", true)
-	ok, _ := w.up(alice)
-	_ = alice.conn.CloseNow()
-	again := w.dial("alice", true)
-	again.host = alice.host
-	eventually(t, "flow gone", func() bool {
-		w.srv.mu.Lock()
-		defer w.srv.mu.Unlock()
-		for _, l := range w.srv.legs {
-			l.mu.Lock()
-			lost := l.lost != nil
-			l.mu.Unlock()
-			if lost {
-				return true
-			}
-		}
-		return false
-	})
-	mallory := w.dial("bob", true)
-	mallory.send(strings.ReplaceAll(mallory.within("BYE", ok, 50, ""), "alice@", "bob@"))
-	mallory.response(481, sip.BYE)
-	again.send(again.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
-	again.response(200, sip.BYE)
-	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
-	w.over()
-}
-
-func TestTakeOver(t *testing.T) {
-	w := newWorld(t, ModeExtension)
-	alice := w.dial("alice", true)
-	ok, invite := w.up(alice)
-	replaces := "Replaces: " + ok.CallID().Value() + ";from-tag=" + tagOf(t, ok.From().Params) + ";to-tag=" + tagOf(t, ok.To().Params)
-
-	mallory := w.dial("bob", true)
-	mallory.send(mallory.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 of mallory", replaces))
-	mallory.response(481, sip.INVITE)
-
-	_ = alice.conn.CloseNow() // the page is loaded again
-	again := w.dial("alice", true)
-	again.send(again.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 after reload", replaces))
-	taken := again.response(200, sip.INVITE)
-	if string(taken.Body()) != "taken over by v=0 after reload" {
-		t.Errorf("answer = %q", taken.Body())
-	}
-	again.send(again.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
-	again.send(again.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 too late", replaces))
-	again.response(481, sip.INVITE)
-
-	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "talking" {
-		t.Errorf("calls = %+v, want the one as before", c)
-	}
-	w.pbx.send(w.within("INFO", invite, 2, "")) // the far end's dialog is as it was
-	info := again.request(sip.INFO)
-	again.answer(info, 200, "OK", "", "", "")
-	w.pbx.response(200, sip.INFO)
-	w.pbx.send(w.within("BYE", invite, 3, ""))
-	bye := again.request(sip.BYE)
-	again.answer(bye, 200, "OK", "", "", "")
-	w.over()
-}
-
-func TestMoveToAnotherDevice(t *testing.T) {
-	w := newWorld(t, "")
-	alice, phone := w.dial("alice", true), w.dial("alice", true)
-	alice.invite("echo")
-	ok := alice.response(200, sip.INVITE)
-	alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
-	eventually(t, "call is up", func() bool { c := w.srv.Calls(); return len(c) == 1 && c[0].State == "talking" })
-	phone.send(phone.build("INVITE", "sip:echo@office.example", "<sip:echo@office.example>", token(), token(), "v=0 of phone",
-		"Replaces: "+ok.CallID().Value()+";from-tag="+tagOf(t, ok.From().Params)+";to-tag="+tagOf(t, ok.To().Params)))
-	taken := phone.response(200, sip.INVITE)
-	if string(taken.Body()) != "echo answers v=0 of phone" {
-		t.Errorf("answer = %q", taken.Body())
-	}
-	phone.send(phone.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
-	bye := alice.request(sip.BYE) // the device that had the call learns that it is gone
-	alice.answer(bye, 200, "OK", "", "", "")
-	phone.send(phone.within("BYE", taken, int(taken.CSeq().SeqNo)+1, ""))
-	phone.response(200, sip.BYE)
-	w.over()
 }
 
 func TestStopHangsUpAndUnregisters(t *testing.T) {
