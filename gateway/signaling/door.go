@@ -28,7 +28,7 @@ type door struct {
 	origins map[string]bool // cfg.Origins in normal form
 
 	secure, plain *flowListener
-	running       sync.WaitGroup // flows
+	running       sync.WaitGroup // flows and handshakes
 	opened        atomic.Uint64  // flows ever made
 
 	mu      sync.RWMutex
@@ -105,6 +105,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, v, err)
 		return
 	}
+	defer d.running.Done()
 
 	f := newFlow(d, source, v)
 	if who.User != "" {
@@ -134,7 +135,7 @@ func (d *door) identify(r *http.Request, v doorVisitor) (auth.Identity, error) {
 	return who, err
 }
 
-// admit reserves a place and a name for a flow from client. The name is the client's address and
+// admit reserves a place and a name for a flow from client, and counts it as running. The name is the client's address and
 // port; behind proxies two clients may come by the same port, then the next free one takes its
 // place. Nobody ever connects to that port: the name only has to be unique and look like an address.
 func (d *door) admit(client netip.AddrPort) (netip.AddrPort, error) {
@@ -152,6 +153,7 @@ func (d *door) admit(client netip.AddrPort) (netip.AddrPort, error) {
 		if _, taken := d.flows[source.String()]; !taken && source.Port() != 0 {
 			d.flows[source.String()] = nil
 			d.places[place]++
+			d.running.Add(1)
 			return source, nil
 		}
 		source = netip.AddrPortFrom(source.Addr(), source.Port()+1)
@@ -170,25 +172,21 @@ func (d *door) leave(source netip.AddrPort) {
 	}
 }
 
-// enter starts an upgraded flow, unless the door has closed in the meantime.
+// enter starts an upgraded flow. When the door has closed during the handshake, the browser is told at once.
 func (d *door) enter(f *flow) {
 	d.mu.Lock()
+	d.flows[f.source] = f
 	closing := d.closing
-	if !closing {
-		d.flows[f.source] = f
-		d.running.Go(f.run)
-	}
 	d.mu.Unlock()
 	if closing {
-		f.cutOff()
-		d.leave(f.remote)
+		f.Close(websocket.StatusGoingAway, stopping)
 	}
+	d.running.Go(f.run)
 }
 
 // close ends all flows with 1001 and waits until they are gone. When ctx ends first they are cut off.
 func (d *door) close(ctx context.Context) {
-	flows := d.shut()
-	for _, f := range flows {
+	for _, f := range d.shut() {
 		f.Close(websocket.StatusGoingAway, stopping)
 	}
 	gone := make(chan struct{})
@@ -196,7 +194,7 @@ func (d *door) close(ctx context.Context) {
 	select {
 	case <-gone:
 	case <-ctx.Done():
-		for _, f := range flows {
+		for _, f := range d.shut() { // again: a handshake may have ended since
 			f.cutOff()
 		}
 		<-gone

@@ -317,6 +317,45 @@ func TestDoorRefusesWhileStopping(t *testing.T) {
 	b.stop()
 }
 
+func TestDoorClosingDuringAHandshakeSaysSo(t *testing.T) {
+	b := newDoorBench(t, nil)
+	closed := make(chan struct{})
+	b.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.door.ServeHTTP(slowHijacker{w, func() {
+			go func() { b.door.close(context.Background()); close(closed) }()
+			for !isClosing(b.door) {
+				time.Sleep(time.Millisecond)
+			}
+		}}, r)
+	}))
+	t.Cleanup(b.stop)
+	ws, _, err := b.dial("/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ws.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("flow ended with %v, want going away", err)
+	}
+	<-closed
+}
+
+func isClosing(d *door) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.closing
+}
+
+// slowHijacker does something while the handshake is going on.
+type slowHijacker struct {
+	http.ResponseWriter
+	before func()
+}
+
+func (w slowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.before()
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
 func mustDial(c net.Conn, err error) net.Conn {
 	if err != nil {
 		panic(err)
