@@ -57,11 +57,19 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 				return res, nil
 			}
 		case <-tx.Done():
-			return nil, plain(tx.Err())
+			return nil, endOf(tx)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// endOf is why a transaction ended without a final response. sipgo gives no error when it was told to end it.
+func endOf(tx sip.ClientTransaction) error {
+	if err := tx.Err(); err != nil {
+		return plain(err)
+	}
+	return sip.ErrTransactionTerminated
 }
 
 // plain shortens a transport's error to its end, which says what happened.
@@ -124,7 +132,7 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 			alive = true
 			provisional(res)
 		case <-tx.Done():
-			return nil, plain(tx.Err())
+			return nil, endOf(tx)
 		case <-silence.C:
 			return giveUp(errNoAnswer)
 		case <-ctx.Done():

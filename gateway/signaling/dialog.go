@@ -111,22 +111,24 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusInternalServerError, "Call Being Set Up", sip.NewHeader("Retry-After", "2"))
 		return
 	}
-	if !l.begin() {
+	finish, ok := l.begin()
+	if !ok {
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
 	}
-	defer l.finish()
+	defer finish()
 	l.refresh(req)
 	if builtin != "" {
 		s.reofferBuiltin(l, builtin, offer, req, tx)
 		return
 	}
-	if !peer.begin() {
+	freePeer, ok := peer.begin()
+	if !ok {
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
 	}
-	defer peer.finish()
-	s.reoffer(l, peer, offer, req, tx)
+	defer freePeer()
+	s.reoffer(l, peer, offer, req, tx, freePeer)
 }
 
 func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Request, tx sip.ServerTransaction) {
@@ -155,8 +157,9 @@ func (l *leg) accept(req *sip.Request, sdp []byte) *sip.Response {
 	return res
 }
 
-// reoffer carries an INVITE inside the dialog, with or without an offer, across and its answer back.
-func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.ServerTransaction) {
+// reoffer carries an INVITE inside the dialog, with or without an offer, across and its answer back. It calls freePeer when the
+// exchange with the peer is over.
+func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.ServerTransaction, freePeer func()) {
 	ctx, stop := context.WithTimeout(context.Background(), 64*sip.T1)
 	defer stop()
 	tx.OnCancel(func(*sip.Request) { stop() })
@@ -199,6 +202,7 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 			b.log.Warn("answer in ACK not usable", "error", err)
 		}
 	}
+	freePeer()
 	peer.sendAck(seq, answer, creds)
 	if !ok {
 		b.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))

@@ -358,7 +358,7 @@ func (p *fakePBX) read() {
 			p.t.Errorf("PBX got what is not SIP: %v\n%s", err, buf[:n])
 			continue
 		}
-		for _, bad := range []string{".invalid", "transport=ws", "a=ice", "WSS"} {
+		for _, bad := range []string{".invalid", "transport=ws", "a=ice", "/WS"} {
 			if strings.Contains(string(buf[:n]), bad) {
 				p.t.Errorf("PBX got %q in\n%s", bad, buf[:n])
 			}

@@ -73,6 +73,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	b.a = from.leg(req)
 	s.join(b, b.a)
 	b.a.asked(req)
+	b.a.begin() // until its ACK
 	u := &setup{bridge: b, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{})}
 	u.run(ctx, from)
 }
@@ -194,9 +195,9 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 			return false
 		}
 	}
-	l.begin()
+	finish, _ := l.begin()
 	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
-	l.finish()
+	finish()
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
 			u.srv.refuse(l, sent, res)

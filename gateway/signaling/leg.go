@@ -45,7 +45,8 @@ type leg struct {
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
 	acks          map[uint32]chan *sip.Request
-	inviting      bool         // an INVITE of either direction is under way
+	inviting      bool         // an INVITE of either direction, or an UPDATE with an offer, is under way
+	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
@@ -284,6 +285,7 @@ func (l *leg) acknowledged(req *sip.Request) {
 	seq := req.CSeq().SeqNo
 	if ch, ok := l.acks[seq]; ok {
 		delete(l.acks, seq)
+		l.inviting = false
 		ch <- req
 	}
 }
@@ -301,19 +303,23 @@ func (l *leg) why() []sip.Header {
 	return l.cause
 }
 
-// begin marks an INVITE as under way; false when one is already (RFC 3261 §14.1, glare).
-func (l *leg) begin() bool {
+// begin marks an exchange of offer and answer as under way until finish; ok is false when one is already (RFC 3261 §14.1, glare).
+// The peer may start the next one as soon as it has our ACK, and a moment before we have seen its own, so finish comes before
+// the first and the ACK itself counts as the second. More calls of finish do nothing.
+func (l *leg) begin() (finish func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.inviting {
-		return false
+		return nil, false
 	}
 	l.inviting = true
-	return true
-}
-
-func (l *leg) finish() {
-	l.mu.Lock()
-	l.inviting = false
-	l.mu.Unlock()
+	l.exchange++
+	this := l.exchange
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.exchange == this {
+			l.inviting = false
+		}
+	}, true
 }

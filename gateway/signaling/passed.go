@@ -106,11 +106,12 @@ func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request
 		s.answerHere(l, req, tx)
 		return
 	}
-	if !l.begin() {
+	finish, ok := l.begin()
+	if !ok {
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
 	}
-	defer l.finish()
+	defer finish()
 	l.refresh(req)
 	b := l.call
 	offer, err := s.deps.Media.Offer(ctx, b.id, l.party, peer.party, text)
