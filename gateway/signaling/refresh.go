@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -84,28 +85,26 @@ func (s *Server) onUpdate(l *leg, req *sip.Request, tx sip.ServerTransaction) {
 	}
 }
 
-// errExpired says that a session could not be refreshed in time.
-var errExpired = errors.New("session expired")
-
 // refreshSession refreshes the leg's session by UPDATE where the peer takes that, else by a re-INVITE that changes nothing, and ends
 // the call when the peer does not agree in time (RFC 4028 §10).
 func (s *Server) refreshSession(l *leg) {
 	l.mu.Lock()
 	deadline, clock := l.timer.expires, l.timer.clock
 	l.mu.Unlock()
-	ctx, stop := context.WithDeadlineCause(l.call.life, deadline, errExpired)
+	ctx, stop := context.WithDeadline(l.call.life, deadline)
 	defer stop()
-	for try := 0; ; try++ {
-		if s.refreshOnce(ctx, l) || l.call.life.Err() != nil {
+	for {
+		done, wait := s.refreshOnce(ctx, l)
+		if done || l.call.life.Err() != nil {
 			return
 		}
 		l.mu.Lock()
-		done := l.timer.clock != clock // a change or the peer has refreshed it meanwhile
+		done = l.timer.clock != clock // a change or the peer has refreshed it meanwhile
 		l.mu.Unlock()
 		if done {
 			return
 		}
-		if !pause(ctx, sip.T1+rand.N(sip.T1)) {
+		if !pause(ctx, wait) {
 			break
 		}
 	}
@@ -114,8 +113,8 @@ func (s *Server) refreshSession(l *leg) {
 	}
 }
 
-// refreshOnce tries to refresh the session; true: there is no more to do.
-func (s *Server) refreshOnce(ctx context.Context, l *leg) (done bool) {
+// refreshOnce tries to refresh the session; if that is not done, it says how long to wait before the next try.
+func (s *Server) refreshOnce(ctx context.Context, l *leg) (done bool, wait time.Duration) {
 	l.mu.Lock()
 	update := l.allowsUpdate > 0
 	l.mu.Unlock()
@@ -133,36 +132,38 @@ func (s *Server) refreshOnce(ctx context.Context, l *leg) (done bool) {
 	} else {
 		res, err = s.reinvite(ctx, l, peer)
 	}
+	wait = sip.T1 + rand.N(sip.T1)
 	switch {
-	case errors.Is(err, errNoAnswer):
-		l.expire("The other side does not answer")
-		return true
 	case err != nil:
 		l.call.log.Info("session not refreshed", "with", nameOf(l), "error", err)
-		return false
+		return false, wait
 	case res.IsSuccess():
 		l.answered(res)
 		l.timedBy(res)
-		return true
+		return true, 0
 	}
-	if wait, ok := l.putOff(res, rand.Float64()); ok {
-		pause(ctx, wait)
+	if later, ok := l.putOff(res, rand.Float64()); ok {
+		return false, later
 	}
 	switch res.StatusCode {
 	case sip.StatusRequestTimeout, sip.StatusCallTransactionDoesNotExists:
 		l.expire("The other side has lost the call")
-		return true
+		return true, 0
 	case sip.StatusMethodNotAllowed, sip.StatusNotImplemented:
 		l.noUpdate()
+		return false, 0
 	case statusIntervalTooSmall:
 		if least, _, ok := interval32(valueOf(res, "Min-SE")); ok {
 			l.mu.Lock()
-			l.timer.least = least
-			l.timer.interval = max(l.timer.interval, least)
+			raised := least > l.timer.interval
+			l.timer.least, l.timer.interval = least, max(l.timer.interval, least)
 			l.mu.Unlock()
+			if raised {
+				return false, 0
+			}
 		}
 	}
-	return false
+	return false, wait
 }
 
 // errBusy says that another exchange of offer and answer is under way.

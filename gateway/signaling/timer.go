@@ -30,7 +30,7 @@ type sessionTimer struct {
 	interval time.Duration // 0: the session has none
 	least    time.Duration // that the peer takes; 0: it did not say
 	ours     bool          // we refresh
-	expires  time.Time     // when the session is given up
+	expires  time.Time     // when the session is over, unless it is refreshed
 	clock    *time.Timer
 }
 
@@ -181,9 +181,8 @@ func (l *leg) answerTimer(req *sip.Request, res *sip.Response) {
 // runTimer starts the session timer anew. The caller holds l.mu.
 func (l *leg) runTimer(interval time.Duration, ours bool) {
 	l.timer.stop()
-	margin := min(longestMargin, interval/3)
-	l.timer.interval, l.timer.ours, l.timer.expires = interval, ours, time.Now().Add(interval-margin)
-	wait := interval - margin
+	l.timer.interval, l.timer.ours, l.timer.expires = interval, ours, time.Now().Add(interval)
+	wait := interval - min(longestMargin, interval/3)
 	if ours {
 		wait = interval / 2
 	}
