@@ -48,7 +48,7 @@ func (c *change) run() {
 			break
 		}
 		finish()
-		if c.l.pbx != nil || !c.peer.park(ctx) {
+		if !c.l.parkFor(ctx, c.peer) {
 			c.pending(ctx)
 			return
 		}
@@ -74,9 +74,6 @@ func (c *change) free() {
 // again begins the exchange with the peer once more, after it was put off.
 func (c *change) again(ctx context.Context) bool {
 	free, ok := c.l.beginFor(ctx, c.peer)
-	for !ok && pause(ctx, sip.T1) {
-		free, ok = c.l.beginFor(ctx, c.peer)
-	}
 	if ok {
 		c.mu.Lock()
 		c.freed = free

@@ -21,6 +21,9 @@ type early struct {
 	relay     *relay // on the caller's leg: sends the responses when the caller wants them reliably
 }
 
+// maxEarly is how many early dialogs a leg has at most.
+const maxEarly = 32
+
 // begun notes the early dialog of a provisional response on the callee's leg; nil when it makes none.
 func (l *leg) begun(res *sip.Response) *early {
 	tag, ok := res.To().Params.Get("tag")
@@ -31,6 +34,9 @@ func (l *leg) begun(res *sip.Response) *early {
 	}
 	e := l.early[tag]
 	if e == nil {
+		if len(l.early) == maxEarly {
+			return nil
+		}
 		e = &early{target: l.target}
 		if l.early == nil {
 			l.early = make(map[string]*early)
@@ -45,12 +51,15 @@ func (l *leg) begun(res *sip.Response) *early {
 	return e
 }
 
-// told notes on the caller's leg an early dialog that it is told of.
+// told notes on the caller's leg an early dialog that it is told of; nil when there are too many.
 func (l *leg) told(tag string, branch *leg) *early {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.early[tag]
 	if e == nil {
+		if len(l.early) == maxEarly {
+			return nil
+		}
 		e = &early{branch: branch, remoteSeq: l.remoteSeq}
 		if l.early == nil {
 			l.early = make(map[string]*early)

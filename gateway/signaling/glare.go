@@ -82,7 +82,7 @@ func (l *leg) waited() bool {
 	return l.parked > 0
 }
 
-// park waits until the leg's exchange is over, unless ctx ends first. Browsers are made to wait: to some a 491 is the end of the call.
+// park waits until the leg's exchange is over, unless ctx ends first.
 func (l *leg) park(ctx context.Context) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,6 +106,23 @@ func (l *leg) park(ctx context.Context) bool {
 	return true
 }
 
+// parkFor is how long a change that the peer of leg l asks for may wait for leg busy. To some browsers a 491 is the end of the call, so
+// theirs wait as long as they can. The PBX's waits only for an ACK, which its peer may have sent before but we not yet seen.
+func (l *leg) parkFor(ctx context.Context, busy *leg) bool {
+	if l.pbx == nil {
+		return busy.park(ctx)
+	}
+	busy.mu.Lock()
+	acked := len(busy.acks) == 0
+	busy.mu.Unlock()
+	if acked {
+		return false
+	}
+	ctx, stop := context.WithTimeout(ctx, sip.T1)
+	defer stop()
+	return busy.park(ctx)
+}
+
 // free ends the leg's exchange for whoever waits for that. The caller holds l.mu.
 func (l *leg) free() {
 	l.inviting = false
@@ -115,11 +132,10 @@ func (l *leg) free() {
 	}
 }
 
-// beginFor begins an exchange on leg busy for a change that the peer of leg l asks for. While another one is under way a browser
-// waits; the PBX is told to try again.
+// beginFor begins an exchange on leg busy for a change that the peer of leg l asks for, if need be when another one is over.
 func (l *leg) beginFor(ctx context.Context, busy *leg) (finish func(), ok bool) {
 	for {
-		if finish, ok = busy.begin(); ok || l.pbx != nil || !busy.park(ctx) {
+		if finish, ok = busy.begin(); ok || !l.parkFor(ctx, busy) {
 			return finish, ok
 		}
 	}

@@ -93,7 +93,7 @@ func (s *Server) refreshSession(l *leg) {
 	l.mu.Unlock()
 	ctx, stop := context.WithDeadline(l.call.life, deadline)
 	defer stop()
-	for {
+	for ctx.Err() == nil {
 		done, wait := s.refreshOnce(ctx, l)
 		if done || l.call.life.Err() != nil {
 			return

@@ -15,6 +15,9 @@ import (
 // errUnacknowledged says that the caller did not acknowledge a reliable provisional response.
 var errUnacknowledged = errors.New("no PRACK in 32 s")
 
+// maxQueue is how many provisional responses wait at most for those before them to be acknowledged.
+const maxQueue = 16
+
 // relay sends the provisional responses of one early dialog to the caller, one after the other, each until it is acknowledged (RFC
 // 3262 §3). Where nobody needs more than one of them, it has no goroutine.
 type relay struct {
@@ -40,7 +43,7 @@ func newRelay(life context.Context, cseq uint32, send func(*sip.Response), spawn
 func (r *relay) pass(res *sip.Response) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	if r.ended || len(r.queue) == maxQueue {
 		return
 	}
 	r.queue = append(r.queue, res)
@@ -170,7 +173,8 @@ func (u *setup) relay(tag string, e *early, binding bool) *relay {
 	return e.relay
 }
 
-// pass sends a provisional response to the caller, reliably where both want it so.
+// pass sends a provisional response to the caller, reliably where both want it so. Of more early dialogs than it should have it is told
+// nothing.
 func (u *setup) pass(e event, res *sip.Response) {
 	tag, ok := res.To().Params.Get("tag")
 	if !ok {
@@ -178,6 +182,9 @@ func (u *setup) pass(e event, res *sip.Response) {
 		return
 	}
 	d := u.a.told(tag, e.leg)
+	if d == nil {
+		return
+	}
 	binding := len(res.Body()) == 0 || hasOption(e.res, "Require", reliable)
 	switch r := u.relay(tag, d, binding); {
 	case r != nil:

@@ -110,6 +110,7 @@ func TestPBXSendsReliably(t *testing.T) {
 	if r := alice.response(183, sip.INVITE); string(r.Body()) != "answer for WebRTC of v=0 of two" || tagOf(t, r.To().Params) != "two" {
 		t.Errorf("after two branches the browser got\n%s", r)
 	}
+	w.pbx.answer(invite, 199, "Early Dialog Terminated", "two", at("two"), "")
 	// The other branch takes the call. Its answer came before.
 	w.pbx.with(invite, 200, "OK", "one", at("one"), "")
 	ok := alice.response(200, sip.INVITE)
@@ -127,6 +128,11 @@ func TestPBXSendsReliably(t *testing.T) {
 	}
 	w.pbx.answer(bye, 200, "OK", "", "", "")
 	w.over()
+	for _, m := range append(slices.Clone(alice.kept), drain(alice.in)...) {
+		if r, ok := m.(*sip.Response); ok && r.StatusCode != sip.StatusTrying {
+			t.Errorf("the browser got %s", r.StartLine())
+		}
+	}
 	for _, m := range append(slices.Clone(w.pbx.kept), drain(w.pbx.in)...) {
 		if r, ok := m.(*sip.Request); ok && r.Method == sip.PRACK {
 			t.Errorf("one PRACK too many: %s", valueOf(r, "RAck"))

@@ -82,7 +82,7 @@ type Server struct {
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
 	sip    netip.AddrPort // where udp and tcp listen
-	routed sync.WaitGroup // calls being set up and other work that outlives its request
+	routed tasks          // calls being set up and other work that outlives its request
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -213,7 +213,7 @@ func (s *Server) awaitUDP(ctx context.Context) {
 }
 
 // wait waits for wg, but not longer than ctx.
-func wait(ctx context.Context, wg *sync.WaitGroup) {
+func wait(ctx context.Context, wg interface{ Wait() }) {
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
 	select {
