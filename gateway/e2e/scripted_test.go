@@ -33,6 +33,9 @@ func startScripted(t *testing.T, name string) (table string) {
 // A phone that wants a longer session interval, sends reliable responses, has its session refreshed and refreshes it itself, and holds
 // by an address of zeros. The page notices the hold and nothing else.
 func TestStrictPhone(t *testing.T) {
+	proves(t, "Reliable responses (100rel)", page, sipTest)
+	proves(t, "Session timers", page, sipTest)
+	proves(t, "Hold of old (0.0.0.0)", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "strict")})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
 	p.dial(t, "200")
@@ -50,6 +53,7 @@ func TestStrictPhone(t *testing.T) {
 
 // A hold that crosses a change of the phone is tried again, and one that the phone refuses does not end the call.
 func TestHoldPutOffAndRefused(t *testing.T) {
+	proves(t, "Changes that cross, or are refused", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "glare")})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
 	p.dial(t, "200")
@@ -78,8 +82,9 @@ func TestForkedEarlyMedia(t *testing.T) {
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "forked"),
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
 	b := startBrowser(t, toneAlice, g.ca())
-	for _, kind := range []string{"sipjs", "jssip"} {
+	for kind, client := range map[string]string{"sipjs": sipJS, "jssip": jsSIP} {
 		t.Run(kind, func(t *testing.T) {
+			proves(t, "Forked early media", client, sipTest)
 			c := openClient(t, b, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			c.do(t, "await phone.call('200')")
 			c.wantState(t, "talking")

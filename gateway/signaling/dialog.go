@@ -121,7 +121,9 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 		c.run()
 		return
 	}
-	finish, ok := l.begin()
+	ctx, stop := context.WithTimeout(b.life, 64*sip.T1)
+	defer stop()
+	finish, ok := l.beginFor(ctx, l)
 	if !ok {
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
