@@ -210,23 +210,17 @@ func (s *Server) changeEarly(l *leg, tag string, offer []byte, req *sip.Request,
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
 	}
-	defer func() {
-		l.mu.Lock()
-		e.changing = false
-		if l.owner {
-			e.answer = offer
-		}
-		l.mu.Unlock()
-	}()
 	l.refreshEarly(e, req)
 	ctx, stop := context.WithTimeout(l.call.life, answerTime)
 	defer stop()
 	text, err := s.changeBeyond(ctx, l, peer, tag, offer)
 	if err != nil {
+		l.changed(e, nil)
 		f := statusOf(err)
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
+	l.changed(e, offer) // before the peers know and go on
 	s.respond(tx, l.accept(req, text))
 }
 
@@ -267,13 +261,13 @@ func (s *Server) changeBeyond(ctx context.Context, l, peer *leg, tag string, off
 	return s.deps.Media.Answer(ctx, id, peer.party, l.party, said)
 }
 
-// changed ends a change of the early dialog e that we asked for; answer, if there is one, is what its callee says now.
-func (l *leg) changed(e *early, answer []byte) {
+// changed ends a change of the leg's early dialog e; said, if it succeeded, is what the leg's peer says now.
+func (l *leg) changed(e *early, said []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.changing = false
-	if l.owner && len(answer) > 0 {
-		e.answer = answer
+	if l.owner && len(said) > 0 {
+		e.answer = said
 	}
 }
 
