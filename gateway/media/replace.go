@@ -44,6 +44,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 		return nil, err
 	}
 	l.answered()
+	l.talk.final = told.Codecs
 	gone.stopWaiting()
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
 	return text, nil

@@ -99,6 +99,9 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 			return nil, req, err
 		}
 		again, err := s.answerChallenge(req, res, l.creds, try)
+		if err == nil && again == nil {
+			again = l.raise(req, res)
+		}
 		if err != nil || again == nil {
 			return res, req, err
 		}
@@ -130,7 +133,9 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 			}
 			silence.Stop()
 			alive = true
-			provisional(res)
+			if s.provisional(l, res) {
+				provisional(res)
+			}
 		case <-tx.Done():
 			return nil, endOf(tx)
 		case <-silence.C:

@@ -65,6 +65,9 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	if !tx.OnCancel(func(*sip.Request) { cancel(errAbandoned) }) || !tx.OnTerminate(func(string, error) { cancel(errLost) }) {
 		return
 	}
+	if s.tooShort(req, tx) {
+		return
+	}
 	if h := req.GetHeader("Replaces"); h != nil {
 		s.takeOver(ctx, from, req, tx, h.Value(), offer)
 		return
@@ -129,6 +132,11 @@ func (u *setup) run(ctx context.Context, from caller) {
 		select {
 		case e := <-u.events:
 			switch {
+			case errors.Is(e.err, errUnacknowledged):
+				u.giveUp(live, reason(sip.StatusGatewayTimeout, "The caller is not there"))
+				stop(errAbandoned)
+				u.fail(statusOf(e.err))
+				return
 			case e.err != nil && ctx.Err() != nil: // a branch knew before us that the caller is gone
 				e.leg.drop()
 				u.gone(ctx, live)
@@ -136,6 +144,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 			case e.err != nil:
 				worst = append(worst, failureOn(e.leg, e.err))
 			case e.res.IsProvisional():
+				if e.res.StatusCode != sip.StatusTrying {
+					ring.Reset(ringTime) // RFC 3261 §16.7 step 2
+				}
 				u.progress(ctx, e)
 				continue
 			case e.res.IsSuccess():
@@ -149,6 +160,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 				worst = append(worst, failureOf(e.res, e.leg))
 			}
 			delete(live, e.leg)
+			if len(live) > 0 {
+				u.endEarly(e.leg)
+			}
 			e.leg.drop()
 		case <-ctx.Done():
 			u.gone(ctx, live)
@@ -165,6 +179,7 @@ func (u *setup) run(ctx context.Context, from caller) {
 
 // branch makes the second leg's INVITE, with a media offer of its own.
 func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
+	l.owner = true
 	l.callID = u.a.callID
 	l.local.tag = u.a.remote.tag
 	u.srv.join(u.bridge, l)
@@ -180,7 +195,9 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 			l.drop()
 			return nil, err
 		}
+		req.AppendHeader(sip.NewHeader("Supported", reliable)) // without an offer of ours a reliable response would have to bring one
 	}
+	l.startTimer(req)
 	setSDP(req, sdp)
 	return req, nil
 }
@@ -218,6 +235,10 @@ func (u *setup) progress(ctx context.Context, e event) {
 	if e.res.StatusCode == sip.StatusTrying {
 		return
 	}
+	if e.res.StatusCode == statusEarlyDialogTerminated {
+		u.terminated(e)
+		return
+	}
 	u.enter(call.Ringing)
 	e.leg.answered(e.res)
 	var sdp []byte
@@ -227,7 +248,7 @@ func (u *setup) progress(ctx context.Context, e event) {
 			u.log.Warn("early media not usable", "error", err)
 		}
 	}
-	u.srv.respond(u.tx, u.response(e.res, sdp))
+	u.pass(e, u.response(e.res, sdp))
 }
 
 // response is res as the caller gets it.
@@ -251,10 +272,19 @@ func (u *setup) answered(ctx context.Context, e event) {
 	b.answered(e.res)
 	seq := e.req.CSeq().SeqNo
 	creds := credentialsOf(e.req)
-	sdp, err := u.across(ctx, b, u.a, e.res, len(u.offer) > 0)
+	b.timedBy(e.res)
+	sdp, err := u.across(ctx, b, u.a, b.finalAnswer(e.res), len(u.offer) > 0)
+	tag, _ := e.res.To().Params.Get("tag")
+	if r := u.hush(tag); r != nil && err == nil {
+		var has bool
+		if has, err = r.end(ctx); has {
+			sdp = nil // the caller has the answer already (RFC 3262 §5)
+		}
+	}
 	out := u.response(e.res, sdp)
 	u.a.mu.Lock()
 	u.a.local.tag, _ = out.To().Params.Get("tag")
+	u.a.settle(tag)
 	u.a.mu.Unlock()
 	if err != nil || !u.answeredBy(b) {
 		b.sendAck(seq, nil, creds)
@@ -282,10 +312,9 @@ func (u *setup) answered(ctx context.Context, e event) {
 	b.sendAck(seq, answer, creds)
 }
 
-// across translates the description in msg from one leg for the other: an answer when offered, else an offer.
-func (b *bridge) across(ctx context.Context, from, to *leg, msg *sip.Response, offered bool) ([]byte, error) {
-	text, ok := sdpOf(msg)
-	if !ok || len(text) == 0 {
+// across translates one leg's description for the other: an answer when offered, else an offer.
+func (b *bridge) across(ctx context.Context, from, to *leg, text []byte, offered bool) ([]byte, error) {
+	if len(text) == 0 {
 		return nil, errNoDescription
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -298,6 +327,7 @@ func (b *bridge) across(ctx context.Context, from, to *leg, msg *sip.Response, o
 // confirm sends the 2xx to an INVITE of leg l and repeats it until the ACK comes (RFC 3261 §13.3.1.4) or ctx ends.
 func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.ServerTransaction, res *sip.Response) (ack *sip.Request, ok bool) {
 	came := l.awaitAck(req.CSeq().SeqNo)
+	l.answerTimer(req, res)
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
 	l.mu.Lock()
 	was := l.confirmed
@@ -373,6 +403,7 @@ func whyGone(ctx context.Context) string {
 // fail tells the caller that nobody takes the call, and forgets it.
 func (u *setup) fail(f failure) {
 	u.log.Info("call failed", "status", f.status, "reason", f.reason)
+	u.silence()
 	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
 	u.close(f.by, f.status, f.why)
 }

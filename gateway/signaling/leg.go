@@ -51,6 +51,13 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
+
+	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
+	early        map[string]*early // by the callee's tag
+	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	parked       int               // changes by the peer that wait for that
+	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
+	timer        sessionTimer
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.
@@ -72,6 +79,7 @@ func (l *leg) drop() {
 	if l.lost != nil {
 		l.lost.Stop() // the media's waiting ends with the media
 	}
+	l.timer.stop()
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
 }
@@ -115,6 +123,7 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	req.AppendHeader(sip.NewHeader("User-Agent", l.srv.ua.Name()))
 	if method == sip.INVITE || method == sip.UPDATE {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", timed))
 	}
 	if l.pbx != nil {
 		l.pbx.address(req)
@@ -165,14 +174,13 @@ func (l *leg) answered(res *sip.Response) {
 	if c := res.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
-	l.routes = l.routes[:0]
-	rr := res.GetHeaders("Record-Route")
-	for i := len(rr) - 1; i >= 0; i-- {
-		if uri, ok := routeURI(rr[i]); ok {
-			l.routes = append(l.routes, uri)
-		}
+	l.learn(res)
+	if l.confirmed { // the route set stays (RFC 3261 §12.2)
+		return
 	}
+	l.routes = routesOf(res)
 	if res.IsSuccess() {
+		l.settle(l.remote.tag)
 		l.confirmed = true
 	}
 }
@@ -187,6 +195,7 @@ func (l *leg) asked(req *sip.Request) {
 	l.remote = address{from.DisplayName, from.Address, tag}
 	l.local = address{to.DisplayName, to.Address, ""}
 	l.remoteSeq = req.CSeq().SeqNo
+	l.learn(req)
 	if c := req.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
@@ -285,7 +294,7 @@ func (l *leg) acknowledged(req *sip.Request) {
 	seq := req.CSeq().SeqNo
 	if ch, ok := l.acks[seq]; ok {
 		delete(l.acks, seq)
-		l.inviting = false
+		l.free()
 		ch <- req
 	}
 }
@@ -319,7 +328,7 @@ func (l *leg) begin() (finish func(), ok bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.exchange == this {
-			l.inviting = false
+			l.free()
 		}
 	}, true
 }

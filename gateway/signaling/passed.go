@@ -14,15 +14,17 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	if l == nil {
 		return
 	}
-	peer := l.call.peer(l)
+	if req.Method == sip.UPDATE {
+		s.onUpdate(l, req, tx)
+		return
+	}
+	peer, tag := l.call.beyond(l, req)
 	if peer == nil { // a built-in callee, or a call not answered yet
 		s.answerHere(l, req, tx)
 		return
 	}
-	out := peer.request(req.Method)
-	if req.Method != sip.UPDATE {
-		out.RemoveHeader("Contact")
-	}
+	out := peer.requestIn(req.Method, tag)
+	out.RemoveHeader("Contact")
 	passHeaders(req, out)
 	switch req.Method {
 	case sip.REFER:
@@ -36,13 +38,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), answerTime)
 	defer stop()
-	if req.Method == sip.UPDATE {
-		s.update(ctx, l, peer, req, out, tx)
-		return
-	}
-	if ct := req.ContentType(); ct != nil {
-		out.AppendHeader(sip.HeaderClone(ct))
-	}
+	passContent(req, out)
 	out.SetBody(req.Body())
 	res, err := peer.do(ctx, out)
 	if err != nil {
@@ -51,9 +47,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
 	passHeaders(res, back)
-	if ct := res.ContentType(); ct != nil {
-		back.AppendHeader(sip.HeaderClone(ct))
-	}
+	passContent(res, back)
 	back.SetBody(res.Body())
 	s.respond(tx, back)
 }
@@ -72,15 +66,8 @@ func (s *Server) answerHere(l *leg, req *sip.Request, tx sip.ServerTransaction) 
 	case sip.REFER: // nobody there who could call somebody else
 		s.reply(req, tx, sip.StatusGlobalDecline, "Decline")
 		return
-	case sip.UPDATE:
-		l.refresh(req)
-		if len(req.Body()) > 0 { // a new offer is taken by re-INVITE only (RFC 3311 §5.2)
-			s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
-			return
-		}
-		res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
-		res.AppendHeader(l.contact())
-		s.respond(tx, res)
+	case sip.INFO:
+		s.informed(req, tx)
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
@@ -93,46 +80,6 @@ func (l *leg) refresh(req *sip.Request) {
 		l.retarget(c.Address)
 		l.mu.Unlock()
 	}
-}
-
-// update carries UPDATE (RFC 3311) across. One without an offer only refreshes and stops here.
-func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request, tx sip.ServerTransaction) {
-	text, ok := sdpOf(req)
-	if !ok {
-		s.reply(req, tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", sdpType))
-		return
-	}
-	if len(text) == 0 {
-		s.answerHere(l, req, tx)
-		return
-	}
-	finish, ok := l.begin()
-	if !ok {
-		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
-		return
-	}
-	defer finish()
-	l.refresh(req)
-	b := l.call
-	offer, err := s.deps.Media.Offer(ctx, b.id, l.party, peer.party, text)
-	if err == nil {
-		setSDP(out, offer)
-		var res *sip.Response
-		if res, err = peer.do(ctx, out); err == nil && !res.IsSuccess() {
-			s.reply(req, tx, passable(res.StatusCode), res.Reason)
-			return
-		}
-		var answer []byte
-		if err == nil {
-			answer, err = b.across(ctx, peer, l, res, true)
-		}
-		if err == nil {
-			s.respond(tx, l.accept(req, answer))
-			return
-		}
-	}
-	f := statusOf(err)
-	s.reply(req, tx, f.status, f.reason, f.headers...)
 }
 
 // referral pairs the CSeq numbers of a REFER on its two legs, since they name the subscription that it makes (RFC 3515 §2.4.6).

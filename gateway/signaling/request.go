@@ -108,7 +108,13 @@ func unsupported(req *sip.Request) []string {
 	var missing []string
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
-			if req.Method != sip.INVITE || !strings.EqualFold(tag, "replaces") {
+			switch strings.ToLower(tag) {
+			case reliable, timed:
+			case "replaces":
+				if req.Method != sip.INVITE {
+					missing = append(missing, tag)
+				}
+			default:
 				missing = append(missing, tag)
 			}
 		}
@@ -132,9 +138,9 @@ func takesSDP(req *sip.Request) bool {
 }
 
 // listOf are the values of a header that holds a list, in however many lines.
-func listOf(req *sip.Request, name string) []string {
+func listOf(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
 	var list []string
-	for _, h := range req.GetHeaders(name) {
+	for _, h := range msg.GetHeaders(name) {
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				list = append(list, v)

@@ -35,6 +35,12 @@ type Media interface {
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
 	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
 	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
+	// Changes says whether from's offer changes more for to than how we reach from.
+	Changes(call string, from, to call.Party, offer []byte) bool
+	// Keep answers from's offer by what to has agreed to already.
+	Keep(ctx context.Context, call string, from, to call.Party, offer []byte) ([]byte, error)
+	// Again offers to to what from said last; an Answer follows.
+	Again(ctx context.Context, call string, from, to call.Party) ([]byte, error)
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
@@ -76,7 +82,7 @@ type Server struct {
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
 	sip    netip.AddrPort // where udp and tcp listen
-	routed sync.WaitGroup // calls being set up and other work that outlives its request
+	routed tasks          // calls being set up and other work that outlives its request
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -207,7 +213,7 @@ func (s *Server) awaitUDP(ctx context.Context) {
 }
 
 // wait waits for wg, but not longer than ctx.
-func wait(ctx context.Context, wg *sync.WaitGroup) {
+func wait(ctx context.Context, wg interface{ Wait() }) {
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
 	select {
@@ -236,6 +242,7 @@ func (s *Server) handle(srv *sipgo.Server) {
 	on(sip.INVITE, s.onInvite)
 	on(sip.ACK, s.onAck)
 	on(sip.BYE, s.onBye)
+	on(sip.PRACK, s.onPrack)
 	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.MESSAGE} {
 		on(method, s.onPassed)
 	}
@@ -254,7 +261,7 @@ func (s *Server) handle(srv *sipgo.Server) {
 }
 
 // allow lists the methods we take (RFC 3261 §20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
+const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
