@@ -45,7 +45,7 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
 	defer cancel()
-	tx, err := s.ua.TransactionLayer().Request(ctx, req)
+	tx, err := s.transaction(ctx, req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -110,7 +110,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 }
 
 func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
-	tx, err := s.ua.TransactionLayer().Request(context.WithoutCancel(ctx), req)
+	tx, err := s.transaction(context.WithoutCancel(ctx), req)
 	if err != nil {
 		return nil, plain(err)
 	}

@@ -16,11 +16,15 @@ func (f *flow) run() {
 	stuck := time.AfterFunc(flowWriteTime, f.stuck)
 	stuck.Stop()
 	var pings sync.WaitGroup
-	accepted := f.handOver()
-	if accepted {
-		f.serve(stuck, &pings)
-	}
-	f.shutDown(stuck, accepted)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		f.read()
+		f.endTransactions()
+	}()
+	f.serve(stuck, &pings)
+	f.shutDown(stuck)
+	<-over
 	pings.Wait()
 	f.door.leave(f.remote)
 	close(f.done)
@@ -28,23 +32,6 @@ func (f *flow) run() {
 	who, _ := f.Identity()
 	f.log.Debug("flow closed", "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
 		"received", f.received.Load(), "sent", f.sent.Load(), "malformed", f.bad.Load(), "time", time.Since(f.opened))
-}
-
-// handOver gives the connection to sipgo.
-func (f *flow) handOver() bool {
-	wait := time.NewTimer(flowBindTime)
-	defer wait.Stop()
-	l := f.door.listener(f.secure)
-	select {
-	case l.conns <- f.conn:
-		return true
-	case <-l.closed:
-		f.Close(websocket.StatusGoingAway, stopping)
-	case <-wait.C:
-		f.Close(websocket.StatusTryAgainLater, "server is busy")
-	case <-f.ending:
-	}
-	return false
 }
 
 // serve writes what is queued and keeps time until the flow ends.
@@ -129,8 +116,8 @@ func (f *flow) ping() {
 	}
 }
 
-// shutDown closes the WebSocket and waits for sipgo to let go of it.
-func (f *flow) shutDown(stuck *time.Timer, accepted bool) {
+// shutDown closes the WebSocket, and so ends reading.
+func (f *flow) shutDown(stuck *time.Timer) {
 	if v := f.verdict; !v.abrupt {
 		f.flush(stuck) // a last answer tells why
 		late := time.AfterFunc(flowCloseTime, func() { f.raw.Close() })
@@ -139,7 +126,4 @@ func (f *flow) shutDown(stuck *time.Timer, accepted bool) {
 	}
 	f.raw.Close()
 	f.ws.CloseNow()
-	if accepted {
-		f.conn.awaitEnd()
-	}
 }

@@ -321,7 +321,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 			return nil, false
 		case <-time.After(interval):
 			if l.reachable() == nil {
-				_ = s.ua.TransportLayer().WriteMsg(res) // the next repeat mends a failed one
+				_ = s.write(res) // the next repeat mends a failed one
 			}
 		}
 	}

@@ -140,8 +140,7 @@ func tagParam(tag string) sip.HeaderParams {
 	return sip.HeaderParams{{K: "tag", V: tag}}
 }
 
-// reachable says whether a request can go to the leg's peer now. sipgo would dial a
-// browser whose flow is gone.
+// reachable says whether a request can go to the leg's peer now.
 func (l *leg) reachable() error {
 	l.mu.Lock()
 	f := l.flow
@@ -237,7 +236,7 @@ func (l *leg) repeatAck() {
 	if req == nil || l.reachable() != nil {
 		return
 	}
-	if err := l.srv.ua.TransportLayer().WriteMsg(req); err != nil {
+	if err := l.srv.write(req); err != nil {
 		l.call.log.Debug("ACK not sent", "error", err)
 	}
 }
