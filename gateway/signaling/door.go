@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -28,6 +29,7 @@ type door struct {
 	origins map[string]bool // cfg.Origins in normal form
 
 	running sync.WaitGroup // flows and handshakes
+	opened  atomic.Uint64  // flows ever made
 
 	mu      sync.RWMutex
 	flows   map[string]*flow   // by source; nil while the handshake is going on
@@ -45,7 +47,7 @@ type doorConfig struct {
 	// Authenticate checks the credential in a handshake; auth.ErrNoCredentials when there is none.
 	Authenticate func(r *http.Request, now time.Time) (auth.Identity, error)
 	// Request takes a request in a goroutine of its own, an ACK of a 2xx in the flow's reader; the transaction ends when it returns.
-	Request func(*sip.Request, *sip.ServerTx)
+	Request func(req *sip.Request, tx *sip.ServerTx, arrived time.Time)
 	// Opened is called before the flow's first message is handed up.
 	Opened func(*flow)
 	// Closed is called once for each Opened, after the last message was handed up. By then Done is

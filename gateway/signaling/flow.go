@@ -51,6 +51,7 @@ type flow struct {
 	remote, local netip.AddrPort
 	secure        bool
 	opened        time.Time
+	serial        uint64 // no other flow of the process has it
 
 	ws  *websocket.Conn
 	raw net.Conn // under ws; closing it ends everything at once
@@ -82,7 +83,7 @@ type flowVerdict struct {
 
 func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 	f := &flow{
-		door: d, log: d.log.With("flow", source), source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(),
+		door: d, log: d.log.With("flow", source), source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
 		frames: rate.NewLimiter(flowFrameRate, 2*flowFrameRate),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/emiago/sipgo/sip"
@@ -127,6 +128,7 @@ func (f *flow) requested(req *sip.Request) {
 	if req.IsCancel() && f.cancelled(req) {
 		return
 	}
+	arrived := time.Now()
 	key, err := sip.ServerTxKeyMake(req)
 	if err != nil {
 		_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusBadRequest, "Bad Request", nil)) // the flow may be closing
@@ -153,7 +155,7 @@ func (f *flow) requested(req *sip.Request) {
 		})
 		_ = tx.Init() // never fails
 		take := func() {
-			f.door.cfg.Request(req, tx)
+			f.door.cfg.Request(req, tx, arrived)
 			tx.TerminateGracefully()
 		}
 		if req.IsAck() { // quickly done, and what the browser sends next counts on it

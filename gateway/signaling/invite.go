@@ -31,10 +31,6 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	if !ok {
 		return
 	}
-	if h := req.MaxForwards(); h != nil && h.Val() == 0 {
-		s.reply(req, tx, sip.StatusTooManyHops, "Too Many Hops")
-		return
-	}
 	if req.Contact() == nil {
 		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
 		return
@@ -69,6 +65,12 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.takeOver(ctx, from, req, tx, h.Value(), offer)
 		return
 	}
+	leave, ok := s.loops.enter(from, req)
+	if !ok {
+		s.reply(req, tx, sip.StatusLoopDetected, "Loop Detected")
+		return
+	}
+	defer leave()
 	b := s.newBridge(from.name(), req.Recipient.User, cancel)
 	b.a = from.leg(req)
 	s.join(b, b.a)
@@ -170,9 +172,6 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	u.srv.join(u.bridge, l)
 	req := l.request(sip.INVITE)
 	passHeaders(u.req, req)
-	if h := u.req.MaxForwards(); h != nil {
-		*req.MaxForwards() = *h - 1
-	}
 	var sdp []byte
 	if len(u.offer) > 0 {
 		var err error
@@ -196,7 +195,7 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 		}
 	}
 	finish, _ := l.begin()
-	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
+	res, sent, err := u.srv.inviteDevice(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
 	finish()
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up

@@ -41,6 +41,7 @@ type leg struct {
 	local, remote address
 	target        sip.Uri   // remote target
 	routes        []sip.Uri // route set, first hop first
+	backups       []binding // other flows of the browser's device, for an INVITE that does not reach it
 	localSeq      uint32
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -99,6 +100,12 @@ func examineContacts(req *sip.Request) (f failure, ok bool) {
 
 func isSIP(uri sip.Uri) bool { return (uri.Scheme == "sip" || uri.Scheme == "sips") && uri.Host != "" }
 
+// supported are the extensions that a request may require.
+var supported = map[sip.RequestMethod][]string{
+	sip.INVITE:   {"replaces"},
+	sip.REGISTER: {"outbound", "path", "gruu"},
+}
+
 // unsupported lists the extensions that a request requires and we have not (RFC 3261 §8.2.2.3). Between browser and PBX we
 // stand where a proxy would, so Proxy-Require is ours to answer too.
 func unsupported(req *sip.Request) []string {
@@ -108,7 +115,7 @@ func unsupported(req *sip.Request) []string {
 	var missing []string
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
-			if req.Method != sip.INVITE || !strings.EqualFold(tag, "replaces") {
+			if !slices.Contains(supported[req.Method], strings.ToLower(tag)) {
 				missing = append(missing, tag)
 			}
 		}

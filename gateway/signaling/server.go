@@ -61,17 +61,20 @@ const flushTime = 500 * time.Millisecond
 
 // Server is the SIP side of the gateway. Run owns every goroutine it starts.
 type Server struct {
-	cfg   Config
-	deps  Deps
-	log   *slog.Logger
-	ua    *sipgo.UserAgent
-	door  *door
-	pbxes []*pbx
-	board call.Board
-	takes map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
-	ready chan struct{}                              // closed when requests can be taken
-	reg   registrar
-	tries *auth.Limiter // wrong digests, by address
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	ua     *sipgo.UserAgent
+	door   *door
+	pbxes  []*pbx
+	board  call.Board
+	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
+	sealer sealer                                     // of flow tokens and temporary GRUUs
+	ready  chan struct{}                              // closed when requests can be taken
+	reg    registrar
+	loops  loops
+	load   overload
+	tries  *auth.Limiter // wrong digests, by address
 
 	history *recorder
 
@@ -89,6 +92,10 @@ type Server struct {
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	var err error
+	if s.sealer, err = newSealer(); err != nil {
+		return nil, fmt.Errorf("make a key for tokens: %w", err)
+	}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -241,10 +248,12 @@ func (s *Server) handle() {
 	})
 }
 
-// serve takes a request of a browser.
-func (s *Server) serve(req *sip.Request, tx *sip.ServerTx) {
+// serve takes a request of a browser that came at the time arrived.
+func (s *Server) serve(req *sip.Request, tx *sip.ServerTx, arrived time.Time) {
 	select {
 	case <-s.ready:
+		now := time.Now()
+		s.load.begins(now.Sub(arrived), now)
 		s.dispatch(req, tx)
 	case <-tx.Done():
 	}
@@ -252,7 +261,9 @@ func (s *Server) serve(req *sip.Request, tx *sip.ServerTx) {
 
 // dispatch takes a request, whoever sent it.
 func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
-	if !s.wellFormed(req, tx) {
+	s.load.under.Add(1)
+	defer s.load.under.Add(-1)
+	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) {
 		return
 	}
 	if take, known := s.takes[req.Method]; known {
