@@ -64,9 +64,10 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 	}
 }
 
-// endOf is why a transaction ended without a final response. sipgo gives no error when it was told to end it.
+// endOf is why a transaction ended without a final response. sipgo gives no error, or a moment later that of a CANCEL, when it
+// was told to end it, as a flow does that closes.
 func endOf(tx sip.ClientTransaction) error {
-	if err := tx.Err(); err != nil {
+	if err := tx.Err(); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) {
 		return plain(err)
 	}
 	return sip.ErrTransactionTerminated
