@@ -46,8 +46,9 @@ type doorConfig struct {
 
 	// Authenticate checks the credential in a handshake; auth.ErrNoCredentials when there is none.
 	Authenticate func(r *http.Request, now time.Time) (auth.Identity, error)
-	// Request takes a request in a goroutine of its own, an ACK of a 2xx in the flow's reader; the transaction ends when it returns.
-	Request func(req *sip.Request, tx *sip.ServerTx, arrived time.Time)
+	// Request takes a request in a goroutine of its own, or what waits for nobody in the flow's reader; the transaction ends when
+	// it returns.
+	Request func(req *sip.Request, tx sip.ServerTransaction, arrived time.Time)
 	// Opened is called before the flow's first message is handed up.
 	Opened func(*flow)
 	// Closed is called once for each Opened, after the last message was handed up. By then Done is

@@ -43,7 +43,7 @@ func newDoorBench(t testing.TB, change func(*doorConfig)) *doorBench {
 	if change != nil {
 		change(&cfg)
 	}
-	cfg.Request = func(req *sip.Request, tx *sip.ServerTx, _ time.Time) {
+	cfg.Request = func(req *sip.Request, tx sip.ServerTransaction, _ time.Time) {
 		select {
 		case b.requests <- req:
 		default:

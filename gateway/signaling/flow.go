@@ -62,6 +62,10 @@ type flow struct {
 	received, sent atomic.Uint64 // messages
 	bad            atomic.Uint64 // of those received, malformed ones
 
+	writing sync.Mutex  // held while messages leave, so that they do so in order
+	stuck   *time.Timer // runs while a message is on its way; guarded by writing
+	held    atomic.Bool // the reader will send what is queued
+
 	ending chan struct{} // closed by end
 	done   chan struct{} // closed when no message comes up any more
 	wake   chan struct{} // holds one when there is something to send
@@ -88,6 +92,8 @@ func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
 	}
 	f.requests.Store(rate.NewLimiter(flowStrangerRate, 2*flowStrangerRate))
+	f.stuck = time.AfterFunc(flowWriteTime, f.giveUp)
+	f.stuck.Stop()
 	return f
 }
 
@@ -192,6 +198,9 @@ func (f *flow) send(msg []byte) error {
 	f.queue = append(f.queue, msg)
 	f.queued += len(msg)
 	f.mu.Unlock()
+	if f.held.Load() {
+		return nil
+	}
 	select {
 	case f.wake <- struct{}{}:
 	default:

@@ -123,12 +123,41 @@ func (f *flow) receive(msg sip.Message) {
 	}
 }
 
-// requested begins a server transaction, or goes on with one: a repeated request, the ACK of a refusal or a CANCEL (RFC 3261 §17.2.3).
+// requested takes a request. An INVITE begins a transaction, or goes on with one when it comes again or is the ACK of a refusal
+// (RFC 3261 §17.2.1). Every other request on a reliable transport comes once and is answered once, which needs no state.
 func (f *flow) requested(req *sip.Request) {
-	if req.IsCancel() && f.cancelled(req) {
-		return
-	}
 	arrived := time.Now()
+	switch req.Method {
+	case sip.INVITE:
+		f.invited(req, arrived)
+		return
+	case sip.ACK:
+		if tx := f.serverOf(req, sip.INVITE); tx != nil {
+			_ = tx.Receive(req) // what does not belong to it is dropped
+			return
+		}
+	case sip.CANCEL:
+		if tx := f.serverOf(req, sip.INVITE); tx != nil {
+			_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)) // the flow may be closing
+			_ = tx.Receive(req)
+			return
+		}
+	}
+	tx := &flowReply{f: f}
+	take := func() {
+		f.door.cfg.Request(req, tx, arrived)
+		tx.Terminate()
+	}
+	switch req.Method {
+	case sip.ACK, sip.REGISTER, sip.OPTIONS: // wait for nobody; and what comes after an ACK counts on it
+		f.atOnce(take)
+	default:
+		go take() // waits for other peers, but not for long
+	}
+}
+
+// invited takes an INVITE.
+func (f *flow) invited(req *sip.Request, arrived time.Time) {
 	key, err := sip.ServerTxKeyMake(req)
 	if err != nil {
 		_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusBadRequest, "Bad Request", nil)) // the flow may be closing
@@ -146,7 +175,7 @@ func (f *flow) requested(req *sip.Request) {
 	f.tx.mu.Unlock()
 	switch {
 	case known:
-		_ = tx.Receive(req) // what does not belong to it is dropped
+		_ = tx.Receive(req) // it knows what to do with a repeat
 	case tx != nil:
 		tx.OnTerminate(func(string, error) {
 			f.tx.mu.Lock()
@@ -154,45 +183,42 @@ func (f *flow) requested(req *sip.Request) {
 			f.tx.mu.Unlock()
 		})
 		_ = tx.Init() // never fails
-		take := func() {
+		go func() {   // ends with the transaction or soon after, as those that sipgo starts for other transports
 			f.door.cfg.Request(req, tx, arrived)
 			tx.TerminateGracefully()
-		}
-		if req.IsAck() { // quickly done, and what the browser sends next counts on it
-			take()
-		} else {
-			go take() // ends with the transaction or soon after, as those that sipgo starts for other transports
-		}
+		}()
 	}
 }
 
-// cancelled gives a CANCEL to its INVITE's transaction; false when there is none (RFC 3261 §9.2).
-func (f *flow) cancelled(req *sip.Request) bool {
-	invite := *req.CSeq()
-	invite.MethodName = sip.INVITE
-	key, err := sip.ServerTxKeyMake(&cancelTarget{req, &invite})
+// serverOf finds the transaction that the request with that method began, which req goes with (RFC 3261 §9.2, §17.2.3).
+func (f *flow) serverOf(req *sip.Request, method sip.RequestMethod) *sip.ServerTx {
+	seq := *req.CSeq()
+	seq.MethodName = method
+	key, err := sip.ServerTxKeyMake(relative{req, &seq})
 	if err != nil {
-		return false
+		return nil
 	}
 	f.tx.mu.Lock()
-	tx := f.tx.servers[key]
-	f.tx.mu.Unlock()
-	if tx == nil {
-		return false
-	}
-	_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)) // the flow may be closing
-	_ = tx.Receive(req)
-	return true
+	defer f.tx.mu.Unlock()
+	return f.tx.servers[key]
 }
 
-// cancelTarget is a CANCEL that looks like the INVITE it cancels.
-type cancelTarget struct {
+// relative is a CANCEL or ACK that looks like the INVITE it goes with.
+type relative struct {
 	*sip.Request
 	seq *sip.CSeqHeader
 }
 
 // CSeq is that of the INVITE.
-func (c *cancelTarget) CSeq() *sip.CSeqHeader { return c.seq }
+func (r relative) CSeq() *sip.CSeqHeader { return r.seq }
+
+// atOnce lets the reader do something and send what that gave rise to, which spares two changes of goroutine.
+func (f *flow) atOnce(do func()) {
+	f.held.Store(true)
+	do()
+	f.held.Store(false)
+	f.flush()
+}
 
 // request begins a client transaction on the flow.
 func (f *flow) request(req *sip.Request) (*sip.ClientTx, error) {

@@ -169,14 +169,23 @@ type idleBrowser struct {
 	seq  int
 }
 
-// open dials, signs in as user and completes the WebSocket handshake.
+// open dials in memory, signs in as user and completes the WebSocket handshake.
 func (w *idleWorld) open(user string) *idleBrowser {
-	w.tb.Helper()
+	return w.openAt(user, w.dialInMemory)
+}
+
+func (w *idleWorld) dialInMemory() net.Conn {
 	w.clients++
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(w.clients >> 8), byte(w.clients)}), uint16(1024+w.clients%60000))
 	up, down := newMemoryPipe(), newMemoryPipe()
 	w.conns <- memoryConn{in: up, out: down, remote: addr}
-	b := &idleBrowser{conn: memoryConn{in: down, out: up}, user: user}
+	return memoryConn{in: down, out: up}
+}
+
+// openAt does the same over a connection that dial makes.
+func (w *idleWorld) openAt(user string, dial func() net.Conn) *idleBrowser {
+	w.tb.Helper()
+	b := &idleBrowser{conn: dial(), user: user}
 	if w.tls != nil {
 		b.conn = tls.Client(b.conn, w.tls)
 	}

@@ -13,8 +13,6 @@ import (
 func (f *flow) run() {
 	f.log.Debug("flow opened", "transport", f.Transport())
 	f.door.cfg.Opened(f)
-	stuck := time.AfterFunc(flowWriteTime, f.stuck)
-	stuck.Stop()
 	var pings sync.WaitGroup
 	over := make(chan struct{})
 	go func() {
@@ -22,8 +20,8 @@ func (f *flow) run() {
 		f.read()
 		f.endTransactions()
 	}()
-	f.serve(stuck, &pings)
-	f.shutDown(stuck)
+	f.serve(&pings)
+	f.shutDown()
 	<-over
 	pings.Wait()
 	f.door.leave(f.remote)
@@ -35,7 +33,7 @@ func (f *flow) run() {
 }
 
 // serve writes what is queued and keeps time until the flow ends.
-func (f *flow) serve(stuck *time.Timer, pings *sync.WaitGroup) {
+func (f *flow) serve(pings *sync.WaitGroup) {
 	expiry := time.NewTimer(f.expire())
 	defer expiry.Stop()
 	ping := time.NewTicker(flowPingEvery)
@@ -45,7 +43,7 @@ func (f *flow) serve(stuck *time.Timer, pings *sync.WaitGroup) {
 		case <-f.ending:
 			return
 		case <-f.wake:
-			f.flush(stuck)
+			f.flush()
 			continue
 		case <-f.bound:
 		case <-expiry.C:
@@ -74,8 +72,10 @@ func (f *flow) expire() time.Duration {
 	return time.Hour
 }
 
-// flush sends what is queued. The timer stuck runs while a message is on its way.
-func (f *flow) flush(stuck *time.Timer) {
+// flush sends what is queued.
+func (f *flow) flush() {
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	for {
 		f.mu.Lock()
 		batch := f.queue
@@ -89,9 +89,9 @@ func (f *flow) flush(stuck *time.Timer) {
 			if !utf8.Valid(msg) { // in a text message a browser would take it as a breach of protocol (RFC 6455 §8.1)
 				kind = websocket.MessageBinary
 			}
-			stuck.Reset(flowWriteTime)
+			f.stuck.Reset(flowWriteTime)
 			err := f.ws.Write(context.Background(), kind, msg)
-			stuck.Stop()
+			f.stuck.Stop()
 			if err != nil {
 				f.end(flowVerdict{websocket.StatusAbnormalClosure, "connection lost", true})
 				return
@@ -101,8 +101,8 @@ func (f *flow) flush(stuck *time.Timer) {
 	}
 }
 
-// stuck ends a flow whose peer does not take what we write.
-func (f *flow) stuck() {
+// giveUp ends a flow whose peer does not take what we write.
+func (f *flow) giveUp() {
 	f.end(flowVerdict{websocket.StatusPolicyViolation, "messages are not read", true})
 	f.raw.Close()
 }
@@ -117,9 +117,9 @@ func (f *flow) ping() {
 }
 
 // shutDown closes the WebSocket, and so ends reading.
-func (f *flow) shutDown(stuck *time.Timer) {
+func (f *flow) shutDown() {
 	if v := f.verdict; !v.abrupt {
-		f.flush(stuck) // a last answer tells why
+		f.flush() // a last answer tells why
 		late := time.AfterFunc(flowCloseTime, func() { f.raw.Close() })
 		f.ws.Close(v.code, v.reason) // an error changes nothing: the flow is over
 		late.Stop()

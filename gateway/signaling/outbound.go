@@ -26,12 +26,12 @@ const maxPath = 5
 
 // asked reads what a REGISTER wants (RFC 3261 §10.3, RFC 5626 §6): bindings to set, and those without expiry to take away.
 // Otherwise it says what is wrong.
-func (s *Server) asked(f *flow, req *sip.Request, now time.Time) ([]binding, *failure) {
+func (s *Server) asked(f *flow, req *sip.Request, can options, now time.Time) ([]binding, *failure) {
 	contacts := req.GetHeaders("Contact")
 	if len(contacts) > maxBindings {
 		return nil, &failure{status: sip.StatusBadRequest, reason: "Too Many Contacts"}
 	}
-	path, bad := pathOf(req)
+	path, bad := pathOf(req, can)
 	if bad != nil {
 		return nil, bad
 	}
@@ -55,7 +55,7 @@ func (s *Server) asked(f *flow, req *sip.Request, now time.Time) ([]binding, *fa
 			b.expires = now.Add(expires)
 		}
 		b.instance = instanceOf(c)
-		if id, ok := param(c.Params, "reg-id"); ok && b.instance != "" && lists(req, "outbound", "Supported", "K") {
+		if id, ok := param(c.Params, "reg-id"); ok && b.instance != "" && can.outbound {
 			n, err := strconv.ParseUint(id, 10, 31)
 			if err != nil || n == 0 {
 				return nil, &failure{status: sip.StatusBadRequest, reason: "Malformed reg-id"}
@@ -77,7 +77,7 @@ func (s *Server) asked(f *flow, req *sip.Request, now time.Time) ([]binding, *fa
 }
 
 // pathOf are the proxies between the client and us, the nearest to us first (RFC 3327 §5.3).
-func pathOf(req *sip.Request) ([]sip.Uri, *failure) {
+func pathOf(req *sip.Request, can options) ([]sip.Uri, *failure) {
 	var path []sip.Uri
 	for _, value := range listOf(req, "Path") {
 		var uri sip.Uri
@@ -86,7 +86,7 @@ func pathOf(req *sip.Request) ([]sip.Uri, *failure) {
 		}
 		path = append(path, uri)
 	}
-	if len(path) > 0 && !lists(req, "path", "Supported", "K") {
+	if len(path) > 0 && !can.path {
 		return nil, &failure{status: sip.StatusExtensionRequired, reason: "Extension Required", headers: []sip.Header{sip.NewHeader("Require", "path")}}
 	}
 	return path, nil
@@ -113,33 +113,31 @@ func param(params sip.HeaderParams, name string) (string, bool) {
 	return "", false
 }
 
-// lists says whether a header that holds a list, under one of its names, has an option tag.
-func lists(req *sip.Request, tag string, names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		return slices.ContainsFunc(listOf(req, name), func(t string) bool { return strings.EqualFold(t, tag) })
-	})
+// options are the extensions that the sender of a request supports, as far as they matter here.
+type options struct{ outbound, path, gruu bool }
+
+func optionsOf(req *sip.Request) (o options) {
+	for _, name := range []string{"Supported", "K"} {
+		for _, tag := range listOf(req, name) {
+			switch strings.ToLower(tag) {
+			case "outbound":
+				o.outbound = true
+			case "path":
+				o.path = true
+			case "gruu":
+				o.gruu = true
+			}
+		}
+	}
+	return o
 }
 
 // registered is the answer to a REGISTER that changed what it asked for; list is what is now known of its user.
-func (s *Server) registered(f *flow, req *sip.Request, asked, list []binding, now time.Time) *sip.Response {
+func (s *Server) registered(f *flow, req *sip.Request, can options, asked, list []binding, now time.Time) *sip.Response {
 	user := req.To().Address.User
-	gruu := lists(req, "gruu", "Supported", "K")
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	for _, b := range list {
-		c := &sip.ContactHeader{Address: b.contact}
-		c.Params.Add("expires", strconv.Itoa(int(b.expires.Sub(now)/time.Second)))
-		if b.instance != "" {
-			c.Params.Add("+sip.instance", `"<`+b.instance+`>"`)
-			if gruu {
-				public, temporary := s.publicGRUU(user, b.instance), s.temporaryGRUU(b.epoch)
-				c.Params.Add("pub-gruu", `"`+public.String()+`"`)
-				c.Params.Add("temp-gruu", `"`+temporary.String()+`"`)
-			}
-		}
-		if b.regID != 0 {
-			c.Params.Add("reg-id", strconv.Itoa(int(b.regID)))
-		}
-		res.AppendHeader(c)
+		res.AppendHeader(sip.NewHeader("Contact", s.contactOf(user, b, can, now)))
 	}
 	res.AppendHeader(sip.NewHeader("Supported", "path, outbound, gruu"))
 	if !slices.ContainsFunc(asked, func(b binding) bool { return b.regID != 0 }) {
@@ -147,7 +145,7 @@ func (s *Server) registered(f *flow, req *sip.Request, asked, list []binding, no
 	}
 	res.AppendHeader(sip.NewHeader("Require", "outbound"))
 	res.AppendHeader(sip.NewHeader("Flow-Timer", itoa(flowTimer)))
-	if lists(req, "path", "Supported", "K") {
+	if can.path {
 		path := asked[0].path
 		if len(path) == 0 { // we are the edge too
 			path = []sip.Uri{s.path(f)}
@@ -157,6 +155,31 @@ func (s *Server) registered(f *flow, req *sip.Request, asked, list []binding, no
 		}
 	}
 	return res
+}
+
+// contactOf is a binding as the answer to a REGISTER tells of it.
+func (s *Server) contactOf(user string, b binding, can options, now time.Time) string {
+	var text strings.Builder
+	text.Grow(512)
+	text.WriteByte('<')
+	b.contact.StringWrite(&text)
+	text.WriteString(">;expires=")
+	text.WriteString(itoa(int(b.expires.Sub(now) / time.Second)))
+	if b.instance != "" {
+		text.WriteString(`;+sip.instance="<` + b.instance + `>"`)
+		if can.gruu {
+			public, temporary := s.publicGRUU(user, b.instance), s.temporaryGRUU(b.epoch)
+			text.WriteString(`;pub-gruu="`)
+			public.StringWrite(&text)
+			text.WriteString(`";temp-gruu="`)
+			temporary.StringWrite(&text)
+			text.WriteByte('"')
+		}
+	}
+	if b.regID != 0 {
+		text.WriteString(";reg-id=" + strconv.FormatUint(uint64(b.regID), 10))
+	}
+	return text.String()
 }
 
 // byDevice puts the flows of each device together: a request goes down the first and, should that fail, down its backups (RFC 5626 §7).

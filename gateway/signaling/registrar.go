@@ -179,7 +179,8 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	now := time.Now()
-	asked, no := s.asked(f, req, now)
+	can := optionsOf(req)
+	asked, no := s.asked(f, req, can, now)
 	if no != nil {
 		s.reply(req, tx, no.status, no.reason, no.headers...)
 		return
@@ -196,7 +197,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	if f.gone() { // closed meanwhile, so flowClosed came too early for these bindings
 		s.unregister(f)
 	}
-	s.respond(tx, s.registered(f, req, asked, list, now))
+	s.respond(tx, s.registered(f, req, can, asked, list, now))
 }
 
 // expiresOf is how long a contact asks to be known: its parameter, else the header, else our default.

@@ -31,11 +31,30 @@ func (s *Server) understood(req *sip.Request, tx sip.ServerTransaction) bool {
 	return len(missing) == 0
 }
 
-// once are the headers that a request must have one time, and atMostOnce those that it may (RFC 3261 §8.1.1, §20).
-var (
-	once       = []string{"From", "To", "Call-ID", "CSeq"}
-	atMostOnce = []string{"Max-Forwards", "Content-Length", "Content-Type"}
-)
+// counted are the headers that a request must have one time, and those that it may have one time (RFC 3261 §8.1.1, §20).
+type counted struct{ from, to, callID, cseq, hops, length, kind int }
+
+func count(req *sip.Request) (n counted) {
+	for _, h := range req.Headers() {
+		switch h.(type) {
+		case *sip.FromHeader:
+			n.from++
+		case *sip.ToHeader:
+			n.to++
+		case *sip.CallIDHeader:
+			n.callID++
+		case *sip.CSeqHeader:
+			n.cseq++
+		case *sip.MaxForwardsHeader:
+			n.hops++
+		case *sip.ContentLengthHeader:
+			n.length++
+		case *sip.ContentTypeHeader:
+			n.kind++
+		}
+	}
+	return n
+}
 
 // examine finds what is wrong with the form of a request, whoever sent it (RFC 3261 §8.2.2.1, §16.3, RFC 4475); ok when nothing is.
 func examine(req *sip.Request) (f failure, ok bool) {
@@ -45,18 +64,23 @@ func examine(req *sip.Request) (f failure, ok bool) {
 	if req.SipVersion != sipVersion {
 		return failure{status: sip.StatusVersionNotSupported, reason: "Version Not Supported"}, false
 	}
-	for _, name := range once {
-		switch n := len(req.GetHeaders(name)); {
-		case n == 0:
-			return bad("Header Missing")
-		case n > 1:
-			return bad(name + " Repeated")
-		}
-	}
-	for _, name := range atMostOnce {
-		if len(req.GetHeaders(name)) > 1 {
-			return bad(name + " Repeated")
-		}
+	switch n := count(req); {
+	case n.from == 0, n.to == 0, n.callID == 0, n.cseq == 0:
+		return bad("Header Missing")
+	case n.from > 1:
+		return bad("From Repeated")
+	case n.to > 1:
+		return bad("To Repeated")
+	case n.callID > 1:
+		return bad("Call-ID Repeated")
+	case n.cseq > 1:
+		return bad("CSeq Repeated")
+	case n.hops > 1:
+		return bad("Max-Forwards Repeated")
+	case n.length > 1:
+		return bad("Content-Length Repeated")
+	case n.kind > 1:
+		return bad("Content-Type Repeated")
 	}
 	if !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(req.Method)) { // sipgo has made Method upper case
 		return bad("CSeq of Another Method")
@@ -141,7 +165,10 @@ func takesSDP(req *sip.Request) bool {
 // listOf are the values of a header that holds a list, in however many lines.
 func listOf(req *sip.Request, name string) []string {
 	var list []string
-	for _, h := range req.GetHeaders(name) {
+	for _, h := range req.Headers() {
+		if n := h.Name(); len(n) != len(name) || !strings.EqualFold(n, name) {
+			continue
+		}
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				list = append(list, v)

@@ -249,14 +249,11 @@ func (s *Server) handle() {
 }
 
 // serve takes a request of a browser that came at the time arrived.
-func (s *Server) serve(req *sip.Request, tx *sip.ServerTx, arrived time.Time) {
-	select {
-	case <-s.ready:
-		now := time.Now()
-		s.load.begins(now.Sub(arrived), now)
-		s.dispatch(req, tx)
-	case <-tx.Done():
-	}
+func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	<-s.ready
+	now := time.Now()
+	s.load.begins(now.Sub(arrived), now)
+	s.dispatch(req, tx)
 }
 
 // dispatch takes a request, whoever sent it.
