@@ -20,13 +20,13 @@ const (
 // overload decides which requests are refused so that those which belong to calls can be served (RFC 7339 §5.10.1, RFC 7200 §3).
 // The zero overload is ready.
 type overload struct {
-	under   atomic.Int64 // requests that are being taken
-	refused atomic.Uint64
+	under atomic.Int64 // requests that are being taken
 
 	mu    sync.Mutex
 	began time.Time     // of the interval
 	least time.Duration // waited by a request since then
 	busy  bool          // what the last interval told
+	said  time.Time     // when the log was told
 }
 
 // begins notes a request that waited so long for us to begin with it.
@@ -53,6 +53,17 @@ func (o *overload) is() bool {
 	return o.busy || o.under.Load() > overloadUnder
 }
 
+// news says whether the log should be told again.
+func (o *overload) news(now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now.Sub(o.said) < time.Minute {
+		return false
+	}
+	o.said = now
+	return true
+}
+
 // overloaded refuses a request that begins something new while there is more to do than can be done, and gives true. What belongs to a dialog
 // passes, and so does what can't be refused (RFC 3261 §17).
 func (s *Server) overloaded(req *sip.Request, tx sip.ServerTransaction) bool {
@@ -64,7 +75,9 @@ func (s *Server) overloaded(req *sip.Request, tx sip.ServerTransaction) bool {
 			return false
 		}
 	}
-	s.load.refused.Add(1)
+	if s.load.news(time.Now()) {
+		s.log.Warn("overloaded, new requests are refused", "under way", s.load.under.Load())
+	}
 	const soonest, spread = 5, 10 // seconds; not all shall come back at once
 	s.reply(req, tx, sip.StatusServiceUnavailable, "Overloaded", sip.NewHeader("Retry-After", itoa(soonest+rand.IntN(spread))))
 	return true
