@@ -35,6 +35,10 @@ func statusOf(err error) failure {
 	switch {
 	case errors.As(err, &down):
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
+	case errors.Is(err, errForgedToken):
+		return failure{status: sip.StatusForbidden, reason: "Forbidden"}
+	case errors.Is(err, errFlowFailed):
+		return failure{status: statusFlowFailed, reason: "Flow Failed", why: call.ReasonLost}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
 	case errors.Is(err, errNotRegistered):

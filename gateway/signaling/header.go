@@ -21,11 +21,16 @@ var ours = func() map[string]bool {
 	return m
 }()
 
-// passHeaders copies the headers that belong to the call, not to a leg.
+// passHeaders copies the headers that belong to the call, not to a leg. A request on its second leg goes one hop less far.
 func passHeaders(from, to interface {
 	Headers() []sip.Header
 	AppendHeader(sip.Header)
 }) {
+	if in, ok := from.(*sip.Request); ok {
+		if out, ok := to.(*sip.Request); ok {
+			passHops(in, out)
+		}
+	}
 	for _, h := range from.Headers() {
 		if !ours[strings.ToLower(h.Name())] {
 			to.AppendHeader(sip.HeaderClone(h))

@@ -31,10 +31,6 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	if !ok {
 		return
 	}
-	if h := req.MaxForwards(); h != nil && h.Val() == 0 {
-		s.reply(req, tx, sip.StatusTooManyHops, "Too Many Hops")
-		return
-	}
 	if req.Contact() == nil {
 		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
 		return
@@ -72,6 +68,12 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.takeOver(ctx, from, req, tx, h.Value(), offer)
 		return
 	}
+	leave, ok := s.loops.enter(from, req)
+	if !ok {
+		s.reply(req, tx, sip.StatusLoopDetected, "Loop Detected")
+		return
+	}
+	defer leave()
 	b := s.newBridge(from.name(), req.Recipient.User, cancel)
 	b.a = from.leg(req)
 	s.join(b, b.a)
@@ -185,9 +187,6 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	u.srv.join(u.bridge, l)
 	req := l.request(sip.INVITE)
 	passHeaders(u.req, req)
-	if h := u.req.MaxForwards(); h != nil {
-		*req.MaxForwards() = *h - 1
-	}
 	var sdp []byte
 	if len(u.offer) > 0 {
 		var err error
@@ -213,7 +212,7 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 		}
 	}
 	finish, _ := l.begin()
-	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
+	res, sent, err := u.srv.inviteDevice(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
 	finish()
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
@@ -351,7 +350,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 			return nil, false
 		case <-time.After(interval):
 			if l.reachable() == nil {
-				_ = s.ua.TransportLayer().WriteMsg(res) // the next repeat mends a failed one
+				_ = s.write(res) // the next repeat mends a failed one
 			}
 		}
 	}

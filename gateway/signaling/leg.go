@@ -41,6 +41,7 @@ type leg struct {
 	local, remote address
 	target        sip.Uri   // remote target
 	routes        []sip.Uri // route set, first hop first
+	backups       []binding // other flows of the browser's device, for an INVITE that does not reach it
 	localSeq      uint32
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
@@ -149,8 +150,7 @@ func tagParam(tag string) sip.HeaderParams {
 	return sip.HeaderParams{{K: "tag", V: tag}}
 }
 
-// reachable says whether a request can go to the leg's peer now. sipgo would dial a
-// browser whose flow is gone.
+// reachable says whether a request can go to the leg's peer now.
 func (l *leg) reachable() error {
 	l.mu.Lock()
 	f := l.flow
@@ -246,7 +246,7 @@ func (l *leg) repeatAck() {
 	if req == nil || l.reachable() != nil {
 		return
 	}
-	if err := l.srv.ua.TransportLayer().WriteMsg(req); err != nil {
+	if err := l.srv.write(req); err != nil {
 		l.call.log.Debug("ACK not sent", "error", err)
 	}
 }

@@ -75,12 +75,12 @@ func (l *leg) finalAnswer(res *sip.Response) []byte {
 }
 
 // hasOption says whether a header of a message, such as Supported, lists an option tag.
-func hasOption(msg interface{ GetHeaders(string) []sip.Header }, header, tag string) bool {
-	return slices.ContainsFunc(optionsOf(msg, header), func(o string) bool { return strings.EqualFold(o, tag) })
+func hasOption(msg interface{ Headers() []sip.Header }, header, tag string) bool {
+	return slices.ContainsFunc(optionTags(msg, header), func(o string) bool { return strings.EqualFold(o, tag) })
 }
 
-// optionsOf are the option tags that a header lists, Supported also in its short form.
-func optionsOf(msg interface{ GetHeaders(string) []sip.Header }, header string) []string {
+// optionTags are the option tags that a header lists, Supported also in its short form.
+func optionTags(msg interface{ Headers() []sip.Header }, header string) []string {
 	list := listOf(msg, header)
 	if header == "Supported" {
 		list = append(list, listOf(msg, "k")...)

@@ -13,7 +13,7 @@ import (
 )
 
 // learn notes whether the leg's peer takes UPDATE. The caller holds l.mu, unless nobody else knows the leg.
-func (l *leg) learn(msg interface{ GetHeaders(string) []sip.Header }) {
+func (l *leg) learn(msg interface{ Headers() []sip.Header }) {
 	methods := listOf(msg, "Allow")
 	if len(methods) == 0 {
 		return

@@ -78,7 +78,7 @@ func TestPBXSendsReliably(t *testing.T) {
 	alice.invite("200")
 	invite := w.pbx.request(sip.INVITE)
 	if !hasOption(invite, "Supported", "100rel") {
-		t.Errorf("Supported: %q, want 100rel in it", optionsOf(invite, "Supported"))
+		t.Errorf("Supported: %q, want 100rel in it", optionTags(invite, "Supported"))
 	}
 	acked := func(tag, rack string) *sip.Request {
 		t.Helper()

@@ -23,7 +23,7 @@ function hear(pc) {
 
 const media = { audio: true, video: false };
 
-function sipjs({ ws, user, domain, password }) {
+function sipjs({ ws, user, domain, password, instance, regId }) {
   let session = null;
   const take = (s) => {
     session = s;
@@ -38,13 +38,14 @@ function sipjs({ ws, user, domain, password }) {
     authorizationUsername: user,
     authorizationPassword: password,
     logLevel: "warn",
+    ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
       onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
     },
   });
-  const registerer = new Registerer(agent);
+  const registerer = new Registerer(agent, { ...(instance && { instanceId: instance }), ...(regId && { regId }) });
   return {
     register: async () => {
       await agent.start();
@@ -54,18 +55,19 @@ function sipjs({ ws, user, domain, password }) {
       });
     },
     call: async (target) => {
-      const inviter = new Inviter(agent, UserAgent.makeURI(`sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
+      const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
       await inviter.invite({ requestDelegate: { onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: () => session.accept({ sessionDescriptionHandlerOptions: { constraints: media } }),
+    gruu: () => agent.contact.pubGruu?.toString() ?? "",
     hangUp: () => (session.state === SessionState.Established ? session.bye() : session.cancel()),
     stop: () => agent.stop(),
   };
 }
 
-function jssip({ ws, user, domain, password }) {
+function jssip({ ws, user, domain, password, instance }) {
   let session = null;
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(ws)],
@@ -73,6 +75,7 @@ function jssip({ ws, user, domain, password }) {
     authorization_user: user,
     password,
     register: true,
+    ...(instance && { instance_id: instance }),
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
   agent.on("newRTCSession", ({ session: s, originator }) => {
@@ -93,10 +96,11 @@ function jssip({ ws, user, domain, password }) {
     }),
     call: (target) => {
       enter("calling");
-      const s = agent.call(`sip:${target}@${domain}`, { mediaConstraints: media, pcConfig: { iceServers: [] } });
+      const s = agent.call(target.includes("@") ? target : `sip:${target}@${domain}`, { mediaConstraints: media, pcConfig: { iceServers: [] } });
       hear(s.connection);
     },
     answer: () => session.answer({ mediaConstraints: media, pcConfig: { iceServers: [] } }),
+    gruu: () => agent.contact.pub_gruu ?? "",
     hangUp: () => session.terminate(),
     stop: () => agent.stop(),
   };
