@@ -166,6 +166,7 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 	b := l.call
 	out := peer.request(sip.INVITE)
 	passHeaders(req, out)
+	s.cross(l, peer, req, out)
 	var sdp []byte
 	if len(offer) > 0 {
 		var err error

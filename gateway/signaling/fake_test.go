@@ -57,6 +57,11 @@ func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
 }
 
+func (m *fakeMedia) Meet(_ context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	m.note(id)
+	return fmt.Appendf(nil, "answer for %s of %s", first.Profile, offer), fmt.Appendf(nil, "%s meets %s", party.Profile, offer), nil
+}
+
 func (m *fakeMedia) Wait(id, leg string, waiting bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

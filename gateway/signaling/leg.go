@@ -116,6 +116,9 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	if method == sip.INVITE || method == sip.UPDATE {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 	}
+	if method == sip.INVITE {
+		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
+	}
 	if l.pbx != nil {
 		l.pbx.address(req)
 	} else {

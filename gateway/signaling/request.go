@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -108,7 +109,7 @@ func unsupported(req *sip.Request) []string {
 	var missing []string
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
-			if req.Method != sip.INVITE || !strings.EqualFold(tag, "replaces") {
+			if !slices.Contains(endToEnd, strings.ToLower(tag)) && (req.Method != sip.INVITE || !strings.EqualFold(tag, "replaces")) {
 				missing = append(missing, tag)
 			}
 		}
@@ -132,9 +133,9 @@ func takesSDP(req *sip.Request) bool {
 }
 
 // listOf are the values of a header that holds a list, in however many lines.
-func listOf(req *sip.Request, name string) []string {
+func listOf(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
 	var list []string
-	for _, h := range req.GetHeaders(name) {
+	for _, h := range msg.GetHeaders(name) {
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				list = append(list, v)
