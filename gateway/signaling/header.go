@@ -33,6 +33,12 @@ func passHeaders(from, to interface {
 	}
 }
 
+func appendAll(msg interface{ AppendHeader(sip.Header) }, list []sip.Header) {
+	for _, h := range list {
+		msg.AppendHeader(h)
+	}
+}
+
 // reason is a Reason header (RFC 3326) that tells why a leg ends.
 func reason(status int, text string) sip.Header {
 	return sip.NewHeader("Reason", `SIP;cause=`+itoa(status)+`;text="`+text+`"`)

@@ -95,7 +95,7 @@ func anonymous(from *sip.FromHeader) bool {
 // privacy is anonymous in From on either side; only the PBX, which is trusted, learns who it is.
 func (u *setup) identify(l *leg) []sip.Header {
 	var list []sip.Header
-	if l.pbx != nil || u.from.pbx == nil { // else the PBX has asserted it, or not
+	if u.from.pbx == nil { // else the PBX has asserted it, or not
 		list = append(list, assertedIdentity(l.local.display, l.local.uri))
 	}
 	hidden := u.from.pbx == nil && (wantsPrivacy(u.req) || anonymous(u.req.From()))
@@ -132,6 +132,14 @@ func (s *Server) identity(from caller, to *leg) []sip.Header {
 	return []sip.Header{assertedIdentity(display, s.renamed(side, to, uri))}
 }
 
+// answering asserts toward the caller whose browser rings or answers: not always that of whom was called (RFC 3325 §9.1).
+func (s *Server) answering(from, to *leg, res *sip.Response) []sip.Header {
+	if from.pbx != nil || res.StatusCode >= 300 || to.pbx == nil && wantsPrivacy(res) {
+		return nil
+	}
+	return []sip.Header{assertedIdentity(from.remote.display, s.renamed(from, to, from.remote.uri))}
+}
+
 func first(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -140,7 +148,7 @@ func first(list []string) string {
 }
 
 func assertedIdentity(display string, uri sip.Uri) sip.Header {
-	uri.UriParams, uri.Headers = nil, nil
+	uri.Port, uri.UriParams, uri.Headers = 0, nil, nil
 	h := sip.ContactHeader{DisplayName: display, Address: uri}
 	return sip.NewHeader("P-Asserted-Identity", h.Value())
 }

@@ -199,13 +199,13 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	id := u.identify(l)
 	req := l.request(sip.INVITE)
 	passHeaders(u.req, req)
+	diversions, history := u.trail.headers(u, l)
+	appendAll(req, append(id, diversions...))
 	u.srv.cross(u.a, l, u.req, req)
+	appendAll(req, history)
 	if h := u.req.GetHeader("Replaces"); h != nil { // a phone that does not know it must not just ring
 		req.AppendHeader(sip.HeaderClone(h))
 		req.AppendHeader(sip.NewHeader("Require", "replaces"))
-	}
-	for _, h := range append(id, u.trail.headers(u, l)...) {
-		req.AppendHeader(h)
 	}
 	if h := u.req.MaxForwards(); h != nil {
 		*req.MaxForwards() = *h - 1
@@ -280,6 +280,7 @@ func (u *setup) response(e event, sdp []byte) *sip.Response {
 	}
 	passHeaders(res, out)
 	u.srv.cross(e.leg, u.a, res, out)
+	appendAll(out, u.srv.answering(e.leg, u.a, res))
 	setSDP(out, sdp)
 	return out
 }

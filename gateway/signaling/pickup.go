@@ -65,9 +65,7 @@ func (s *Server) pickUp(ctx context.Context, from caller, req *sip.Request, tx s
 	res.AppendHeader(p.leg.contact())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	setSDP(res, p.sdp)
-	for _, h := range s.identity(u.from, p.leg) {
-		res.AppendHeader(h)
-	}
+	appendAll(res, s.identity(u.from, p.leg))
 	if _, ok := s.confirm(b.life, p.leg, req, tx, res); !ok {
 		b.endLater(p.leg, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 	}
@@ -89,7 +87,7 @@ func (u *setup) takes(ctx context.Context, p *pickup) (toCaller []byte, ok bool)
 func (u *setup) pickedUp(ctx context.Context, p *pickup, sdp []byte) {
 	u.mu.Lock()
 	if p.leg.user != "" {
-		u.record.Users = append(u.record.Users, p.leg.user)
+		u.involve(p.leg.user)
 	}
 	u.mu.Unlock()
 	out := sip.NewResponseFromRequest(u.req, sip.StatusOK, "OK", nil)
@@ -98,9 +96,7 @@ func (u *setup) pickedUp(ctx context.Context, p *pickup, sdp []byte) {
 	u.a.mu.Unlock()
 	out.AppendHeader(u.a.contact())
 	out.AppendHeader(sip.NewHeader("Allow", allow))
-	for _, h := range u.srv.identity(p.from, u.a) {
-		out.AppendHeader(h)
-	}
+	appendAll(out, u.srv.identity(p.from, u.a))
 	setSDP(out, sdp)
 	u.log.Info("call picked up", "by", nameOf(p.leg))
 	if _, ok := u.srv.confirm(ctx, u.a, u.req, u.tx, out); !ok {

@@ -207,11 +207,8 @@ func (u *setup) try(ctx context.Context, r redirection, live map[*leg]bool) (run
 	u.log.Info("call redirected", "by", nameOf(r.by), "to", r.to.User)
 	u.mu.Lock()
 	for _, user := range p.users {
-		if !slices.Contains(u.record.Users, user.Name) {
-			u.record.Users = append(u.record.Users, user.Name)
-		}
+		u.involve(user.Name)
 	}
-	slices.Sort(u.record.Users)
 	u.mu.Unlock()
 	for _, l := range p.branches {
 		t.tried[stopOf(l)] = true
@@ -234,39 +231,45 @@ func (u *setup) try(ctx context.Context, r redirection, live map[*leg]bool) (run
 	return rung, err
 }
 
-// headers tell a branch what led to it: Diversion (RFC 5806), last redirection first, and History-Info (RFC 7044), first one first.
-func (t *trail) headers(u *setup, l *leg) []sip.Header {
+// headers tell a branch what led to it: Diversion (RFC 5806), last redirection first, which goes before what there was already, and
+// History-Info (RFC 7044), first one first, which goes behind it.
+func (t *trail) headers(u *setup, l *leg) (diversions, history []sip.Header) {
 	past := t.past[l]
 	if len(past) == 0 {
-		return nil
+		return nil, nil
 	}
-	var list []sip.Header
 	for _, d := range slices.Backward(past) {
 		uri := u.srv.renamed(d.by, l, d.uri)
-		list = append(list, sip.NewHeader("Diversion", "<"+uri.String()+">;reason="+d.reason+";counter=1"))
+		diversions = append(diversions, sip.NewHeader("Diversion", "<"+uri.String()+">;reason="+d.reason+";counter=1"))
 	}
+	index, from := u.historyIndex(), ""
+	for _, d := range past {
+		uri := u.srv.renamed(d.by, l, d.uri)
+		uri.Headers = sip.HeaderParams{{K: "Reason", V: escapeHeader("SIP;cause=" + itoa(d.status))}}
+		history = append(history, sip.NewHeader("History-Info", "<"+uri.String()+">;index="+index+from))
+		from = ";mp=" + index
+		index += ".1"
+	}
+	to := l.remote.uri
+	return diversions, append(history, sip.NewHeader("History-Info", "<"+to.String()+">;index="+index+from))
+}
+
+// historyIndex is the index of the first entry that we add to the History-Info with which the call came, if that is believed.
+func (u *setup) historyIndex() string {
 	index := "1"
-	if u.a.pbx != nil {
-		for _, h := range u.req.GetHeaders("History-Info") {
-			for _, v := range splitList(h.Value()) {
-				if a, ok := parseParty(v); ok {
-					if i, ok := a.params.Get("index"); ok && isToken(i) {
-						index = i + ".1"
-					}
+	if u.a.pbx == nil {
+		return index
+	}
+	for _, h := range u.req.GetHeaders("History-Info") {
+		for _, v := range splitList(h.Value()) {
+			if p, ok := parseParty(v); ok {
+				if i, ok := p.params.Get("index"); ok && isToken(i) {
+					index = i + ".1"
 				}
 			}
 		}
 	}
-	before := ""
-	for _, d := range past {
-		uri := u.srv.renamed(d.by, l, d.uri)
-		uri.Headers = sip.HeaderParams{{K: "Reason", V: escapeHeader("SIP;cause=" + itoa(d.status))}}
-		list = append(list, sip.NewHeader("History-Info", "<"+uri.String()+">;index="+index+before))
-		before = ";mp=" + index
-		index += ".1"
-	}
-	to := l.remote.uri
-	return append(list, sip.NewHeader("History-Info", "<"+to.String()+">;index="+index+before))
+	return index
 }
 
 // renamed is an address of the side of leg from as the side of leg to knows it.

@@ -214,9 +214,7 @@ func (b *bridge) reinvite(ctx context.Context, from caller, n, peer *leg, offer 
 		return nil, err
 	}
 	req := peer.request(sip.INVITE)
-	for _, h := range b.srv.identity(from, peer) {
-		req.AppendHeader(h)
-	}
+	appendAll(req, b.srv.identity(from, peer))
 	setSDP(req, sdp)
 	res, sent, err := b.srv.invite(ctx, peer, req, func(*sip.Response) {})
 	if err != nil {
@@ -241,9 +239,8 @@ func (b *bridge) changed(old, n *leg, from caller) {
 	} else {
 		b.info.To = from.name()
 	}
-	if n.user != "" && !slices.Contains(b.record.Users, n.user) {
-		b.record.Users = append(b.record.Users, n.user)
-		slices.Sort(b.record.Users)
+	if n.user != "" {
+		b.involve(n.user)
 	}
 	if !b.ended {
 		b.srv.board.Set(b.info)
