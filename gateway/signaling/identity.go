@@ -94,6 +94,8 @@ func anonymous(from *sip.FromHeader) bool {
 // identify gives the branch l the name by which it shall know the caller, and the headers that assert who that is (RFC 3325 §5). A browser that asks for
 // privacy is anonymous in From on either side; only the PBX, which is trusted, learns who it is.
 func (u *setup) identify(l *leg) []sip.Header {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var list []sip.Header
 	if u.from.pbx == nil { // else the PBX has asserted it, or not
 		list = append(list, assertedIdentity(l.local.display, l.local.uri))
