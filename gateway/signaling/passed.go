@@ -197,7 +197,7 @@ func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 		}
 		s.rename(from, to, &uri)
 		if name == "Refer-To" {
-			if err := s.renameReplaces(to, &uri); err != nil {
+			if err := s.renameReplaces(from, to, &uri); err != nil {
 				return err
 			}
 		}

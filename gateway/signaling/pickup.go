@@ -66,9 +66,7 @@ func (s *Server) pickUp(ctx context.Context, from caller, req *sip.Request, tx s
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	setSDP(res, p.sdp)
 	appendAll(res, s.identity(u.from, p.leg))
-	if _, ok := s.confirm(b.life, p.leg, req, tx, res); !ok {
-		b.endLater(p.leg, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
-	}
+	s.settle(b, p.leg, req, tx, res)
 }
 
 // takes joins the media of the caller and of the leg that picks the call up: each has offered, and each gets an answer. When that

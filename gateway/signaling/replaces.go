@@ -177,9 +177,21 @@ func (s *Server) replace(ctx context.Context, from caller, req *sip.Request, tx 
 		old.bye(ctx, []sip.Header{reason(sip.StatusOK, "Replaced")})
 	})
 	old.drop()
-	if _, ok := s.confirm(b.life, n, req, tx, res); !ok {
-		b.endLater(n, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
+	s.settle(b, n, req, tx, res)
+}
+
+// settle confirms the leg n, which has joined a call that is up. If that fails the call ends, and so does n's dialog: its party may
+// have had the 2xx.
+func (s *Server) settle(b *bridge, n *leg, req *sip.Request, tx sip.ServerTransaction, res *sip.Response) {
+	if _, ok := s.confirm(b.life, n, req, tx, res); ok {
+		return
 	}
+	b.endLater(n, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
+	s.routed.Go(func() {
+		ctx, stop := context.WithTimeout(context.Background(), answerTime)
+		defer stop()
+		n.bye(ctx, []sip.Header{reason(sip.StatusRequestTimeout, "Not confirmed")})
+	})
 }
 
 // meet answers the offer of the leg n, which takes old's place. Old may have put the far end on hold and may have agreed with it
@@ -248,8 +260,9 @@ func (b *bridge) changed(old, n *leg, from caller) {
 }
 
 // renameReplaces writes the dialog that Refer-To names (RFC 3891 §6.1) as the far end of our leg of it knows it, which differs only after
-// a leg was taken over, and lets the user to whom the REFER goes replace it.
-func (s *Server) renameReplaces(to *leg, uri *sip.Uri) error {
+// a leg was taken over, and lets the user to whom the REFER goes replace it: if a PBX asks for that, or a user who gives its own
+// place away.
+func (s *Server) renameReplaces(from, to *leg, uri *sip.Uri) error {
 	for i, h := range uri.Headers {
 		if !strings.EqualFold(h.K, "replaces") {
 			continue
@@ -262,6 +275,7 @@ func (s *Server) renameReplaces(to *leg, uri *sip.Uri) error {
 		if !ok {
 			return errBadReplaces
 		}
+		entitles := to.user != "" && (from.pbx != nil || s.own(from.user, d) != nil)
 		if far := s.farEnd(d); far != d {
 			d, text = far, far.String()
 			if early {
@@ -269,7 +283,7 @@ func (s *Server) renameReplaces(to *leg, uri *sip.Uri) error {
 			}
 			uri.Headers[i].V = escapeHeader(text)
 		}
-		if to.user != "" {
+		if entitles {
 			s.grants.add(to.user, d, time.Now())
 		}
 	}

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +65,34 @@ func (w *world) talksToBob(bob *browser, tag string) (toPhone *sip.Response, atB
 // replacing is the Replaces header for the dialog of a request's or response's Call-ID, From and To, asked of the party with tag to.
 func replacing(callID, to, from string) string {
 	return "Replaces: " + callID + ";to-tag=" + to + ";from-tag=" + from
+}
+
+// hangUp stops the server while browsers and the PBX take its BYEs.
+func (w *world) hangUp(browsers ...*browser) {
+	w.t.Helper()
+	stopped := make(chan struct{})
+	ends := []*end{&w.pbx.end}
+	for _, b := range browsers {
+		ends = append(ends, &b.end)
+	}
+	var takers sync.WaitGroup
+	for _, e := range ends {
+		takers.Go(func() {
+			for {
+				select {
+				case m := <-e.in:
+					if req, ok := m.(*sip.Request); ok && req.Method == sip.BYE {
+						e.answer(req, 200, "OK", "", "", "")
+					}
+				case <-stopped:
+					return
+				}
+			}
+		})
+	}
+	w.stop()
+	close(stopped)
+	takers.Wait()
 }
 
 // bobAnswers has bob answer a change of his call.
@@ -181,6 +210,7 @@ func TestReplacesRefused(t *testing.T) {
 	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "talking" {
 		t.Errorf("calls = %+v, want the one as before", c)
 	}
+	w.hangUp(alice, bob)
 }
 
 // A browser that a REFER asked to takes the place of another user's leg: all of the parties are ours, or all but one.
@@ -284,13 +314,14 @@ func TestBrowserReplacesAtPBX(t *testing.T) {
 	ok := alice.response(200, sip.INVITE)
 	alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
 	w.pbx.request(sip.ACK)
+	w.hangUp(alice)
 }
 
 // Once a leg was taken over, its dialog has another name on each side; what a REFER names is translated.
 func TestReferAfterTakeOver(t *testing.T) {
 	w := newWorld(t, ModeExtension)
 	alice := w.dial("alice", true)
-	ok, first := w.up(alice)
+	ok, _ := w.up(alice)
 	alice.invite("300")
 	second := w.pbx.request(sip.INVITE)
 	w.pbx.answer(second, 200, "OK", "other", "<sip:other@"+w.pbx.addr()+">", "v=0 of other")
@@ -323,7 +354,7 @@ func TestReferAfterTakeOver(t *testing.T) {
 		alice.send(strings.Replace(alice.within("REFER", ok, int(ok.CSeq().SeqNo)+2, ""), "Content-Length", "Refer-To: <sip:300@office.example?"+bad+">\r\nContent-Length", 1))
 		alice.response(400, sip.REFER)
 	}
-	_ = first
+	w.hangUp(alice, again)
 }
 
 func TestReferOutsideOfCall(t *testing.T) {
@@ -350,6 +381,50 @@ func TestReferOptionTags(t *testing.T) {
 	if got := alice.response(202, sip.REFER); valueOf(got, "Refer-Sub") != "false" {
 		t.Errorf("the answer became\n%s", got)
 	}
+	w.hangUp(alice)
+}
+
+// A user can't have another entitled to a dialog that is not its own.
+func TestReferEntitles(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice, bob := w.dial("alice", true), w.dial("bob", true)
+	bob.register()
+	ok, _ := w.up(alice) // a call of alice's with a phone
+	own := dialogID{ok.CallID().Value(), tagOf(t, ok.To().Params), tagOf(t, ok.From().Params)}
+	alice.invite("bob")
+	at := bob.request(sip.INVITE)
+	bob.answer(at, 200, "OK", "b", "<sip:bob@"+bob.host+";transport=ws>", "v=0 of bob")
+	up := alice.response(200, sip.INVITE)
+	alice.send(alice.within("ACK", up, int(up.CSeq().SeqNo), ""))
+	bob.request(sip.ACK)
+	for i, tt := range []struct {
+		d    dialogID
+		want bool
+	}{{dialogID{"elsewhere", "1", "2"}, false}, {dialogID{own.callID, own.from, own.to}, false}, {own, true}} {
+		text := alice.within("REFER", up, int(up.CSeq().SeqNo)+1+i, "")
+		alice.send(strings.Replace(text, "Content-Length", "Refer-To: <sip:200@office.example?Replaces="+escapeHeader(tt.d.String())+">\r\nContent-Length", 1))
+		bob.answer(bob.request(sip.REFER), 202, "Accepted", "", "", "")
+		alice.response(202, sip.REFER)
+		if got := w.srv.grants.has("bob", tt.d, time.Now()); got != tt.want {
+			t.Errorf("bob may replace %v: %v, want %v", tt.d, got, tt.want)
+		}
+	}
+	// Bob follows: alice's leg is his now, and the phone notices a new offer only.
+	bob.send(bob.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", "c-bob", "b2", "v=0 of bob again", "Replaces: "+own.String()))
+	change := w.pbx.request(sip.INVITE)
+	if got := values(change, "P-Asserted-Identity"); got != `"Bob Roe" <sip:102@`+w.srv.pbxes[0].uri.Host+`>` {
+		t.Errorf("P-Asserted-Identity = %s, want bob", got)
+	}
+	w.pbx.answer(change, 200, "OK", "", "<sip:phone@"+w.pbx.addr()+">", "v=0 of phone again")
+	w.pbx.request(sip.ACK)
+	taken := bob.response(200, sip.INVITE)
+	bob.send(bob.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
+	if bye := alice.request(sip.BYE); bye.CallID().Value() != own.callID {
+		t.Error("BYE of another call than the replaced")
+	} else {
+		alice.answer(bye, 200, "OK", "", "", "")
+	}
+	w.hangUp(alice, bob)
 }
 
 func TestParseReplaces(t *testing.T) {

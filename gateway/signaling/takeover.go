@@ -52,10 +52,15 @@ func (s *Server) replaced(from caller, d dialogID) *leg {
 	if from.flow == nil {
 		return nil
 	}
+	return s.own(from.user.Name, d)
+}
+
+// own is the established leg of a user that d names; nil when there is none.
+func (s *Server) own(user string, d dialogID) *leg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
-		if l.user != from.user.Name {
+		if l.user != user {
 			continue
 		}
 		l.mu.Lock()
