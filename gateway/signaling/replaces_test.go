@@ -181,6 +181,39 @@ func TestPhoneReplacesPhoneCalledByBrowser(t *testing.T) {
 	w.over()
 }
 
+// Through a PBX that is a proxy a call between two browsers is ours twice, with the same identifiers. The leg nearest to who stays is replaced.
+func TestReplacesInSpiral(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice, bob := w.dial("alice", true), w.dial("bob", true)
+	bob.register()
+	callID, tag, _ := alice.invite("102")
+	toPBX := w.pbx.request(sip.INVITE)
+	w.pbx.send(w.fromPhone(w.pbx.contact("102"), callID, tag, "v=0 by the PBX")) // as a proxy passes it on
+	atBob := bob.request(sip.INVITE)
+	bob.answer(atBob, 200, "OK", "b", "<sip:bob@"+bob.host+";transport=ws>", "v=0 of bob")
+	back := w.pbx.response(200, sip.INVITE)
+	w.pbx.send(w.insidePhone("ACK", back, 7))
+	bob.request(sip.ACK)
+	w.pbx.answer(toPBX, 200, "OK", "b", "<sip:phone@"+w.pbx.addr()+">", "v=0 by the PBX")
+	ok := alice.response(200, sip.INVITE)
+	alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+	w.pbx.request(sip.ACK)
+
+	w.pbx.send(w.fromPhone(w.pbx.contact("102"), "c-other", "second", "v=0 of second", replacing(callID, "b", tag)))
+	bobAnswers(bob, bob.request(sip.INVITE), "v=0 of bob again")
+	taken := w.pbx.response(200, sip.INVITE)
+	w.pbx.send(w.insidePhone("ACK", taken, 7))
+	bye := w.pbx.request(sip.BYE)
+	if bye.CallID().Value() != callID || tagOf(t, bye.From().Params) != "b" {
+		t.Errorf("BYE from %s in %s, want bob's old call ended", bye.From().Value(), bye.CallID().Value())
+	}
+	w.pbx.answer(bye, 200, "OK", "", "", "")
+	if n := len(w.srv.Calls()); n != 2 {
+		t.Errorf("%d calls, want alice's, which the PBX has still to end, and bob's", n)
+	}
+	w.hangUp(alice, bob)
+}
+
 func TestReplacesRefused(t *testing.T) {
 	w := newWorld(t, ModeExtension)
 	alice, bob := w.dial("alice", true), w.dial("bob", true)
