@@ -101,6 +101,7 @@ func (c *change) cross(ctx context.Context) {
 	build := func() *sip.Request {
 		out := peer.request(method)
 		passHeaders(c.req, out)
+		s.cross(l, peer, c.req, out)
 		peer.keepTimer(out)
 		setSDP(out, text)
 		return out

@@ -72,6 +72,11 @@ func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byt
 	return fmt.Appendf(nil, "again for %s", to.Profile), nil
 }
 
+func (m *fakeMedia) Meet(_ context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	m.note(id)
+	return fmt.Appendf(nil, "answer for %s of %s", first.Profile, offer), fmt.Appendf(nil, "%s meets %s", party.Profile, offer), nil
+}
+
 func (m *fakeMedia) Wait(id, leg string, waiting bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

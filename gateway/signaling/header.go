@@ -6,7 +6,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// ours are the headers that each leg writes for itself; all others pass from leg to leg untouched.
+// ours are the headers that each leg writes for itself, or that pass by rules (see cross); all others pass from leg to leg untouched.
 // Extensions that need our part (100rel, timer, replaces …) are not offered on either side.
 var ours = func() map[string]bool {
 	m := make(map[string]bool)
@@ -15,7 +15,7 @@ var ours = func() map[string]bool {
 		proxy-authenticate authentication-info proxy-authentication-info supported k require proxy-require unsupported allow
 		allow-events accept accept-encoding accept-language session-expires x min-se rseq rack user-agent server timestamp date
 		expires min-expires replaces target-dialog flow-timer identity p-asserted-identity p-preferred-identity
-		retry-after warning error-info`) {
+		retry-after warning error-info remote-party-id diversion history-info answer-mode priv-answer-mode alert-info call-info`) {
 		m[h] = true
 	}
 	return m
@@ -35,6 +35,12 @@ func passHeaders(from, to interface {
 		if !ours[strings.ToLower(h.Name())] {
 			to.AppendHeader(sip.HeaderClone(h))
 		}
+	}
+}
+
+func appendAll(msg interface{ AppendHeader(sip.Header) }, list []sip.Header) {
+	for _, h := range list {
+		msg.AppendHeader(h)
 	}
 }
 

@@ -64,8 +64,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	if s.tooShort(req, tx) {
 		return
 	}
-	if h := req.GetHeader("Replaces"); h != nil {
-		s.takeOver(ctx, from, req, tx, h.Value(), offer)
+	if req.GetHeader("Replaces") != nil && s.onReplaces(ctx, from, req, tx, offer) || s.onPickup(ctx, from, req, tx, offer) {
 		return
 	}
 	leave, ok := s.loops.enter(from, req)
@@ -79,18 +78,23 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	s.join(b, b.a)
 	b.a.asked(req)
 	b.a.begin() // until its ACK
-	u := &setup{bridge: b, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{})}
+	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup)}
+	b.awaits(u)
 	u.run(ctx, from)
 }
 
 // setup is a call from its INVITE to the answer or failure.
 type setup struct {
 	*bridge
+	from   caller
 	req    *sip.Request
 	tx     sip.ServerTransaction
 	offer  []byte // the caller's; empty: the callee offers in its 2xx (delayed offer, RFC 3264 §4)
 	events chan event
 	done   chan struct{} // closed when no event is wanted any more
+
+	pickups chan *pickup
+	trail   trail // of a call that is redirected
 }
 
 // event is a response on a branch, or its failure without one.
@@ -104,6 +108,9 @@ type event struct {
 func (u *setup) run(ctx context.Context, from caller) {
 	plan, err := u.srv.route(ctx, from, u.req)
 	u.concerns(from, plan)
+	if err == nil && u.req.GetHeader("Replaces") != nil && !plan.out { // what it names would be a leg of ours
+		err = errNoDialog
+	}
 	if err != nil {
 		u.fail(statusOf(err))
 		return
@@ -117,14 +124,11 @@ func (u *setup) run(ctx context.Context, from caller) {
 	defer stop(errElsewhere)
 	live := make(map[*leg]bool)
 	var worst []failure
+	u.trail.began(from, plan)
 	for _, l := range plan.branches {
-		req, err := u.branch(ringing, l)
-		if err != nil {
+		if err := u.ring(ringing, l, live); err != nil {
 			worst = append(worst, statusOf(err))
-			continue
 		}
-		live[l] = true
-		u.srv.routed.Go(func() { u.follow(ringing, l, req) })
 	}
 	unwanted := sync.OnceFunc(func() { close(u.done) })
 	defer unwanted()
@@ -158,6 +162,7 @@ func (u *setup) run(ctx context.Context, from caller) {
 				unwanted()
 				u.answered(ctx, e)
 				return
+			case u.redirected(e):
 			default:
 				worst = append(worst, failureOf(e.res, e.leg))
 			}
@@ -166,6 +171,15 @@ func (u *setup) run(ctx context.Context, from caller) {
 				u.endEarly(e.leg)
 			}
 			e.leg.drop()
+			worst = append(worst, u.onward(ringing, live)...)
+		case p := <-u.pickups:
+			if sdp, ok := u.takes(ctx, p); ok {
+				u.giveUp(live, reason(sip.StatusOK, "Call completed elsewhere"))
+				stop(errElsewhere)
+				unwanted()
+				u.pickedUp(ctx, p, sdp)
+				return
+			}
 		case <-ctx.Done():
 			u.gone(ctx, live)
 			return
@@ -179,14 +193,37 @@ func (u *setup) run(ctx context.Context, from caller) {
 	u.fail(best(worst))
 }
 
+// ring starts a branch.
+func (u *setup) ring(ctx context.Context, l *leg, live map[*leg]bool) error {
+	req, err := u.branch(ctx, l)
+	if err != nil {
+		return err
+	}
+	live[l] = true
+	u.srv.routed.Go(func() { u.follow(ctx, l, req) })
+	return nil
+}
+
 // branch makes the second leg's INVITE, with a media offer of its own.
 func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	l.owner = true
 	l.callID = u.a.callID
 	l.local.tag = u.a.remote.tag
+	if u.a.pbx != nil && u.a.pbx == l.pbx { // back where it came from: there it must not look like the call itself (RFC 3261 §8.2.2.2)
+		l.callID, l.local.tag = token(), token()
+	}
 	u.srv.join(u.bridge, l)
+	id := u.identify(l)
 	req := l.request(sip.INVITE)
 	passHeaders(u.req, req)
+	diversions, history := u.trail.headers(u, l)
+	appendAll(req, append(id, diversions...))
+	u.srv.cross(u.a, l, u.req, req)
+	appendAll(req, history)
+	if h := u.req.GetHeader("Replaces"); h != nil { // a phone that does not know it must not just ring
+		req.AppendHeader(sip.HeaderClone(h))
+		req.AppendHeader(sip.NewHeader("Require", "replaces"))
+	}
 	var sdp []byte
 	if len(u.offer) > 0 {
 		var err error
@@ -247,11 +284,12 @@ func (u *setup) progress(ctx context.Context, e event) {
 			u.log.Warn("early media not usable", "error", err)
 		}
 	}
-	u.pass(e, u.response(e.res, sdp))
+	u.pass(e, u.response(e, sdp))
 }
 
-// response is res as the caller gets it.
-func (u *setup) response(res *sip.Response, sdp []byte) *sip.Response {
+// response is e's response as the caller gets it.
+func (u *setup) response(e event, sdp []byte) *sip.Response {
+	res := e.res
 	out := sip.NewResponseFromRequest(u.req, res.StatusCode, res.Reason, nil)
 	if tag, ok := res.To().Params.Get("tag"); ok {
 		out.To().Params.Add("tag", tag)
@@ -261,6 +299,8 @@ func (u *setup) response(res *sip.Response, sdp []byte) *sip.Response {
 		out.AppendHeader(sip.NewHeader("Allow", allow))
 	}
 	passHeaders(res, out)
+	u.srv.cross(e.leg, u.a, res, out)
+	appendAll(out, u.srv.answering(e.leg, u.a, res))
 	setSDP(out, sdp)
 	return out
 }
@@ -280,7 +320,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 			sdp = nil // the caller has the answer already (RFC 3262 §5)
 		}
 	}
-	out := u.response(e.res, sdp)
+	out := u.response(e, sdp)
 	u.a.mu.Lock()
 	u.a.local.tag, _ = out.To().Params.Get("tag")
 	u.a.settle(tag)
@@ -328,6 +368,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 	came := l.awaitAck(req.CSeq().SeqNo)
 	l.answerTimer(req, res)
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
+	res.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	l.mu.Lock()
 	was := l.confirmed
 	l.confirmed = true // before the peer knows and acts on it

@@ -126,6 +126,9 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 		req.AppendHeader(sip.NewHeader("Supported", timed))
 	}
+	if method == sip.INVITE {
+		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
+	}
 	if l.pbx != nil {
 		l.pbx.address(req)
 	} else {

@@ -10,6 +10,10 @@ import (
 
 // onPassed passes a request inside a dialog, other than INVITE and BYE, to the other leg and its answer back.
 func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
+	if _, tagged := req.To().Params.Get("tag"); req.Method == sip.REFER && !tagged {
+		s.refuseReferral(req, tx)
+		return
+	}
 	l := s.dialog(req, tx)
 	if l == nil {
 		return
@@ -26,6 +30,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	out := peer.requestIn(req.Method, tag)
 	out.RemoveHeader("Contact")
 	passHeaders(req, out)
+	s.cross(l, peer, req, out)
 	switch req.Method {
 	case sip.REFER:
 		peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)
@@ -47,6 +52,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
 	passHeaders(res, back)
+	s.cross(peer, l, res, back)
 	passContent(res, back)
 	back.SetBody(res.Body())
 	s.respond(tx, back)
@@ -122,8 +128,8 @@ func (l *leg) renameSubscription(out *sip.Request) {
 }
 
 // renameParties writes the addresses in Refer-To and Referred-By (RFC 3515, RFC 3892) as the other side knows them: a host that is
-// ours becomes the PBX's and the other way round, and a local user its extension. Everything else, Replaces (RFC 3891) among it, stays:
-// Call-ID and tags are the same on both sides.
+// ours becomes the PBX's and the other way round, and a local user its extension. Everything else stays; Replaces (RFC 3891) too,
+// unless a leg was taken over: Call-ID and tags are the same on both sides.
 func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 	for _, name := range []string{"Refer-To", "Referred-By"} {
 		h := req.GetHeader(name)
@@ -137,6 +143,11 @@ func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 			return errNotOurs
 		}
 		s.rename(from, to, &uri)
+		if name == "Refer-To" {
+			if err := s.renameReplaces(from, to, &uri); err != nil {
+				return err
+			}
+		}
 		c := sip.ContactHeader{DisplayName: display, Address: uri, Params: params}
 		req.RemoveHeader(name)
 		req.AppendHeader(sip.NewHeader(name, c.Value()))

@@ -139,7 +139,8 @@ func unsupported(req *sip.Request) []string {
 	var missing []string
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
-			if low := strings.ToLower(tag); low != reliable && low != timed && !slices.Contains(supported[req.Method], low) {
+			low := strings.ToLower(tag)
+			if low != reliable && low != timed && !slices.Contains(endToEnd, low) && !slices.Contains(supported[req.Method], low) {
 				missing = append(missing, tag)
 			}
 		}

@@ -33,6 +33,8 @@ type Media interface {
 	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)
 	// Local answers party's offer by a built-in callee, "echo" or "tone".
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
+	// Meet lets a party join that has offered as well as the first one, whose offer nobody has answered yet: each gets an answer.
+	Meet(ctx context.Context, call string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error)
 	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
 	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
 	// Changes says whether from's offer changes more for to than how we reach from.
@@ -88,6 +90,8 @@ type Server struct {
 	tcp    net.Listener
 	sip    netip.AddrPort // where udp and tcp listen
 	routed tasks          // calls being set up and other work that outlives its request
+
+	grants grants // what users may replace
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
