@@ -61,6 +61,7 @@ func (s *Server) join(b *bridge, l *leg) {
 	s.mu.Lock()
 	s.legs[l.token] = l
 	s.mu.Unlock()
+	s.around.moved(l.user)
 }
 
 // drop forgets the leg and ends its media.
@@ -74,6 +75,7 @@ func (l *leg) drop() {
 	}
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
+	l.srv.around.moved(l.user)
 }
 
 // contact is our Contact toward the leg's peer.
@@ -175,6 +177,7 @@ func (l *leg) answered(res *sip.Response) {
 	if res.IsSuccess() {
 		l.confirmed = true
 	}
+	l.srv.around.moved(l.user)
 }
 
 // asked takes the peer's address from the INVITE that makes the dialog (RFC 3261 §12.1.1).
