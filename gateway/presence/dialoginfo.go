@@ -21,6 +21,9 @@ const (
 	Terminated DialogState = "terminated"
 )
 
+// states are all of them, in the order in which a dialog passes them.
+var states = []DialogState{Trying, Proceeding, Early, Confirmed, Terminated}
+
 // Directions of a dialog: who asked for it.
 const (
 	Initiator = "initiator"
@@ -102,7 +105,7 @@ func ParseDialogInfo(data []byte) (DialogInfo, error) {
 	d := DialogInfo{Version: in.Version, Partial: strings.EqualFold(strings.TrimSpace(in.State), "partial"), Entity: clean(in.Entity)}
 	for _, g := range in.Dialogs {
 		state := DialogState(strings.ToLower(strings.TrimSpace(g.State)))
-		if !slices.Contains([]DialogState{Trying, Proceeding, Early, Confirmed, Terminated}, state) || clean(g.ID) == "" {
+		if !slices.Contains(states, state) || clean(g.ID) == "" {
 			return DialogInfo{}, ErrMalformed
 		}
 		direction := strings.ToLower(strings.TrimSpace(g.Direction))
@@ -135,20 +138,28 @@ func (x *xmlParty) party() Party {
 	return Party{clean(x.Identity.Display), uri}
 }
 
+// same says whether two entries are about one dialog. Before the answer tags may be missing.
+func (d Dialog) same(o Dialog) bool {
+	fits := func(a, b string) bool { return a == b || a == "" || b == "" }
+	return d.ID == o.ID || d.CallID != "" && d.CallID == o.CallID && fits(d.LocalTag, o.LocalTag) && fits(d.RemoteTag, o.RemoteTag)
+}
+
+// age is how far the dialog has come.
+func (d Dialog) age() int { return slices.Index(states, d.State) }
+
 // Apply gives the dialogs that are known after a document, when known were before it: all of a full one, or the changes of
-// a partial one. Dialogs that have ended are left out.
+// a partial one. Dialogs that have ended are left out. A PBX may have several stories of one dialog in a document, as Kamailio has when
+// states follow fast; a dialog never goes back, so the latest state counts.
 func (d DialogInfo) Apply(known []Dialog) []Dialog {
 	var list []Dialog
 	if d.Partial {
 		list = slices.Clone(known)
 	}
-	for _, g := range d.Dialogs {
-		i := slices.IndexFunc(list, func(o Dialog) bool { return o.ID == g.ID })
-		if i >= 0 {
-			list[i] = g
-		} else {
-			list = append(list, g)
+	for n, g := range d.Dialogs {
+		if slices.ContainsFunc(d.Dialogs[:n], func(o Dialog) bool { return o.same(g) && o.age() > g.age() }) {
+			continue
 		}
+		list = append(slices.DeleteFunc(list, g.same), g)
 	}
 	return slices.DeleteFunc(list, func(g Dialog) bool { return g.State == Terminated })
 }

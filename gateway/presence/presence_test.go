@@ -62,6 +62,8 @@ func TestApply(t *testing.T) {
 	talking, over := ringing, ringing
 	talking.State, over.State = Confirmed, Terminated
 	other := Dialog{ID: "b", State: Trying}
+	branch := Dialog{ID: "c", CallID: ringing.CallID, LocalTag: "another", RemoteTag: "r", State: Terminated}
+	early := Dialog{ID: "d", CallID: ringing.CallID, State: Trying}
 	for _, tt := range []struct {
 		name  string
 		known []Dialog
@@ -70,8 +72,12 @@ func TestApply(t *testing.T) {
 	}{
 		{"full forgets the rest", []Dialog{ringing}, DialogInfo{Dialogs: []Dialog{other}}, []Dialog{other}},
 		{"partial adds", []Dialog{ringing}, DialogInfo{Partial: true, Dialogs: []Dialog{other}}, []Dialog{ringing, other}},
-		{"partial changes", []Dialog{ringing, other}, DialogInfo{Partial: true, Dialogs: []Dialog{talking}}, []Dialog{talking, other}},
+		{"partial changes", []Dialog{ringing, other}, DialogInfo{Partial: true, Dialogs: []Dialog{talking}}, []Dialog{other, talking}},
 		{"partial ends", []Dialog{ringing}, DialogInfo{Partial: true, Dialogs: []Dialog{over}}, nil},
+		{"the latest of two stories", nil, DialogInfo{Dialogs: []Dialog{talking, ringing}}, []Dialog{talking}},
+		{"the end of two stories", nil, DialogInfo{Dialogs: []Dialog{over, ringing}}, nil},
+		{"two branches of one call", nil, DialogInfo{Dialogs: []Dialog{talking, branch}}, []Dialog{talking}},
+		{"two stories under two names", nil, DialogInfo{Dialogs: []Dialog{early, talking}}, []Dialog{talking}},
 		{"what has ended is not there", nil, DialogInfo{Dialogs: []Dialog{over}}, nil},
 	} {
 		if got := tt.doc.Apply(tt.known); len(got)+len(tt.want) > 0 && !reflect.DeepEqual(got, tt.want) {

@@ -115,7 +115,7 @@ func (u *upstream) notified(from *pbx, req *sip.Request, tx sip.ServerTransactio
 		return
 	}
 	state, reason, after := subscriptionState(req)
-	if len(req.Body()) > 0 {
+	if state != "terminated" || len(req.Body()) > 0 {
 		if f, ok := u.learn(req); !ok {
 			u.around.log.Info("PBX tells what we can't read", "pbx", u.pbx.cfg.Name, "event", u.event, "of", u.number, "status", f.status)
 			s.reply(req, tx, f.status, f.reason, f.headers...)
@@ -159,6 +159,13 @@ func (u *upstream) matches(req *sip.Request) bool {
 
 // learn takes what a NOTIFY tells; a failure is its answer.
 func (u *upstream) learn(req *sip.Request) (failure, bool) {
+	if len(req.Body()) == 0 { // how Kamailio says that there is nothing to tell
+		u.mu.Lock()
+		u.dialogs, u.known = nil, true
+		u.mu.Unlock()
+		u.around.touch(u.key)
+		return failure{}, true
+	}
 	if u.event == eventSummary {
 		summary, f, ok := summaryOf(req)
 		if ok {
