@@ -112,19 +112,31 @@ func (a *around) subscribe(key topicKey, t *topic, src source) {
 		a.log.Warn("too many numbers are watched", "at most", maxUpstream)
 		return
 	}
+	delay := a.jitterOf(len(a.ups))
 	ctx, stop := context.WithCancel(a.life)
 	u := &upstream{source: src, around: a, key: key, stop: stop, ended: make(chan time.Duration, 1), stale: make(chan struct{}, 1)}
 	t.up = u
 	token := token()
 	a.ups[token] = u
-	count := len(a.ups)
 	a.work.Go(func() {
 		defer stop()
-		u.run(ctx, token, min(time.Duration(count-1)*2*spread, maxSpread))
+		u.run(ctx, token, delay)
 		a.mu.Lock()
 		delete(a.ups, token)
 		a.mu.Unlock()
 	})
+}
+
+// jitter is how long one of all the subscriptions waits before it asks the PBX, so that not all do at once.
+func (a *around) jitter() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.jitterOf(len(a.ups) - 1)
+}
+
+// jitterOf is the same beside so many others.
+func (a *around) jitterOf(others int) time.Duration {
+	return time.Duration(rand.Int64N(int64(min(time.Duration(others)*2*spread, maxSpread)) + 1))
 }
 
 func (u *upstream) is(src source, wanted bool) bool {
@@ -144,14 +156,14 @@ func (u *upstream) dialogsOf() (list []presence.Dialog, known bool) {
 	return append(list, u.dialogs...), u.known
 }
 
-// run subscribes, refreshes and tries again until ctx ends, having waited a random part of delay first.
+// run subscribes after delay, refreshes and tries again until ctx ends.
 func (u *upstream) run(ctx context.Context, token string, delay time.Duration) {
 	select {
 	case <-ctx.Done():
 		return
 	case <-u.around.ready:
 	}
-	next := time.NewTimer(time.Duration(rand.Int64N(int64(delay) + 1)))
+	next := time.NewTimer(delay)
 	defer next.Stop()
 	retry := firstRetry
 	var since time.Time // the subscription at hand
@@ -161,8 +173,12 @@ func (u *upstream) run(ctx context.Context, token string, delay time.Duration) {
 		case <-ctx.Done():
 			u.unsubscribe(ctx, token)
 			return
-		case <-changed:
-			u.around.touch(u.key)
+		case <-changed: // it may have forgotten us, but not all need to ask in the same moment
+			if !u.pbx.answers() {
+				u.lose()
+			}
+			next.Reset(u.around.jitter())
+			continue
 		case <-u.stale:
 		case after := <-u.ended:
 			u.lose()
@@ -211,9 +227,9 @@ func (l *leg) established() bool {
 // attempt subscribes or refreshes. lifetime is what the PBX grants; 0: it failed, and the next try is due after wait, which is 0 when
 // a fault may pass soon.
 func (u *upstream) attempt(ctx context.Context, token string) (lifetime, wait time.Duration) {
-	if u.pbx.down() != nil {
+	if !u.pbx.answers() {
 		u.lose()
-		return 0, aliveInterval
+		return 0, noEvents // its return is told
 	}
 	if left := u.around.refuses(u.source); left > 0 {
 		u.lose()
@@ -260,6 +276,13 @@ func (u *upstream) refusedBy(res *sip.Response) time.Duration {
 	}
 	u.around.log.Info("PBX refuses to tell", "pbx", u.pbx.cfg.Name, "event", u.event, "of", u.number, "status", res.StatusCode)
 	return refusedWait
+}
+
+// answers says whether the PBX has answered when it was asked last.
+func (p *pbx) answers() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked && p.err == nil
 }
 
 // send sends SUBSCRIBE, in the dialog if there is one.
@@ -326,7 +349,7 @@ func (u *upstream) lose() {
 
 // unsubscribe ends the subscription at the PBX.
 func (u *upstream) unsubscribe(ctx context.Context, token string) {
-	if !u.subscribed() || u.pbx.down() != nil {
+	if !u.subscribed() || !u.pbx.answers() {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), answerTime)

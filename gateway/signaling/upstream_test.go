@@ -214,13 +214,15 @@ func TestLampOfANumber(t *testing.T) {
 func TestPBXWithoutSubscriptions(t *testing.T) {
 	w := newWorld(t, ModeTrunk)
 	s := w.spectator("alice", "300", "nobody", "301")
-	refuse := func() {
-		for range 2 { // one for dialogs and one for voice mail; after that the PBX is left alone
-			req := w.pbx.request(sip.SUBSCRIBE)
-			w.pbx.answer(req, 489, "Bad Event", "x", "", "")
+	w.pbx.await("refused SUBSCRIBE to dialogs", func(m sip.Message) bool {
+		req, ok := m.(*sip.Request)
+		if !ok || req.Method != sip.SUBSCRIBE {
+			return false
 		}
-	}
-	refuse()
+		w.pbx.answer(req, 489, "Bad Event", "x", "", "")
+		event, _ := eventOf(req)
+		return event == eventDialog
+	})
 	s.lamp("300", call.LampUnknown)
 	s.lamp("nobody", call.LampUnknown)
 	eventually(t, "the refusal is remembered", func() bool {
