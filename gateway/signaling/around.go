@@ -69,12 +69,13 @@ type around struct {
 	published map[publisher][]publication
 	boxes     map[string]presence.Summary // voice mail, by user
 	refusals  map[refused]refusal
+	tells     map[refused]bool // what a PBX has told of once
 }
 
 func newAround(s *Server) *around {
 	a := &around{srv: s, log: s.log, ready: make(chan struct{}), topics: make(map[topicKey]*topic), subs: make(map[string]*subscription),
 		ups: make(map[string]*upstream), published: make(map[publisher][]publication), boxes: make(map[string]presence.Summary),
-		refusals: make(map[refused]refusal)}
+		refusals: make(map[refused]refusal), tells: make(map[refused]bool)}
 	a.life, a.die = context.WithCancel(context.Background())
 	return a
 }

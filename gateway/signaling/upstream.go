@@ -20,6 +20,9 @@ const (
 	maxSpread = 10 * time.Second
 )
 
+// farewellTime is how long we wait for the answer when we end a subscription; it runs out by itself anyway.
+const farewellTime = time.Second
+
 // noEvents is how long we believe a PBX that it has no subscriptions of a kind; one that went away and came back is asked again.
 const noEvents = time.Hour
 
@@ -266,8 +269,9 @@ func (u *upstream) attempt(ctx context.Context, token string) (lifetime, wait ti
 func (u *upstream) refusedBy(res *sip.Response) time.Duration {
 	switch res.StatusCode {
 	case statusBadEvent, sip.StatusMethodNotAllowed, sip.StatusNotImplemented:
-		u.around.refuse(u.source)
-		return noEvents
+		if u.around.refuse(u.source) {
+			return noEvents
+		}
 	case sip.StatusRequestTimeout:
 		return 0
 	}
@@ -352,20 +356,26 @@ func (u *upstream) unsubscribe(ctx context.Context, token string) {
 	if !u.subscribed() || !u.pbx.answers() {
 		return
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
 	defer stop()
 	if _, err := u.send(ctx, token, 0); err != nil {
 		u.around.log.Debug("subscription not ended in words", "pbx", u.pbx.cfg.Name, "error", err)
 	}
 }
 
-// refuse remembers that a PBX has no subscriptions of a kind.
-func (a *around) refuse(src source) {
-	a.log.Info("PBX has no such subscriptions", "pbx", src.pbx.cfg.Name, "event", src.event)
+// refuse remembers that a PBX has no subscriptions of a kind; false when it has some. A PBX that is a proxy lets each phone
+// answer for itself.
+func (a *around) refuse(src source) bool {
 	change := src.pbx.change()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.refusals[refused{src.pbx, src.event}] = refusal{time.Now().Add(noEvents), change}
+	key := refused{src.pbx, src.event}
+	if a.tells[key] {
+		return false
+	}
+	a.log.Info("PBX has no such subscriptions", "pbx", src.pbx.cfg.Name, "event", src.event)
+	a.refusals[key] = refusal{time.Now().Add(noEvents), change}
+	return true
 }
 
 // refuses says for how long a PBX need not be asked for subscriptions of a kind.

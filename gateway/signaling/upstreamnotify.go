@@ -116,11 +116,15 @@ func (u *upstream) notified(from *pbx, req *sip.Request, tx sip.ServerTransactio
 	}
 	state, reason, after := subscriptionState(req)
 	if state != "terminated" || len(req.Body()) > 0 {
-		if f, ok := u.learn(req); !ok {
+		f, ok := u.learn(req)
+		if !ok {
 			u.around.log.Info("PBX tells what we can't read", "pbx", u.pbx.cfg.Name, "event", u.event, "of", u.number, "status", f.status)
 			s.reply(req, tx, f.status, f.reason, f.headers...)
 			return
 		}
+		u.around.mu.Lock()
+		u.around.tells[refused{u.pbx, u.event}] = true
+		u.around.mu.Unlock()
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
 	if state != "terminated" {
