@@ -65,7 +65,8 @@ type around struct {
 	closed    bool
 	topics    map[topicKey]*topic
 	subs      map[string]*subscription // by the token in our Contact
-	ups       map[string]*upstream     // the same
+	watching  map[*flow]map[*subscription]bool
+	ups       map[string]*upstream // the same
 	published map[publisher][]publication
 	boxes     map[string]presence.Summary // voice mail, by user
 	refusals  map[refused]refusal
@@ -74,7 +75,8 @@ type around struct {
 
 func newAround(s *Server) *around {
 	a := &around{srv: s, log: s.log, ready: make(chan struct{}), topics: make(map[topicKey]*topic), subs: make(map[string]*subscription),
-		ups: make(map[string]*upstream), published: make(map[publisher][]publication), boxes: make(map[string]presence.Summary),
+		watching: make(map[*flow]map[*subscription]bool),
+		ups:      make(map[string]*upstream), published: make(map[publisher][]publication), boxes: make(map[string]presence.Summary),
 		refusals: make(map[refused]refusal), tells: make(map[refused]bool)}
 	a.life, a.die = context.WithCancel(context.Background())
 	return a
@@ -247,7 +249,10 @@ func (a *around) movedCall(legs ...*leg) {
 
 // flowClosed ends the subscriptions of a flow: nobody is there to be told.
 func (a *around) flowClosed(f *flow) {
-	for _, sub := range a.subscriptions(func(sub *subscription) bool { return sub.dialog.flow == f }) {
+	a.mu.Lock()
+	subs := slices.Collect(maps.Keys(a.watching[f]))
+	a.mu.Unlock()
+	for _, sub := range subs {
 		a.forget(sub)
 	}
 }

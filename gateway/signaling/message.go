@@ -32,9 +32,7 @@ func (s *Server) onMessage(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
-	ctx, stop := context.WithTimeout(s.around.life, 2*answerTime)
-	defer stop()
-	plan, err := s.route(ctx, from, req)
+	plan, err := s.route(s.around.life, from, req)
 	if err == nil && plan.builtin != "" { // no ears for text
 		err = errNotFound
 	}
@@ -43,7 +41,7 @@ func (s *Server) onMessage(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
-	res, f := s.deliver(ctx, plan.branches, req)
+	res, f := s.deliver(plan.branches, req)
 	if res == nil {
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
@@ -55,13 +53,14 @@ func (s *Server) onMessage(req *sip.Request, tx sip.ServerTransaction) {
 
 // deliver sends a message on every branch and gives the first success, or why there is none. Branches that are slower get
 // it all the same.
-func (s *Server) deliver(ctx context.Context, branches []*leg, req *sip.Request) (*sip.Response, failure) {
+func (s *Server) deliver(branches []*leg, req *sip.Request) (*sip.Response, failure) {
 	type outcome struct {
 		leg *leg
 		res *sip.Response
 		err error
 	}
 	outcomes := make(chan outcome, len(branches))
+	ctx, stop := context.WithTimeout(s.around.life, 2*answerTime) // the second for a challenge
 	var worst []failure
 	var sent sync.WaitGroup
 	for _, l := range branches {
@@ -76,7 +75,11 @@ func (s *Server) deliver(ctx context.Context, branches []*leg, req *sip.Request)
 			outcomes <- outcome{l, res, err}
 		})
 	}
-	go func() { sent.Wait(); close(outcomes) }() // each branch ends with ctx
+	go func() { // ends with ctx
+		sent.Wait()
+		stop()
+		close(outcomes)
+	}()
 	for o := range outcomes {
 		switch {
 		case o.err != nil:

@@ -16,7 +16,7 @@ import (
 const (
 	eventExpires     = 3600 * time.Second // where none is asked
 	minEventExpires  = 60 * time.Second
-	maxSubscriptions = 500 // of one user
+	maxSubscriptions = 500 // down one flow
 )
 
 // eventPackage is an event package that browsers may subscribe to.
@@ -138,29 +138,28 @@ func (s *Server) accepted(sub *subscription, res *sip.Response, tx sip.ServerTra
 	s.respond(tx, res)
 	if lifetime == 0 {
 		sub.end("timeout")
-		return
+	} else {
+		sub.keep(lifetime)
+		sub.wake(true, "")
 	}
-	sub.keep(lifetime)
-	sub.wake(true, "")
 	if sub.dialog.flow.gone() { // closed meanwhile, so flowClosed came too early
 		s.around.forget(sub)
 	}
 }
 
-// admit takes a subscription in; false when its user has too many, or the server stops.
+// admit takes a subscription in; false when its flow has too many, or the server stops.
 func (a *around) admit(sub *subscription) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	count := 0
-	for _, o := range a.subs {
-		if o.user == sub.user {
-			count++
-		}
-	}
-	if a.closed || count >= maxSubscriptions {
+	f := sub.dialog.flow
+	if a.closed || len(a.watching[f]) >= maxSubscriptions {
 		return false
 	}
 	a.subs[sub.dialog.token] = sub
+	if a.watching[f] == nil {
+		a.watching[f] = make(map[*subscription]bool)
+	}
+	a.watching[f][sub] = true
 	return true
 }
 

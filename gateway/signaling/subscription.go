@@ -180,6 +180,11 @@ func (a *around) forget(sub *subscription) {
 	sub.mu.Unlock()
 	a.mu.Lock()
 	delete(a.subs, sub.dialog.token)
+	f := sub.dialog.flow
+	delete(a.watching[f], sub)
+	if len(a.watching[f]) == 0 {
+		delete(a.watching, f)
+	}
 	a.mu.Unlock()
 	a.unwatch(sub.key, sub.watcher)
 }

@@ -143,16 +143,13 @@ func TestSubscriptionRefused(t *testing.T) {
 		stranger.response(407, sip.SUBSCRIBE)
 	})
 	t.Run("too many", func(t *testing.T) {
-		w.srv.around.mu.Lock()
 		for range maxSubscriptions {
-			w.srv.around.subs[token()] = &subscription{user: "alice", dialog: &leg{}}
+			alice.send(alice.subscribeText(eventReg, "alice", token(), token()))
+			alice.response(200, sip.SUBSCRIBE)
+			alice.answer(alice.request(sip.NOTIFY), 200, "OK", "", "", "")
 		}
-		w.srv.around.mu.Unlock()
 		alice.send(alice.subscribeText(eventDialog, "bob", token(), token()))
 		alice.response(403, sip.SUBSCRIBE)
-		w.srv.around.mu.Lock()
-		clear(w.srv.around.subs)
-		w.srv.around.mu.Unlock()
 	})
 }
 

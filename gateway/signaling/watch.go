@@ -3,6 +3,7 @@ package signaling
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"cordboard/gateway/auth"
@@ -19,6 +20,8 @@ type view struct {
 	targets []string
 	watcher *watcher
 	moved   chan struct{} // something may have changed
+	staff   *watcher      // of the accounts
+	arrived atomic.Bool   // what is watched may have changed
 
 	keys     map[topicKey]bool // watched
 	lamps    []call.Lamp       // all that is watched, without states
@@ -39,6 +42,10 @@ func (s *Server) Watch(ctx context.Context, user string, targets []string) <-cha
 		default:
 		}
 	}}
+	v.staff = &watcher{func() {
+		v.arrived.Store(true)
+		v.watcher.poke()
+	}}
 	if !s.around.start(func() { v.run(ctx, news) }) {
 		close(news)
 	}
@@ -52,9 +59,12 @@ func (v *view) run(ctx context.Context, news chan<- call.News) {
 			v.around.unwatch(key, v.watcher)
 		}
 	}()
+	staff := topicKey{kind: accountsTopic}
+	v.around.watch(ctx, staff, v.staff)
+	defer v.around.unwatch(staff, v.staff)
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	v.poke()
+	v.staff.poke()
 	for {
 		select {
 		case <-ctx.Done():
@@ -63,9 +73,11 @@ func (v *view) run(ctx context.Context, news chan<- call.News) {
 			return
 		case <-v.moved:
 		}
-		if err := v.arrange(ctx); err != nil {
-			v.around.log.Error("accounts not read", "error", err)
-			return
+		if v.arrived.Swap(false) {
+			if err := v.arrange(ctx); err != nil {
+				v.around.log.Error("accounts not read", "error", err)
+				return
+			}
 		}
 		n, any := v.look()
 		if !any {
@@ -87,8 +99,6 @@ func (v *view) run(ctx context.Context, news chan<- call.News) {
 	}
 }
 
-func (v *view) poke() { v.watcher.poke() }
-
 // arrange watches what is to be watched with the accounts of now.
 func (v *view) arrange(ctx context.Context) error {
 	users, err := v.around.srv.deps.Users.List(ctx)
@@ -96,7 +106,7 @@ func (v *view) arrange(ctx context.Context) error {
 		return err
 	}
 	v.lamps, v.names = v.lamps[:0], v.names[:0]
-	want := map[topicKey]bool{{accountsTopic, ""}: true, {voicemailTopic, v.user}: true}
+	want := map[topicKey]bool{{voicemailTopic, v.user}: true}
 	add := func(target, name string, u auth.User) {
 		if slices.ContainsFunc(v.lamps, func(l call.Lamp) bool { return l.Target == target }) {
 			return
