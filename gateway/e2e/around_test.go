@@ -144,6 +144,7 @@ func (k *pbx) tellVoicemail(t *testing.T, user, counts string) {
 
 // The lamps of desk phones, by one subscription at the PBX for each, and voice mail.
 func TestLampsAndVoicemail(t *testing.T) {
+	proves(t, "Voice mail without subscription (NOTIFY)", sipTest)
 	k := startPBX(t, pbxOptions{Presence: true})
 	one := startPhone(t, k, "201", phoneOptions{})
 	two := startPhone(t, k, "202", phoneOptions{Tone: tonePhone2})
@@ -202,8 +203,45 @@ func TestLampsAndVoicemail(t *testing.T) {
 	})
 }
 
+// wantColleague waits until the page shows a lamp.
+func (p *tab) wantColleague(t *testing.T, name, state string) {
+	t.Helper()
+	eventually(t, patience, "lamp of "+name+" "+state, func() bool {
+		return p.truth(fmt.Sprintf("document.querySelector('#people-list [data-target=%q][data-lamp=%q]')", name, state))
+	})
+}
+
+// The page shows a colleague come, ring, talk and go, and the messages that wait.
+func TestPageShowsColleagues(t *testing.T) {
+	proves(t, "Colleagues' lamps", page)
+	proves(t, "Voice mail lamp", page)
+	o := &office{pbx: startPBX(t, pbxOptions{Presence: true})}
+	o.phone = startPhone(t, o.pbx, "201", phoneOptions{})
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(o.pbx)})
+	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
+	o.alice.wantColleague(t, "bob", "unreachable")
+	o.withBob(t)
+	o.alice.wantColleague(t, "bob", "idle")
+	o.pbx.wantRegistered(t, "102")
+	o.phone.dial(t, "102")
+	o.bob.wantState(t, "incoming")
+	o.alice.wantColleague(t, "bob", "ringing")
+	o.bob.click(t, "#answer")
+	o.alice.wantColleague(t, "bob", "busy")
+	o.pbx.tellVoicemail(t, "101", "3/0 (0/0)")
+	eventually(t, patience, "lamp of the voice mail", func() bool { return o.alice.truth("!document.querySelector('#voicemail').hidden") })
+	o.alice.shot(t, "lamps")
+	o.phone.hangUp(t)
+	o.alice.wantColleague(t, "bob", "idle")
+}
+
 // Unmodified SIP.js and JsSIP write to one another, here and through the PBX, and watch a phone, a colleague and their own mail.
 func TestPlainClientsAroundCalls(t *testing.T) {
+	proves(t, "Messages (MESSAGE)", sipJS, jsSIP)
+	proves(t, "Lamps (SUBSCRIBE dialog)", sipJS, jsSIP)
+	proves(t, "Voice mail (SUBSCRIBE message-summary)", jsSIP)
+	proves(t, "Presence (SUBSCRIBE)", jsSIP)
+	proves(t, "Presence (PUBLISH)", sipJS)
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {
