@@ -51,8 +51,9 @@ type topic struct {
 	status    status // of a lamp
 }
 
-// around is what is around calls: who watches whom, and what the PBXs and the users themselves tell. Locks are taken in the order
-// topic.computing, around.mu; no other is taken under around.mu, so that those who hold a leg or a call may tell of a change.
+// around is what is around calls: who watches whom, and what the PBXs and the users themselves tell. Locks are taken in the
+// order topic.computing or subscription.mu, around.mu; no other is taken under around.mu, so that those who hold a leg or a call may
+// tell of a change.
 type around struct {
 	srv   *Server
 	log   *slog.Logger

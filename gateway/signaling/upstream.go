@@ -10,7 +10,6 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"cordboard/gateway/auth"
 	"cordboard/gateway/presence"
 )
 
@@ -23,9 +22,6 @@ const (
 // farewellTime is how long we wait for the answer when we end a subscription; it runs out by itself anyway.
 const farewellTime = time.Second
 
-// noEvents is how long we believe a PBX that it has no subscriptions of a kind; one that went away and came back is asked again.
-const noEvents = time.Hour
-
 // Event packages (RFC 6665 §4.4.4).
 const (
 	eventDialog   = "dialog"
@@ -33,26 +29,6 @@ const (
 	eventSummary  = "message-summary"
 	eventReg      = "reg"
 )
-
-// source says what to subscribe to at a PBX, and as whom.
-type source struct {
-	pbx    *pbx
-	event  string
-	number string
-	creds  auth.Credentials
-}
-
-// refused names what a PBX has no subscriptions of.
-type refused struct {
-	pbx   *pbx
-	event string
-}
-
-// refusal lasts until a time, or until the PBX has gone or come, which closes change.
-type refusal struct {
-	until  time.Time
-	change <-chan struct{}
-}
 
 // upstream is a subscription at a PBX (RFC 6665 §4.1), shared by all who watch the same. Its goroutine keeps it alive.
 type upstream struct {
@@ -63,50 +39,13 @@ type upstream struct {
 	ended  chan time.Duration // the PBX has ended the subscription; when to try again
 	stale  chan struct{}      // a change was missed
 
+	refusedWith int // status that the log knows of; owned by run
+
 	mu      sync.Mutex
 	dialog  *leg // nil: none yet
 	known   bool // the PBX has told
 	dialogs []presence.Dialog
 	version uint32 // of the last document
-}
-
-// source finds out where the PBX's word on a topic comes from; false when it has none.
-func (a *around) source(ctx context.Context, key topicKey) (source, bool) {
-	if len(a.srv.pbxes) == 0 || key.kind != lampTopic && key.kind != voicemailTopic {
-		return source{}, false
-	}
-	p := a.srv.pbxes[0]
-	src := source{pbx: p, event: eventDialog, number: key.name}
-	if key.kind == voicemailTopic {
-		src.event = eventSummary
-	}
-	if !isNumber(key.name) {
-		u, err := a.srv.deps.Users.User(ctx, key.name)
-		if err != nil {
-			return source{}, false
-		}
-		src.number, src.creds = u.Extension, p.credentials(u)
-		if p.cfg.mode() == ModeExtension {
-			src.number = u.PBX.Username
-		} else if key.kind == lampTopic { // the PBX knows of this user only what goes through us
-			return source{}, false
-		}
-		return src, src.number != ""
-	}
-	src.creds = p.credentials(auth.User{})
-	if p.cfg.mode() == ModeExtension { // as the first user who is known there
-		users, err := a.srv.deps.Users.List(ctx)
-		if err != nil {
-			return source{}, false
-		}
-		for _, u := range users {
-			if u.PBX.Username != "" && u.PBX.Password != "" {
-				src.creds = u.PBX
-				break
-			}
-		}
-	}
-	return src, true
 }
 
 // subscribe begins a subscription for a topic; the caller holds a.mu.
@@ -170,13 +109,14 @@ func (u *upstream) run(ctx context.Context, token string, delay time.Duration) {
 	defer next.Stop()
 	retry := firstRetry
 	var since time.Time // the subscription at hand
+	changed := u.pbx.change()
 	for {
-		changed := u.pbx.change()
 		select {
 		case <-ctx.Done():
 			u.unsubscribe(ctx, token)
 			return
 		case <-changed: // it may have forgotten us, but not all need to ask in the same moment
+			changed = u.pbx.change()
 			if !u.pbx.answers() {
 				u.lose()
 			}
@@ -278,15 +218,11 @@ func (u *upstream) refusedBy(res *sip.Response) time.Duration {
 	if res.StatusCode >= 500 && res.StatusCode < 600 {
 		return 0
 	}
-	u.around.log.Info("PBX refuses to tell", "pbx", u.pbx.cfg.Name, "event", u.event, "of", u.number, "status", res.StatusCode)
+	if u.refusedWith != res.StatusCode {
+		u.refusedWith = res.StatusCode
+		u.around.log.Info("PBX refuses to tell", "pbx", u.pbx.cfg.Name, "event", u.event, "of", u.number, "status", res.StatusCode)
+	}
 	return refusedWait
-}
-
-// answers says whether the PBX has answered when it was asked last.
-func (p *pbx) answers() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.asked && p.err == nil
 }
 
 // send sends SUBSCRIBE, in the dialog if there is one.
@@ -360,37 +296,6 @@ func (u *upstream) unsubscribe(ctx context.Context, token string) {
 	defer stop()
 	if _, err := u.send(ctx, token, 0); err != nil {
 		u.around.log.Debug("subscription not ended in words", "pbx", u.pbx.cfg.Name, "error", err)
-	}
-}
-
-// refuse remembers that a PBX has no subscriptions of a kind; false when it has some. A PBX that is a proxy lets each phone
-// answer for itself.
-func (a *around) refuse(src source) bool {
-	change := src.pbx.change()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	key := refused{src.pbx, src.event}
-	if a.tells[key] {
-		return false
-	}
-	a.log.Info("PBX has no such subscriptions", "pbx", src.pbx.cfg.Name, "event", src.event)
-	a.refusals[key] = refusal{time.Now().Add(noEvents), change}
-	return true
-}
-
-// refuses says for how long a PBX need not be asked for subscriptions of a kind.
-func (a *around) refuses(src source) time.Duration {
-	a.mu.Lock()
-	r, ok := a.refusals[refused{src.pbx, src.event}]
-	a.mu.Unlock()
-	if !ok {
-		return 0
-	}
-	select {
-	case <-r.change:
-		return 0
-	default:
-		return time.Until(r.until)
 	}
 }
 

@@ -79,8 +79,8 @@ func (v *view) run(ctx context.Context, news chan<- call.News) {
 				return
 			}
 		}
-		n, any := v.look()
-		if !any {
+		n, changed := v.look()
+		if !changed {
 			continue
 		}
 		select {
@@ -156,7 +156,7 @@ func (v *view) arrange(ctx context.Context) error {
 }
 
 // look gives what has changed since the last time.
-func (v *view) look() (n call.News, any bool) {
+func (v *view) look() (n call.News, changed bool) {
 	for i, l := range v.lamps {
 		l.State = call.LampUnknown
 		if v.names[i] != "" {
