@@ -314,3 +314,44 @@ func TestWatchingFollowsTheAccounts(t *testing.T) {
 	w.srv.around.syncAccounts(t.Context(), users)
 	m.next("terminated;reason=noresource")
 }
+
+// A device can tell of a call that does not go through us.
+func TestPublishedDialogs(t *testing.T) {
+	w := newWorld(t, "")
+	bob := w.dial("bob", true)
+	bob.register()
+	s := w.spectator("alice")
+	s.lamp("bob", call.LampIdle)
+	publish := func(doc presence.DialogInfo, more ...string) {
+		text := bob.build("PUBLISH", "sip:bob@office.example", "<sip:bob@office.example>", token(), token(), string(doc.Marshal()), append(more, "Event: dialog")...)
+		bob.send(strings.Replace(text, sdpType, presence.DialogInfoType, 1))
+	}
+	talk := presence.Dialog{ID: "m", CallID: "mobile", State: presence.Confirmed}
+	publish(presence.DialogInfo{Entity: "sip:bob@office.example", Dialogs: []presence.Dialog{talk}})
+	etag := valueOf(bob.response(200, sip.PUBLISH), "SIP-ETag")
+	s.lamp("bob", call.LampBusy)
+	publish(presence.DialogInfo{Partial: true, Dialogs: []presence.Dialog{talk}}, "SIP-If-Match: "+etag)
+	bob.response(400, sip.PUBLISH)
+	publish(presence.DialogInfo{Entity: "sip:bob@office.example"}, "SIP-If-Match: "+etag)
+	bob.response(200, sip.PUBLISH)
+	s.lamp("bob", call.LampIdle)
+}
+
+// In mode extension a colleague's lamp also shows what the PBX knows of the extension, such as a call of a desk phone.
+func TestColleagueWithADeskPhone(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	w.pbx.contact("102")
+	s := w.spectator("alice")
+	up := w.dialogsOfNumber("102")
+	if up.req.From().Address.User != "102" {
+		t.Errorf("SUBSCRIBE as %s, want 102", up.req.From().Address.User)
+	}
+	up.tell(0, false)
+	s.lamp("bob", call.LampUnreachable)
+	up.tell(1, false, presence.Dialog{ID: "d", CallID: "desk", State: presence.Early, Direction: presence.Recipient})
+	s.lamp("bob", call.LampRinging)
+	bob := w.dial("bob", true)
+	bob.register()
+	up.tell(2, false)
+	s.lamp("bob", call.LampIdle)
+}
