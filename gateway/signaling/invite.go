@@ -76,7 +76,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	s.join(b, b.a)
 	b.a.asked(req)
 	b.a.begin() // until its ACK
-	u := &setup{bridge: b, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{})}
+	u := &setup{bridge: b, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), leave: leave}
 	u.run(ctx, from)
 }
 
@@ -88,6 +88,7 @@ type setup struct {
 	offer  []byte // the caller's; empty: the callee offers in its 2xx (delayed offer, RFC 3264 §4)
 	events chan event
 	done   chan struct{} // closed when no event is wanted any more
+	leave  func()        // tells the loops that the set-up is over
 }
 
 // event is a response on a branch, or its failure without one.
@@ -372,6 +373,7 @@ func whyGone(ctx context.Context) string {
 // fail tells the caller that nobody takes the call, and forgets it.
 func (u *setup) fail(f failure) {
 	u.log.Info("call failed", "status", f.status, "reason", f.reason)
+	u.leave() // the caller may try again at once
 	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
 	u.close(f.by, f.status, f.why)
 }
