@@ -101,7 +101,8 @@ type idleWorld struct {
 	eph     auth.Ephemeral
 	conns   chan net.Conn
 	tls     *tls.Config // of the clients; nil: without TLS
-	clients int
+	clients int         // dialled in memory
+	opened  int
 }
 
 func newIdleWorld(tb testing.TB, users int, secure bool) *idleWorld {
@@ -166,6 +167,7 @@ func (memoryListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0,
 type idleBrowser struct {
 	conn net.Conn
 	user string
+	id   int // no other browser has it
 	seq  int
 }
 
@@ -185,7 +187,8 @@ func (w *idleWorld) dialInMemory() net.Conn {
 // openAt does the same over a connection that dial makes.
 func (w *idleWorld) openAt(user string, dial func() net.Conn) *idleBrowser {
 	w.tb.Helper()
-	b := &idleBrowser{conn: dial(), user: user}
+	w.opened++
+	b := &idleBrowser{conn: dial(), user: user, id: w.opened}
 	if w.tls != nil {
 		b.conn = tls.Client(b.conn, w.tls)
 	}
@@ -235,7 +238,7 @@ func (b *idleBrowser) read(p []byte) ([]byte, error) {
 func (b *idleBrowser) register() string {
 	b.seq++
 	return strings.NewReplacer("alice", b.user, "CSeq: 81", fmt.Sprint("CSeq: ", 81+b.seq), "z9hG4bK4384293", fmt.Sprint("z9hG4bK", 1_000_000+b.seq),
-		"ac7a0f3e", fmt.Sprintf("%08x", b.user)[:8], "8dn2kd9s", fmt.Sprintf("%p", b)[4:]).Replace(benchRegister)
+		"ac7a0f3e", fmt.Sprintf("%08x", b.id), "8dn2kd9s", fmt.Sprintf("%08x", b.id), "7hd8s9ksj3hs9d8fj3", fmt.Sprintf("%018x", b.id)).Replace(benchRegister)
 }
 
 // BenchmarkIdleFlows is the memory of 20 000 registered browsers: heap and stacks, without the kernel's part and the clients'.
