@@ -212,9 +212,12 @@ type flowHijacker struct {
 	conn net.Conn
 }
 
-// socketBuffer is the size of each of a WebSocket's two buffers, in bytes. Most messages fit; of longer ones what comes
-// after goes past the buffer. net/http's own buffers, 4 KiB each, would be a third of what an idle flow takes.
-const socketBuffer = 1 << 10
+// Sizes of a WebSocket's buffers, in bytes. What does not fit goes past them; most messages to a browser fit. net/http's own
+// buffers, 4 KiB each, would be a third of what an idle flow takes.
+const (
+	socketIn  = 512
+	socketOut = 1 << 10
+)
 
 // Hijack takes the connection over from net/http.
 func (h *flowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -227,7 +230,7 @@ func (h *flowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n)
 		conn = &earlyConn{conn, bytes.Clone(early)}
 	}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketBuffer), bufio.NewWriterSize(conn, socketBuffer)), nil
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketIn), bufio.NewWriterSize(conn, socketOut)), nil
 }
 
 // earlyConn is a connection of which some bytes have been read already.

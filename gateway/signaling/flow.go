@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -46,7 +45,6 @@ var errSlowReader = errors.New("send to browser: it does not read")
 // name). Two goroutines belong to it: run, which writes and keeps time, and read.
 type flow struct {
 	door          *door
-	log           *slog.Logger
 	source        string // remote as text
 	remote, local netip.AddrPort
 	secure        bool
@@ -87,7 +85,7 @@ type flowVerdict struct {
 
 func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 	f := &flow{
-		door: d, log: d.log.With("flow", source), source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
+		door: d, source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
 		frames: rate.NewLimiter(flowFrameRate, 2*flowFrameRate),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
 	}
@@ -234,7 +232,7 @@ func (f *flow) take(msg []byte) sip.Message {
 		f.Close(websocket.StatusPolicyViolation, "too many requests")
 		return nil
 	case err != nil:
-		f.log.Debug("message dropped", "error", err)
+		f.door.log.Debug("message dropped", "flow", f.source, "error", err)
 		if f.bad.Add(1) >= flowMaxBad {
 			f.Close(websocket.StatusPolicyViolation, "too many malformed messages")
 		}

@@ -11,7 +11,7 @@ import (
 
 // run is the flow's life.
 func (f *flow) run() {
-	f.log.Debug("flow opened", "transport", f.Transport())
+	f.door.log.Debug("flow opened", "flow", f.source, "transport", f.Transport())
 	f.door.cfg.Opened(f)
 	var pings sync.WaitGroup
 	over := make(chan struct{})
@@ -28,16 +28,15 @@ func (f *flow) run() {
 	close(f.done)
 	f.door.cfg.Closed(f)
 	who, _ := f.Identity()
-	f.log.Debug("flow closed", "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
+	f.door.log.Debug("flow closed", "flow", f.source, "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
 		"received", f.received.Load(), "sent", f.sent.Load(), "malformed", f.bad.Load(), "time", time.Since(f.opened))
 }
 
 // serve writes what is queued and keeps time until the flow ends.
 func (f *flow) serve(pings *sync.WaitGroup) {
-	expiry := time.NewTimer(f.expire())
-	defer expiry.Stop()
-	ping := time.NewTicker(flowPingEvery)
-	defer ping.Stop()
+	ping := time.Now().Add(flowPingEvery)
+	tick := time.NewTimer(min(f.expire(), flowPingEvery))
+	defer tick.Stop()
 	for {
 		select {
 		case <-f.ending:
@@ -46,11 +45,13 @@ func (f *flow) serve(pings *sync.WaitGroup) {
 			f.flush()
 			continue
 		case <-f.bound:
-		case <-expiry.C:
-		case <-ping.C: // looks at the clock too: timers stand still while a machine sleeps
-			pings.Go(f.ping)
+		case now := <-tick.C: // looks at the credential each time: timers stand still while a machine sleeps
+			if !now.Before(ping) {
+				pings.Go(f.ping)
+				ping = now.Add(flowPingEvery)
+			}
 		}
-		expiry.Reset(f.expire())
+		tick.Reset(min(f.expire(), time.Until(ping)))
 	}
 }
 

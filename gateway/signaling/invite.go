@@ -78,7 +78,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	s.join(b, b.a)
 	b.a.asked(req)
 	b.a.begin() // until its ACK
-	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup)}
+	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup), leave: leave}
 	b.awaits(u)
 	u.run(ctx, from)
 }
@@ -92,6 +92,7 @@ type setup struct {
 	offer  []byte // the caller's; empty: the callee offers in its 2xx (delayed offer, RFC 3264 §4)
 	events chan event
 	done   chan struct{} // closed when no event is wanted any more
+	leave  func()        // tells the loops that the set-up is over
 
 	pickups chan *pickup
 	trail   trail // of a call that is redirected
@@ -332,6 +333,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 		u.fail(statusOf(err))
 		return
 	}
+	u.leave()
 	ack, ok := s.confirm(ctx, u.a, u.req, u.tx, out)
 	if !ok {
 		b.sendAck(seq, nil, creds)
@@ -419,6 +421,7 @@ func (u *setup) answerLocally(ctx context.Context, callee string) {
 	out.AppendHeader(u.a.contact())
 	out.AppendHeader(sip.NewHeader("Allow", allow))
 	setSDP(out, sdp)
+	u.leave()
 	if _, ok := u.srv.confirm(ctx, u.a, u.req, u.tx, out); !ok {
 		u.endLater(u.a, whyGone(ctx))
 		return
@@ -444,6 +447,7 @@ func whyGone(ctx context.Context) string {
 func (u *setup) fail(f failure) {
 	u.log.Info("call failed", "status", f.status, "reason", f.reason)
 	u.silence()
+	u.leave() // the caller may try again at once
 	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
 	u.close(f.by, f.status, f.why)
 }

@@ -59,7 +59,7 @@ func (c caller) door() string {
 	return "user " + c.user.Name
 }
 
-// enter notes a call that begins to be set up until leave is called; ok is false when it is on its way already.
+// enter notes a call that begins to be set up until leave is called, once or more often; ok is false when it is on its way already.
 func (l *loops) enter(from caller, req *sip.Request) (leave func(), ok bool) {
 	tag, _ := req.From().Params.Get("tag")
 	same := visit(from, req, "call "+req.CallID().Value()+" "+tag)
@@ -77,12 +77,12 @@ func (l *loops) enter(from caller, req *sip.Request) (leave func(), ok bool) {
 	}
 	l.count(same, 1)
 	l.count(alike, 1)
-	return func() {
+	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.count(same, -1)
 		l.count(alike, -1)
-	}, true
+	}), true
 }
 
 // count adds to a visit; the caller holds l.mu.
