@@ -18,6 +18,7 @@ import (
 type caller struct {
 	flow *flow
 	user auth.User // of the flow
+	line *line     // of the flow, if its user is one of a PBX in mode passthrough
 	pbx  *pbx
 	req  *sip.Request
 }
@@ -36,7 +37,7 @@ func (c caller) leg(req *sip.Request) *leg {
 		source, _ := netip.ParseAddrPort(req.Source())
 		return &leg{pbx: c.pbx, party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
 	}
-	return &leg{flow: c.flow, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
+	return &leg{flow: c.flow, line: c.line, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
 }
 
 // caller finds out who sent req. When nobody known did it answers the request itself and ok is false.
@@ -44,6 +45,7 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	f := s.door.flow(req.Source())
 	if f == nil {
 		if p := s.pbxAt(req); p != nil {
+			p.learnRequest(req)
 			return caller{pbx: p, req: req}, true
 		}
 		s.reply(req, tx, sip.StatusForbidden, "Forbidden")
@@ -51,6 +53,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	}
 	if !s.authorize(f, req, tx) {
 		return caller{}, false
+	}
+	if l := s.lines.of(f); l != nil {
+		return caller{flow: f, user: auth.User{Name: l.name(), Display: req.From().DisplayName}, line: l, req: req}, true
 	}
 	id, _ := f.Identity()
 	user, err := s.deps.Users.User(context.Background(), id.User)
@@ -65,6 +70,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 // authorize lets a request of a browser pass if its flow belongs to somebody, by the handshake, by an earlier
 // request or by digest in this one, and From names that somebody. Otherwise it answers and gives false.
 func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
+	if l := s.lineOf(f, req); l != nil {
+		return s.authorizeLine(l, f, req, tx)
+	}
 	now := time.Now()
 	id, bound := f.Identity()
 	if !bound {

@@ -26,6 +26,9 @@ func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return nil
 	}
+	if l.pbx != nil {
+		l.pbx.learnRequest(req)
+	}
 	return l
 }
 
@@ -44,10 +47,10 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	if f == nil {
 		return false
 	}
-	if id, ok := f.Identity(); !ok || id.User != l.user {
-		return false
-	}
 	if f != l.flow {
+		if id, ok := f.Identity(); !ok || id.User != l.user {
+			return false
+		}
 		l.flow = f
 		l.found()
 		if f.gone() {
@@ -84,6 +87,10 @@ func (s *Server) onAck(req *sip.Request, _ sip.ServerTransaction) {
 func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	l := s.dialog(req, tx)
 	if l == nil {
+		return
+	}
+	if peer := l.call.peer(l); l.line != nil && peer != nil && peer.pbx == l.line.pbx {
+		s.byeThrough(l, peer, req, tx)
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
@@ -166,6 +173,7 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 	b := l.call
 	out := peer.request(sip.INVITE)
 	passHeaders(req, out)
+	passCredentials(l, peer, req, out)
 	var sdp []byte
 	if len(offer) > 0 {
 		var err error
@@ -183,7 +191,8 @@ func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.Se
 		return
 	}
 	if !res.IsSuccess() {
-		s.reply(req, tx, passable(res.StatusCode), res.Reason)
+		status, challenge := answerFor(peer, l, res)
+		s.reply(req, tx, status, res.Reason, challenge...)
 		return
 	}
 	peer.answered(res)

@@ -113,13 +113,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 	live := make(map[*leg]bool)
 	var worst []failure
 	for _, l := range plan.branches {
-		req, err := u.branch(ringing, l)
-		if err != nil {
+		if err := u.call(ringing, l, live); err != nil {
 			worst = append(worst, statusOf(err))
-			continue
 		}
-		live[l] = true
-		u.srv.routed.Go(func() { u.follow(ringing, l, req) })
 	}
 	unwanted := sync.OnceFunc(func() { close(u.done) })
 	defer unwanted()
@@ -150,6 +146,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 			}
 			delete(live, e.leg)
 			e.leg.drop()
+			if e.unreached() {
+				u.next(ringing, &plan, live)
+			}
 		case <-ctx.Done():
 			u.gone(ctx, live)
 			return
@@ -170,6 +169,7 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	u.srv.join(u.bridge, l)
 	req := l.request(sip.INVITE)
 	passHeaders(u.req, req)
+	passCredentials(u.a, l, u.req, req)
 	if h := u.req.MaxForwards(); h != nil {
 		*req.MaxForwards() = *h - 1
 	}
@@ -185,6 +185,17 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	return req, nil
 }
 
+// call starts a branch.
+func (u *setup) call(ctx context.Context, l *leg, live map[*leg]bool) error {
+	req, err := u.branch(ctx, l)
+	if err != nil {
+		return err
+	}
+	live[l] = true
+	u.srv.routed.Go(func() { u.follow(ctx, l, req) })
+	return nil
+}
+
 // follow runs a branch and tells what happens on it, as long as somebody wants to know.
 func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	tell := func(e event) bool {
@@ -198,6 +209,9 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	finish, _ := l.begin()
 	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
 	finish()
+	if u.a.line != nil && err == nil {
+		u.srv.judged(u.a.line, sent, res)
+	}
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
 			u.srv.refuse(l, sent, res)

@@ -24,6 +24,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		out.RemoveHeader("Contact")
 	}
 	passHeaders(req, out)
+	passCredentials(l, peer, req, out)
 	switch req.Method {
 	case sip.REFER:
 		peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)
@@ -49,7 +50,11 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
 		return
 	}
-	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
+	status, challenge := answerFor(peer, l, res)
+	back := sip.NewResponseFromRequest(req, status, res.Reason, nil)
+	for _, h := range challenge {
+		back.AppendHeader(h)
+	}
 	passHeaders(res, back)
 	if ct := res.ContentType(); ct != nil {
 		back.AppendHeader(sip.HeaderClone(ct))
@@ -119,7 +124,8 @@ func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request
 		setSDP(out, offer)
 		var res *sip.Response
 		if res, err = peer.do(ctx, out); err == nil && !res.IsSuccess() {
-			s.reply(req, tx, passable(res.StatusCode), res.Reason)
+			status, challenge := answerFor(peer, l, res)
+			s.reply(req, tx, status, res.Reason, challenge...)
 			return
 		}
 		var answer []byte
@@ -208,7 +214,7 @@ func (s *Server) rename(from, to *leg, uri *sip.Uri) {
 		return
 	}
 	uri.Host, uri.Port = to.pbx.uri.Host, to.pbx.uri.Port
-	if isNumber(callee(uri.User)) {
+	if IsNumber(callee(uri.User)) {
 		uri.User = callee(uri.User)
 		return
 	}

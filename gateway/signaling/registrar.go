@@ -87,6 +87,10 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	if !s.authorize(f, req, tx) {
 		return
 	}
+	if l := s.lines.of(f); l != nil {
+		s.registerLine(l, req, tx)
+		return
+	}
 	id, _ := f.Identity()
 	if req.To() == nil || req.To().Address.User != id.User {
 		s.breach(f, req, tx, "registration for another user")
@@ -150,6 +154,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 // flowClosed unregisters what came in on a flow and gives its calls time to come back on another.
 func (s *Server) flowClosed(f *flow) {
 	s.unregister(f)
+	s.lineClosed(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {

@@ -132,9 +132,9 @@ func takesSDP(req *sip.Request) bool {
 }
 
 // listOf are the values of a header that holds a list, in however many lines.
-func listOf(req *sip.Request, name string) []string {
+func listOf(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
 	var list []string
-	for _, h := range req.GetHeaders(name) {
+	for _, h := range msg.GetHeaders(name) {
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				list = append(list, v)

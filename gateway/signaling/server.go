@@ -50,6 +50,7 @@ type Deps struct {
 	Sessions     auth.Sessions
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
+	Knowledge    call.Knowledge  // keeps what is learned of PBXs; nil: forgotten at the end
 	History      call.History    // keeps the calls that have ended; nil: none
 }
 
@@ -69,9 +70,11 @@ type Server struct {
 	pbxes []*pbx
 	board call.Board
 	reg   registrar
+	lines *lineBook
 	tries *auth.Limiter // wrong digests, by address
 
 	history *recorder
+	learned chan struct{} // holds one when there are facts of a PBX to keep
 
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
@@ -86,7 +89,8 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
+		lines: newLineBook(), learned: make(chan struct{}, 1)}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -172,13 +176,15 @@ func (s *Server) Run(ctx context.Context) error {
 
 	var served sync.WaitGroup
 	secure, plain := s.door.listener(true), s.door.listener(false)
-	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
-	served.Go(func() { srv.ServeWS(plain) })
 	if s.udp != nil {
-		served.Go(func() { srv.ServeUDP(s.udp) })
+		served.Go(func() { srv.ServeUDP(s.udp) }) // before any browser comes in whose request goes there
 		served.Go(func() { srv.ServeTCP(s.tcp) })
 		s.awaitUDP(ctx)
+		s.recallFacts(ctx)
+		served.Go(func() { s.keepFacts(writing) })
 	}
+	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
+	served.Go(func() { srv.ServeWS(plain) })
 	s.runPBXes(ctx)
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -189,6 +195,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.unregisterAll(goodbye)
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
+	stopWriting()
 	s.door.close(ending)
 	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
 	served.Wait()

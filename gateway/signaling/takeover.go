@@ -71,6 +71,9 @@ func (s *Server) replaced(from caller, header string) *leg {
 	if from.flow == nil || early != "" {
 		return nil
 	}
+	if _, bound := from.flow.Identity(); !bound { // a line that its PBX has not taken yet
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {

@@ -31,12 +31,13 @@ type Deps struct {
 	Users     auth.Users
 	Sessions  auth.Sessions
 	Passwords Passwords
-	Page      fs.FS            // the built page, index.html at its top
-	WS        http.Handler     // SIP over WebSocket
-	Status    func() Status    // the moment's state; never nil
-	History   call.History     // the calls that have ended; never nil
-	CA        []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now       func() time.Time // nil: time.Now
+	Page      fs.FS             // the built page, index.html at its top
+	WS        http.Handler      // SIP over WebSocket
+	Status    func() Status     // the moment's state; never nil
+	PBXs      func() []call.PBX // what is known of each PBX; never nil
+	History   call.History      // the calls that have ended; never nil
+	CA        []byte            // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now       func() time.Time  // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -105,6 +106,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/logout", s.api(http.MethodPost, s.logout))
 	mux.Handle("/api/v1/session", s.api(http.MethodGet, s.session))
 	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
+	mux.Handle("/api/v1/pbx", s.api(http.MethodGet, s.pbxs))
 	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
 	s.handler = mux
 	return s, nil
