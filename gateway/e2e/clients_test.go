@@ -18,6 +18,12 @@ type plainClient struct{ *tab }
 // openClient opens the site's page and registers. ws is the WebSocket's address.
 func openClient(t *testing.T, b *browser, site, kind, ws, user, password string) *plainClient {
 	t.Helper()
+	return openClientAt(t, b, site, kind, ws, user, domain, password)
+}
+
+// openClientAt does so for a user of any domain.
+func openClientAt(t *testing.T, b *browser, site, kind, ws, user, domain, password string) *plainClient {
+	t.Helper()
 	c := &plainClient{b.open(t, site)}
 	c.connection = "window.pc"
 	options, _ := json.Marshal(map[string]string{"ws": ws, "user": user, "domain": domain, "password": password})

@@ -51,6 +51,7 @@ type pbxOptions struct {
 	Algorithm     string // digest: "MD5" (default) or "SHA-256"
 	PeerPort      int    // SIP port on loopback that needs no password; 0: none
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
+	Path          bool   // keeps Path (RFC 3327) and uses it
 }
 
 func startPBX(t *testing.T, o pbxOptions) *pbx {
@@ -69,7 +70,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	defer file.Close()
 	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
 		"Addr": k.listen.addr(), "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport,
+		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Path": o.Path,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)
@@ -114,9 +115,12 @@ func (k *pbx) alive() bool {
 }
 
 // registered tells whether the PBX knows a contact of user.
-func (k *pbx) registered(user string) bool {
+func (k *pbx) registered(user string) bool { return strings.Contains(k.location(user), "Contact") }
+
+// location is all that the PBX keeps of a user's contacts.
+func (k *pbx) location(user string) string {
 	out, _ := exec.Command("kamcmd", "-s", "unixs:"+k.control(), "ul.lookup", "location", "s:"+user).CombinedOutput()
-	return strings.Contains(string(out), "Contact")
+	return string(out)
 }
 
 // wantRegistered waits until users are registered.
