@@ -89,7 +89,7 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	if l == nil {
 		return
 	}
-	if peer := l.call.peer(l); l.line != nil && peer != nil && peer.pbx == l.line.pbx {
+	if peer := l.call.peer(l); l.guest != nil && peer != nil && peer.pbx == l.guest.pbx {
 		s.byeThrough(l, peer, req, tx)
 		return
 	}

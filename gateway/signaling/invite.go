@@ -209,8 +209,8 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	finish, _ := l.begin()
 	res, sent, err := u.srv.invite(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
 	finish()
-	if u.a.line != nil && err == nil {
-		u.srv.judged(u.a.line, sent, res)
+	if u.a.guest != nil && err == nil {
+		u.srv.judged(u.a.guest, sent, res)
 	}
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up

@@ -12,51 +12,51 @@ import (
 	"cordboard/gateway/call"
 )
 
-// lineExpires is for how long a line is registered at most, unless the PBX wants longer: when a browser vanishes and the PBX would ask
+// guestExpires is for how long a guest is registered at most, unless the PBX wants longer: when a browser vanishes and the PBX would ask
 // for its password again to forget it, the registration runs out by itself.
-const lineExpires = 120 * time.Second
+const guestExpires = 120 * time.Second
 
-// lineParam is the parameter of our Contact that names a line to us. Phones have used this one for long, so PBXs keep it. The user
+// guestParam is the parameter of our Contact that names a guest to us. Phones have used this one for long, so PBXs keep it. The user
 // part stays the account's: some PBXs use a Path only then.
-const lineParam = "line"
+const guestParam = "line"
 
-// registerLine carries a REGISTER of a line's browser to its PBX and the answer back.
-func (s *Server) registerLine(l *line, req *sip.Request, tx sip.ServerTransaction) {
-	if !l.is(req.To().Address) {
-		s.breach(l.flow, req, tx, "registration for another user")
+// registerGuest carries a REGISTER of a guest's browser to its PBX and the answer back.
+func (s *Server) registerGuest(g *guest, req *sip.Request, tx sip.ServerTransaction) {
+	if !g.is(req.To().Address) {
+		s.breach(g.flow, req, tx, "registration for another user")
 		return
 	}
-	contact, expires, ok := lineContact(req)
+	contact, expires, ok := guestContact(req)
 	switch {
 	case !ok:
 		s.reply(req, tx, sip.StatusBadRequest, "One Contact Wanted")
 		return
-	case !l.pbx.serves(req.Recipient.Host):
+	case !g.pbx.serves(req.Recipient.Host):
 		s.reply(req, tx, sip.StatusNotFound, "Not Found")
 		return
-	case !s.mayTry(l, req):
+	case !s.mayTry(g, req):
 		s.replyFailure(req, tx, statusOf(errTooManyTries))
 		return
 	}
-	if err := l.pbx.down(); err != nil {
+	if err := g.pbx.down(); err != nil {
 		s.replyFailure(req, tx, statusOf(err))
 		return
 	}
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	if l.ended {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	if g.ended {
 		s.reply(req, tx, sip.StatusTemporarilyUnavailable, "Connection Lost")
 		return
 	}
 	ctx, stop := context.WithTimeout(context.Background(), answerTime)
 	defer stop()
-	expires = min(expires, max(lineExpires, l.pbx.minExpires()))
-	res, err := s.sendRegister(ctx, l, req, contact, expires)
+	expires = min(expires, max(guestExpires, g.pbx.minExpires()))
+	res, err := s.sendRegister(ctx, g, req, contact, expires)
 	if err != nil {
 		s.replyFailure(req, tx, statusOf(err))
 		return
 	}
-	s.judged(l, req, res)
+	s.judged(g, req, res)
 	out := sip.NewResponseFromRequest(req, res.StatusCode, res.Reason, nil)
 	for _, h := range challengesOf(res) {
 		out.AppendHeader(h)
@@ -69,32 +69,32 @@ func (s *Server) registerLine(l *line, req *sip.Request, tx sip.ServerTransactio
 		}
 	}
 	if res.IsSuccess() && contact != nil {
-		if !s.proved(l, req) {
-			s.log.Warn("registration refused", "pbx", l.pbx.cfg.Name, "user", l.name(), "why", "the PBX takes registrations without a password")
-			s.unregisterLine(ctx, l)
-			s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning(l.pbx.cfg.Name+" takes registrations without a password")...)
+		if !s.proved(g, req) {
+			s.log.Warn("registration refused", "pbx", g.pbx.cfg.Name, "user", g.name(), "why", "the PBX takes registrations without a password")
+			s.unregisterGuest(ctx, g)
+			s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning(g.pbx.cfg.Name+" takes registrations without a password")...)
 			return
 		}
-		l.credentials = credentialsOf(req)
-		l.hold(contact, expires, l.grantedBy(res, expires), out)
+		g.credentials = credentialsOf(req)
+		g.hold(contact, expires, g.grantedBy(res, expires), out)
 	}
 	s.respond(tx, out)
 }
 
-// proved says whether the PBX has found out who the line's user is, and gives it the flow if so. A PBX that never asks for a password
+// proved says whether the PBX has found out who the guest's user is, and gives it the flow if so. A PBX that never asks for a password
 // trusts our address, and would take anybody for anybody.
-func (s *Server) proved(l *line, req *sip.Request) bool {
-	if _, bound := l.flow.Identity(); bound {
+func (s *Server) proved(g *guest, req *sip.Request) bool {
+	if _, bound := g.flow.Identity(); bound {
 		return true
 	}
-	if len(credentialsOf(req)) == 0 || len(l.pbx.facts.get(call.FactAuthentication)) == 0 {
+	if len(credentialsOf(req)) == 0 || len(g.pbx.facts.get(call.FactAuthentication)) == 0 {
 		return false
 	}
-	return l.flow.Bind(auth.Identity{User: l.name()})
+	return g.flow.Bind(auth.Identity{User: g.name()})
 }
 
-// lineContact is the Contact of a browser's REGISTER and for how long it shall be known: nil for a mere question, 0 for its end.
-func lineContact(req *sip.Request) (contact *sip.ContactHeader, expires time.Duration, ok bool) {
+// guestContact is the Contact of a browser's REGISTER and for how long it shall be known: nil for a mere question, 0 for its end.
+func guestContact(req *sip.Request) (contact *sip.ContactHeader, expires time.Duration, ok bool) {
 	list := req.GetHeaders("Contact")
 	if len(list) == 0 {
 		return nil, 0, true
@@ -109,15 +109,15 @@ func lineContact(req *sip.Request) (contact *sip.ContactHeader, expires time.Dur
 	return c, expiresOf(req, c), true
 }
 
-// sendRegister sends a REGISTER for a line and gives its answer. req is the browser's; nil: it is gone. It is sent with Path unless the
+// sendRegister sends a REGISTER for a guest and gives its answer. req is the browser's; nil: it is gone. It is sent with Path unless the
 // PBX is known not to take it.
-func (s *Server) sendRegister(ctx context.Context, l *line, req *sip.Request, contact *sip.ContactHeader, expires time.Duration) (*sip.Response, error) {
-	p := l.pbx
+func (s *Server) sendRegister(ctx context.Context, g *guest, req *sip.Request, contact *sip.ContactHeader, expires time.Duration) (*sip.Response, error) {
+	p := g.pbx
 	for {
-		l.seq++
-		out := p.request(sip.REGISTER, l.aor, l.callID, l.tag, l.seq)
-		out.Recipient = sip.Uri{Scheme: "sip", Host: l.aor.Host, Port: l.aor.Port}
-		given := l.credentials
+		g.seq++
+		out := p.request(sip.REGISTER, g.aor, g.callID, g.tag, g.seq)
+		out.Recipient = sip.Uri{Scheme: "sip", Host: g.aor.Host, Port: g.aor.Port}
+		given := g.credentials
 		if req != nil {
 			out.Recipient = *req.Recipient.Clone()
 			out.Recipient.UriParams.Remove("transport")
@@ -131,13 +131,13 @@ func (s *Server) sendRegister(ctx context.Context, l *line, req *sip.Request, co
 		}
 		withPath := contact != nil && !p.facts.refuses("path")
 		if contact != nil {
-			out.AppendHeader(&sip.ContactHeader{Address: l.maskedContact(), Params: contactParams(contact, expires)})
+			out.AppendHeader(&sip.ContactHeader{Address: g.maskedContact(), Params: contactParams(contact, expires)})
 			seconds := sip.ExpiresHeader(expires / time.Second)
 			out.AppendHeader(&seconds)
 		}
 		if withPath {
 			out.AppendHeader(sip.NewHeader("Supported", "path"))
-			out.AppendHeader(sip.NewHeader("Path", "<"+l.path()+">"))
+			out.AppendHeader(sip.NewHeader("Path", "<"+g.path()+">"))
 		}
 		out.AppendHeader(sip.NewHeader("Allow", allow))
 		out.SetBody(nil)
@@ -167,17 +167,17 @@ func (p *pbx) learnPath(res *sip.Response) {
 	}
 }
 
-// maskedContact is where the PBX reaches the line: the account's name at our address.
-func (l *line) maskedContact() sip.Uri {
-	p := l.pbx
-	return sip.Uri{Scheme: "sip", User: l.aor.User, Host: p.localHost(), Port: int(p.srv.sip.Port()),
-		UriParams: sip.HeaderParams{{K: "transport", V: strings.ToLower(p.transport)}, {K: lineParam, V: l.token}}}
+// maskedContact is where the PBX reaches the guest: the account's name at our address.
+func (g *guest) maskedContact() sip.Uri {
+	p := g.pbx
+	return sip.Uri{Scheme: "sip", User: g.aor.User, Host: p.localHost(), Port: int(p.srv.sip.Port()),
+		UriParams: sip.HeaderParams{{K: "transport", V: strings.ToLower(p.transport)}, {K: guestParam, V: g.token}}}
 }
 
-// path is the way to the line, for the PBX to put before its Contact (RFC 3327).
-func (l *line) path() string {
-	uri := l.maskedContact()
-	uri.User = l.token
+// path is the way to the guest, for the PBX to put before its Contact (RFC 3327).
+func (g *guest) path() string {
+	uri := g.maskedContact()
+	uri.User = g.token
 	uri.UriParams = sip.HeaderParams{uri.UriParams[0], {K: "lr"}}
 	return uri.String()
 }
@@ -193,15 +193,15 @@ func contactParams(c *sip.ContactHeader, expires time.Duration) sip.HeaderParams
 	return params
 }
 
-// grantedBy is for how long the PBX has registered the line.
-func (l *line) grantedBy(res *sip.Response, asked time.Duration) time.Duration {
+// grantedBy is for how long the PBX has registered the guest.
+func (g *guest) grantedBy(res *sip.Response, asked time.Duration) time.Duration {
 	text := valueOf(res, "Expires")
 	for _, h := range res.GetHeaders("Contact") {
 		c, ok := h.(*sip.ContactHeader)
 		if !ok {
 			continue
 		}
-		if v, _ := c.Address.UriParams.Get(lineParam); strings.EqualFold(v, l.token) {
+		if v, _ := c.Address.UriParams.Get(guestParam); strings.EqualFold(v, g.token) {
 			if own, ok := c.Params.Get("expires"); ok {
 				text = own
 			}
@@ -215,42 +215,42 @@ func (l *line) grantedBy(res *sip.Response, asked time.Duration) time.Duration {
 }
 
 // hold keeps where a registered browser is reached and tells it so. What other devices the PBX knows is not its affair.
-func (l *line) hold(contact *sip.ContactHeader, asked, granted time.Duration, out *sip.Response) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (g *guest) hold(contact *sip.ContactHeader, asked, granted time.Duration, out *sip.Response) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if asked == 0 {
-		l.expires = time.Time{}
+		g.expires = time.Time{}
 		return
 	}
-	l.contact, l.expires = *contact.Address.Clone(), time.Now().Add(granted)
+	g.contact, g.expires = *contact.Address.Clone(), time.Now().Add(granted)
 	back := contact.Clone()
 	back.Params.Remove("expires")
 	back.Params.Add("expires", strconv.Itoa(int(granted/time.Second)))
 	out.AppendHeader(back)
 }
 
-// endLine ends a line's registration for good: its flow is gone, or we stop.
-func (s *Server) endLine(ctx context.Context, l *line) {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	l.ended = true
-	if _, ok := l.registered(time.Now()); ok {
-		s.unregisterLine(ctx, l)
+// endGuest ends a guest's registration for good: its flow is gone, or we stop.
+func (s *Server) endGuest(ctx context.Context, g *guest) {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	g.ended = true
+	if _, ok := g.registered(time.Now()); ok {
+		s.unregisterGuest(ctx, g)
 	}
 }
 
-// unregisterLine ends a line's registration at the PBX. If that asks for the password again it runs out by itself soon. The
-// caller holds l.turn.
-func (s *Server) unregisterLine(ctx context.Context, l *line) {
-	l.mu.Lock()
-	l.expires = time.Time{}
-	l.mu.Unlock()
-	res, err := s.sendRegister(ctx, l, nil, &sip.ContactHeader{}, 0)
+// unregisterGuest ends a guest's registration at the PBX. If that asks for the password again it runs out by itself soon. The
+// caller holds g.turn.
+func (s *Server) unregisterGuest(ctx context.Context, g *guest) {
+	g.mu.Lock()
+	g.expires = time.Time{}
+	g.mu.Unlock()
+	res, err := s.sendRegister(ctx, g, nil, &sip.ContactHeader{}, 0)
 	switch {
 	case err != nil:
-		s.log.Info("registration not ended", "pbx", l.pbx.cfg.Name, "user", l.name(), "error", err)
+		s.log.Info("registration not ended", "pbx", g.pbx.cfg.Name, "user", g.name(), "error", err)
 	case !res.IsSuccess():
-		s.log.Info("registration left to run out", "pbx", l.pbx.cfg.Name, "user", l.name(), "status", res.StatusCode)
+		s.log.Info("registration left to run out", "pbx", g.pbx.cfg.Name, "user", g.name(), "status", res.StatusCode)
 	}
 }
 

@@ -14,18 +14,18 @@ import (
 )
 
 // Through a PBX in mode passthrough browsers use accounts of that PBX. Their credentials go end to end: the PBX's challenge reaches
-// the browser, its answer the PBX, and no password is ever here. Such a browser has a line: one user of one PBX on one flow. The flow
+// the browser, its answer the PBX, and no password is ever here. Such a browser is a guest: one user of one PBX on one flow. The flow
 // belongs to that user once the PBX has taken its registration; until then it may only ask the PBX.
 
-// strangerRequests is how many requests in a second a line may make before its PBX has taken its registration, in bursts of twice as many.
+// strangerRequests is how many requests in a second a guest may make before its PBX has taken its registration, in bursts of twice as many.
 const strangerRequests = 5
 
-// line is the way of a browser to its own account at a PBX.
-type line struct {
+// guest is a browser that uses an account of a PBX.
+type guest struct {
 	pbx      *pbx
 	flow     *flow
 	aor      sip.Uri // its address of record, as the browser writes it
-	id       flowID
+	id       guestID
 	token    string // names it toward the PBX
 	stranger *rate.Limiter
 
@@ -40,88 +40,88 @@ type line struct {
 	expires time.Time // of its registration; zero: none
 }
 
-// name is who the flow of a line belongs to. With its "@" it is never the name of a user of ours.
-func (l *line) name() string { return l.aor.User + "@" + strings.ToLower(l.aor.Host) }
+// name is who the guest's flow belongs to. With its "@" it is never the name of a user of ours.
+func (g *guest) name() string { return g.aor.User + "@" + strings.ToLower(g.aor.Host) }
 
-// is says whether an address is the line's own.
-func (l *line) is(uri sip.Uri) bool {
-	return uri.User == l.aor.User && strings.EqualFold(uri.Host, l.aor.Host)
+// is says whether an address is the guest's own.
+func (g *guest) is(uri sip.Uri) bool {
+	return uri.User == g.aor.User && strings.EqualFold(uri.Host, g.aor.Host)
 }
 
 // registered says where the browser is reached; false when the PBX does not know it now.
-func (l *line) registered(now time.Time) (contact sip.Uri, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.contact, now.Before(l.expires)
+func (g *guest) registered(now time.Time) (contact sip.Uri, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.contact, now.Before(g.expires)
 }
 
 // passes says whether users of the PBX come through us with their own credentials.
 func (p *pbx) passes() bool { return p != nil && p.cfg.mode() == ModePassthrough }
 
-// lineBook knows the lines of the moment.
-type lineBook struct {
-	tokens flowTokens
+// guestBook knows the guests of the moment.
+type guestBook struct {
+	tokens guestTokens
 
 	mu    sync.Mutex
-	flows map[*flow]*line
-	ids   map[flowID]*line
+	flows map[*flow]*guest
+	ids   map[guestID]*guest
 }
 
-func newLineBook() *lineBook {
-	return &lineBook{tokens: newFlowTokens(), flows: make(map[*flow]*line), ids: make(map[flowID]*line)}
+func newGuestBook() *guestBook {
+	return &guestBook{tokens: newGuestTokens(), flows: make(map[*flow]*guest), ids: make(map[guestID]*guest)}
 }
 
-// of is the line of a flow; nil when it has none.
-func (b *lineBook) of(f *flow) *line {
+// of is the guest on a flow; nil when there is none.
+func (b *guestBook) of(f *flow) *guest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.flows[f]
 }
 
-// claim makes the line of a flow, or gives the one it has.
-func (b *lineBook) claim(f *flow, p *pbx, aor sip.Uri) *line {
+// claim makes a flow a guest's, or gives the guest it has.
+func (b *guestBook) claim(f *flow, p *pbx, aor sip.Uri) *guest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l := b.flows[f]; l != nil {
-		return l
+	if g := b.flows[f]; g != nil {
+		return g
 	}
-	l := &line{pbx: p, flow: f, aor: aor, callID: token(), tag: token(), stranger: rate.NewLimiter(strangerRequests, 2*strangerRequests)}
-	rand.Read(l.id[:])
-	l.token = b.tokens.seal(l.id)
-	b.flows[f], b.ids[l.id] = l, l
-	return l
+	g := &guest{pbx: p, flow: f, aor: aor, callID: token(), tag: token(), stranger: rate.NewLimiter(strangerRequests, 2*strangerRequests)}
+	rand.Read(g.id[:])
+	g.token = b.tokens.seal(g.id)
+	b.flows[f], b.ids[g.id] = g, g
+	return g
 }
 
-// remove forgets the line of a flow.
-func (b *lineBook) remove(f *flow) *line {
+// remove forgets the guest on a flow.
+func (b *guestBook) remove(f *flow) *guest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.flows[f]
-	if l != nil {
+	g := b.flows[f]
+	if g != nil {
 		delete(b.flows, f)
-		delete(b.ids, l.id)
+		delete(b.ids, g.id)
 	}
-	return l
+	return g
 }
 
-// all lists the lines for which match holds.
-func (b *lineBook) all(match func(*line) bool) []*line {
+// all lists the guests for which match holds.
+func (b *guestBook) all(match func(*guest) bool) []*guest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var list []*line
-	for _, l := range b.flows {
-		if match(l) {
-			list = append(list, l)
+	var list []*guest
+	for _, g := range b.flows {
+		if match(g) {
+			list = append(list, g)
 		}
 	}
 	return list
 }
 
-// lineOf is the line of a flow; nil when the flow belongs, or may yet belong, to a user of ours. A stranger's REGISTER or INVITE in
-// the name of a user of a PBX in mode passthrough makes it a line.
-func (s *Server) lineOf(f *flow, req *sip.Request) *line {
-	if l := s.lines.of(f); l != nil {
-		return l
+// guestOf is the guest on a flow; nil when the flow belongs, or may yet belong, to a user of ours. A stranger's REGISTER or INVITE in
+// the name of a user of a PBX in mode passthrough makes it a guest.
+func (s *Server) guestOf(f *flow, req *sip.Request) *guest {
+	if g := s.guests.of(f); g != nil {
+		return g
 	}
 	from := req.From()
 	if _, bound := f.Identity(); bound || from == nil || from.Address.User == "" || req.Method != sip.REGISTER && req.Method != sip.INVITE {
@@ -129,20 +129,20 @@ func (s *Server) lineOf(f *flow, req *sip.Request) *line {
 	}
 	for _, p := range s.pbxes {
 		if p.passes() && p.serves(from.Address.Host) {
-			l := s.lines.claim(f, p, sip.Uri{Scheme: "sip", User: from.Address.User, Host: from.Address.Host, Port: from.Address.Port})
+			g := s.guests.claim(f, p, sip.Uri{Scheme: "sip", User: from.Address.User, Host: from.Address.Host, Port: from.Address.Port})
 			if f.gone() { // flowClosed came too early for it
-				s.lineClosed(f)
+				s.guestClosed(f)
 			}
-			return l
+			return g
 		}
 	}
 	return nil
 }
 
-// authorizeLine lets a request of a line's browser pass, as authorize does for those of users of ours: From is the line's own, and a
+// authorizeGuest lets a request of a guest pass, as authorize does for those of users of ours: From is the guest's own, and a
 // stranger only asks its PBX, and not too often.
-func (s *Server) authorizeLine(l *line, f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
-	if from := req.From(); from == nil || !l.is(from.Address) {
+func (s *Server) authorizeGuest(g *guest, f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
+	if from := req.From(); from == nil || !g.is(from.Address) {
 		s.breach(f, req, tx, "From of another user")
 		return false
 	}
@@ -151,7 +151,7 @@ func (s *Server) authorizeLine(l *line, f *flow, req *sip.Request, tx sip.Server
 	}
 	_, within := req.To().Params.Get("tag")
 	switch {
-	case !l.stranger.Allow():
+	case !g.stranger.Allow():
 		s.reply(req, tx, sip.StatusServiceUnavailable, "Too Many Requests", sip.NewHeader("Retry-After", "2"))
 		return false
 	case req.Method != sip.REGISTER && req.Method != sip.INVITE && !within:
@@ -161,18 +161,18 @@ func (s *Server) authorizeLine(l *line, f *flow, req *sip.Request, tx sip.Server
 	return true
 }
 
-// mayTry says whether a line may show its PBX a password, or must wait after wrong ones: a PBX bans the address of who guesses, and
+// mayTry says whether a guest may show its PBX a password, or must wait after wrong ones: a PBX bans the address of who guesses, and
 // that is ours.
-func (s *Server) mayTry(l *line, req *sip.Request) bool {
+func (s *Server) mayTry(g *guest, req *sip.Request) bool {
 	if len(credentialsOf(req)) == 0 {
 		return true
 	}
-	_, ok := s.tries.Allow(l.key(), time.Now())
+	_, ok := s.tries.Allow(g.key(), time.Now())
 	return ok
 }
 
 // judged takes what the PBX thinks of the credentials in a request.
-func (s *Server) judged(l *line, req *sip.Request, res *sip.Response) {
+func (s *Server) judged(g *guest, req *sip.Request, res *sip.Response) {
 	if len(credentialsOf(req)) == 0 {
 		return
 	}
@@ -183,17 +183,17 @@ func (s *Server) judged(l *line, req *sip.Request, res *sip.Response) {
 				return
 			}
 		}
-		s.tries.Fail(l.key(), time.Now())
+		s.tries.Fail(g.key(), time.Now())
 	case sip.StatusForbidden:
 		if req.Method == sip.REGISTER {
-			s.tries.Fail(l.key(), time.Now())
+			s.tries.Fail(g.key(), time.Now())
 		}
 	case sip.StatusOK:
-		s.tries.Success(l.key())
+		s.tries.Success(g.key())
 	}
 }
 
-func (l *line) key() string { return auth.LimitKey(l.flow.Remote().Addr(), l.name()) }
+func (g *guest) key() string { return auth.LimitKey(g.flow.Remote().Addr(), g.name()) }
 
 // challengesOf are the headers by which a PBX and a browser of it prove themselves to one another (RFC 3261 §22, RFC 7616 §3.5).
 func challengesOf(res *sip.Response) []sip.Header {
@@ -206,9 +206,9 @@ func challengesOf(res *sip.Response) []sip.Header {
 	return list
 }
 
-// passCredentials copies the credentials in a request that leg from has got into the one for leg to, if that is its own PBX's.
+// passCredentials copies the credentials in a request that leg from has got into the one for leg to, if from's is a guest and to its PBX.
 func passCredentials(from, to *leg, req, out *sip.Request) {
-	if from.line == nil || to.pbx != from.line.pbx {
+	if from.guest == nil || to.pbx != from.guest.pbx {
 		return
 	}
 	for _, h := range credentialsOf(req) {
@@ -218,42 +218,43 @@ func passCredentials(from, to *leg, req, out *sip.Request) {
 
 // answerFor is the status of leg from's response for leg to, with the challenge in it when that is for to's browser to answer.
 func answerFor(from, to *leg, res *sip.Response) (status int, challenge []sip.Header) {
-	if to.line == nil || from.pbx != to.line.pbx {
+	if to.guest == nil || from.pbx != to.guest.pbx {
 		return passable(res.StatusCode), nil
 	}
 	return res.StatusCode, challengesOf(res)
 }
 
-// aim sends a request that names a PBX by one of its domains to the PBX's address.
+// aim sends a request that names the PBX by one of its domains, or makes a dialog there and leaves the port out, to the PBX's address.
 func (p *pbx) aim(req *sip.Request) {
-	if req.Route() == nil && p.hasDomain(req.Recipient.Host) {
+	first := req.To() == nil || !req.To().Params.Has("tag")
+	if req.Route() == nil && (p.hasDomain(req.Recipient.Host) || first && req.Recipient.Port == 0 && p.serves(req.Recipient.Host)) {
 		req.SetDestination(p.uri.HostPort())
 	}
 }
 
-// lineClosed ends the line of a flow that is gone, also at the PBX. When we stop, endLines does that.
-func (s *Server) lineClosed(f *flow) {
+// guestClosed forgets the guest on a flow that is gone, and ends its registration. When we stop, endGuests does that.
+func (s *Server) guestClosed(f *flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
 		return
 	}
-	l := s.lines.remove(f)
-	if l == nil {
+	g := s.guests.remove(f)
+	if g == nil {
 		return
 	}
 	s.routed.Go(func() {
 		ctx, stop := context.WithTimeout(context.Background(), answerTime)
 		defer stop()
-		s.endLine(ctx, l)
+		s.endGuest(ctx, g)
 	})
 }
 
-// endLines ends the registration of every line.
-func (s *Server) endLines(ctx context.Context) {
+// endGuests ends the registration of every guest.
+func (s *Server) endGuests(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, l := range s.lines.all(func(*line) bool { return true }) {
-		work.Go(func() { s.endLine(ctx, l) })
+	for _, g := range s.guests.all(func(*guest) bool { return true }) {
+		work.Go(func() { s.endGuest(ctx, g) })
 	}
 	work.Wait()
 }

@@ -87,8 +87,8 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	if !s.authorize(f, req, tx) {
 		return
 	}
-	if l := s.lines.of(f); l != nil {
-		s.registerLine(l, req, tx)
+	if g := s.guests.of(f); g != nil {
+		s.registerGuest(g, req, tx)
 		return
 	}
 	id, _ := f.Identity()
@@ -154,7 +154,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 // flowClosed unregisters what came in on a flow and gives its calls time to come back on another.
 func (s *Server) flowClosed(f *flow) {
 	s.unregister(f)
-	s.lineClosed(f)
+	s.guestClosed(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {

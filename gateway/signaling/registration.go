@@ -125,7 +125,7 @@ func (s *Server) unregisterAll(ctx context.Context) {
 			})
 		}
 	}
-	work.Go(func() { s.endLines(ctx) })
+	work.Go(func() { s.endGuests(ctx) })
 	work.Wait()
 }
 

@@ -31,10 +31,10 @@ var builtins = []string{"echo", "tone"}
 // else to the local user with that extension. What comes from the PBX goes to the user whose extension it names.
 func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
 	switch {
-	case from.line != nil:
-		return s.routeLine(from, req)
+	case from.guest != nil:
+		return s.routeGuest(from, req)
 	case from.pbx.passes():
-		return s.toLines(from, req)
+		return s.toGuests(from, req)
 	}
 	target := callee(req.Recipient.User)
 	if from.pbx != nil {

@@ -70,10 +70,11 @@ type Server struct {
 	pbxes []*pbx
 	board call.Board
 	reg   registrar
-	lines *lineBook
 	tries *auth.Limiter // wrong digests, by address
 
 	history *recorder
+
+	guests  *guestBook
 	learned chan struct{} // holds one when there are facts of a PBX to keep
 
 	udp    net.PacketConn // nil while there is no PBX
@@ -90,7 +91,7 @@ type Server struct {
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
-		lines: newLineBook(), learned: make(chan struct{}, 1)}
+		guests: newGuestBook(), learned: make(chan struct{}, 1)}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
