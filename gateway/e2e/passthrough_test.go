@@ -24,16 +24,15 @@ func TestPassthrough(t *testing.T) {
 	}
 	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer site.Close()
-	var b *browser
-	for _, path := range []bool{true, false} {
-		t.Run(fmt.Sprintf("path %v", path), func(t *testing.T) {
+	for transport, path := range map[string]bool{"udp": true, "tcp": false} {
+		t.Run(fmt.Sprintf("%s path %v", transport, path), func(t *testing.T) {
 			k := startPBX(t, pbxOptions{Path: path})
 			phone := startPhone(t, k, "201", phoneOptions{})
 			local := alice
 			local.PBXPassword = "" // signs in at the page only
-			g := startGateway(t, gatewayOptions{Users: []gatewayUser{local}, PBX: pbxTable(k, "passthrough", "udp", fmt.Sprintf("domains = [%q]\n", pbxDomain)),
+			g := startGateway(t, gatewayOptions{Users: []gatewayUser{local}, PBX: pbxTable(k, "passthrough", transport, fmt.Sprintf("domains = [%q]\n", pbxDomain)),
 				Extra: fmt.Sprintf("[web]\norigins = [%q]\n", site.URL)})
-			b = startBrowser(t, toneAlice, g.ca())
+			b := startBrowser(t, toneAlice, g.ca())
 			for _, kind := range []string{"jssip", "sipjs"} {
 				t.Run(kind, func(t *testing.T) { passesThrough(t, k, phone, g, b, site.URL, kind) })
 			}
