@@ -40,6 +40,7 @@ func userAdd() command {
 			p.flags(f)
 			f.StringVar(&u.Display, "display", "", "the `NAME` that others see")
 			f.StringVar(&u.Extension, "extension", "", "the `NUMBER` that rings this user")
+			f.StringVar(&u.PBX, "pbx", "", "`NAME` of the PBX to register at; else the first one in mode extension")
 			f.StringVar(&u.PBXUsername, "pbx-username", "", "`NAME` to register with at the PBX; else the extension")
 			f.StringVar(&secret, "pbx-password-file", "", "`FILE` with the password at the PBX")
 			f.BoolVar(&generate, "generate", false, "make a one-time password and print it")

@@ -78,7 +78,7 @@ func (u User) account() (auth.User, error) {
 			return auth.User{}, err
 		}
 	}
-	made.PBX = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}
+	made.PBX, made.PBXName = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}, u.PBX
 	return made, nil
 }
 
@@ -116,7 +116,7 @@ func (a *Accounts) Add(ctx context.Context, u User, oneTime bool) error {
 		return err
 	}
 	made.MustChange = oneTime
-	made.PBX = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}
+	made.PBX, made.PBXName = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}, u.PBX
 	return a.store.Put(ctx, made)
 }
 

@@ -28,7 +28,7 @@ type Config struct {
 	Name      string          `toml:"name"`   // on the page; default: the machine's name
 	Domain    string          `toml:"domain"` // SIP domain of the local users; default: the machine's name + ".local"
 	Listen    Listen          `toml:"listen"`
-	PBX       []signaling.PBX `toml:"pbx"` // the first one is the default route
+	PBX       []signaling.PBX `toml:"pbx"` // the first one that is not in mode passthrough is the default route
 	User      []User          `toml:"user"`
 	Auth      auth.Config     `toml:"auth"`
 	Web       web.Config      `toml:"web"`
@@ -64,6 +64,7 @@ type User struct {
 	Extension   string `toml:"extension"`
 	PBXUsername string `toml:"pbx_username"` // empty: the extension
 	PBXPassword string `toml:"pbx_password"`
+	PBX         string `toml:"pbx"` // name of the PBX that it registers at; empty: the first one in mode extension
 }
 
 // Switch is a table of a part that can be switched off.

@@ -81,6 +81,18 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`8: [[pbx]] uri: "sip:[::1": "[::1" is neither an IP address nor a name`}},
 		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"", []string{
 			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, sdes, dtls`}},
+		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
+			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
+			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,
+			`4: [[pbx]] prefixes: "" is not the beginning of a number, like "0" or "+49"`,
+			`6: [[pbx]] domains: "b c" is not a name like sales.example`,
+			`6: [[pbx]] domains: "Office.example" is the domain of Cordboard's own users`,
+			"11: [[pbx]] prefixes: no numbers go to a PBX in mode passthrough; browsers call it by its domain",
+			"15: [[pbx]] strip: there are no prefixes to take off"}},
+		{"PBX of a user", "[[pbx]]\nname = \"a\"\nuri = \"sip:h\"\n[[pbx]]\nname = \"b\"\nuri = \"sip:i\"\nmode = \"peer\"\n" +
+			"[[user]]\nname = \"x\"\npbx = \"a\"\n[[user]]\nname = \"y\"\npbx = \"b\"\n[[user]]\nname = \"z\"\npbx = \"c\"", []string{
+			`13: [[user]] pbx: users register only at a PBX in mode extension, and "b" is in mode peer`,
+			`16: [[user]] pbx: there is no PBX "c"`}},
 		{"trunk without user name", "[[pbx]]\nuri = \"sip:h\"\nmode = \"trunk\"", []string{"1: [[pbx]] username: missing; a trunk registers with a user name"}},
 		{"PBXs of one name", "[[pbx]]\nname = \"a\"\nuri = \"sip:h\"\n[[pbx]]\nname = \"a\"\nuri = \"sip:i\"", []string{`5: [[pbx]] name: there is another PBX "a" above`}},
 		{"user names", "[[user]]\n[[user]]\nname = \"Alice\"\n[[user]]\nname = \"echo\"\n[[user]]\nname = \"101\"", []string{
@@ -251,7 +263,6 @@ uri = "sip:h"
 		"cordboard.toml:7: [audio] enabled: does nothing yet",
 		"cordboard.toml:9: [discovery] enabled: does nothing yet",
 		"cordboard.toml:11: [store] url: does nothing yet",
-		`cordboard.toml:15: [[pbx]] mode: passthrough is not there yet, so PBX "a" is left out`,
 		`cordboard.toml:18: [[pbx]] uri: transport tls is not there yet, so PBX "b" is left out`,
 		`cordboard.toml:21: [[pbx]] uri: transport wss is not there yet, so PBX "c" is left out`,
 		`cordboard.toml:25: [[pbx]] media: sdes is not there yet, so PBX "d" is left out`,
@@ -259,8 +270,8 @@ uri = "sip:h"
 	if diff := cmp.Diff(want, strings.Split(Faults(cfg.Notices).Error(), "\n")); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
-	if left := cfg.usablePBX(); len(left) != 1 || left[0].Name != "e" {
-		t.Errorf("usable PBXs = %v, want only e", left)
+	if left := cfg.usablePBX(); len(left) != 2 || left[0].Name != "a" || left[1].Name != "e" {
+		t.Errorf("usable PBXs = %v, want a and e", left)
 	}
 }
 

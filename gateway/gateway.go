@@ -116,17 +116,18 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
-		Media: g.media, UsersChanged: g.changed, History: g.accounts.store,
+		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
 	}, g.log)
 	if err != nil {
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
 	}
 	page := cfg.Web
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
-	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
+	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, Watch: g.signaling.Watch, History: g.accounts.store, CA: g.cert.CA(),
+		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		CA: g.cert.CA(),
 	}, g.log)
 	return err
 }

@@ -23,7 +23,7 @@ func (c *Config) checkPBX(check *checker) {
 		check.credential(table+".name", p.Name)
 		check.credential(table+".username", p.Username)
 		check.credential(table+".password", p.Password)
-		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, "passthrough")
+		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, signaling.ModePassthrough)
 		check.oneOf(table+".media", p.Media, "rtp", "sdes", "dtls")
 		if p.URI == "" {
 			check.add(table+".uri", "missing; set the PBX's address, like \"sip:192.0.2.10\"")
@@ -33,6 +33,7 @@ func (c *Config) checkPBX(check *checker) {
 		if p.Mode == signaling.ModeTrunk && p.Username == "" {
 			check.add(table+".username", "missing; a trunk registers with a user name")
 		}
+		c.checkRoutes(check, table, p)
 		if key, _ := unavailable(p); key == "" && len(check.at(table)) == 0 {
 			check.part(table, p.Validate())
 		}
@@ -117,8 +118,6 @@ func checkHostPort(text string) error {
 func unavailable(p signaling.PBX) (key, what string) {
 	transport, err := pbxTransport(p.URI)
 	switch {
-	case p.Mode == "passthrough":
-		return "mode", "passthrough"
 	case err == nil && (transport == "tls" || transport == "wss"):
 		return "uri", "transport " + transport
 	case p.Media == "sdes" || p.Media == "dtls":

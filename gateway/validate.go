@@ -108,6 +108,7 @@ func (c *Config) checkUsers(check *checker) {
 		}
 		check.credential(table+".pbx_username", u.PBXUsername)
 		check.credential(table+".pbx_password", u.PBXPassword)
+		c.checkHome(check, table, u)
 	}
 }
 

@@ -26,7 +26,9 @@ func openDevice(t *testing.T, b *browser, site, kind string, given map[string]an
 	t.Helper()
 	c := &plainClient{b.open(t, site)}
 	c.connection = "window.pc"
-	given["domain"] = domain
+	if given["domain"] == nil {
+		given["domain"] = domain
+	}
 	options, _ := json.Marshal(given)
 	c.do(t, fmt.Sprintf("window.phone = client(%q, %s); await phone.register()", kind, options))
 	return c

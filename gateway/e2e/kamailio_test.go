@@ -52,6 +52,7 @@ type pbxOptions struct {
 	PeerPort      int    // SIP port on loopback that needs no password; 0: none
 	Presence      bool   // dialogs and voice mail can be subscribed to
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
+	Path          bool   // keeps Path (RFC 3327) and uses it
 }
 
 func startPBX(t *testing.T, o pbxOptions) *pbx {
@@ -77,7 +78,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	defer file.Close()
 	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
 		"Addr": k.listen.addr(), "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables,
+		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)
@@ -122,9 +123,12 @@ func (k *pbx) alive() bool {
 }
 
 // registered tells whether the PBX knows a contact of user.
-func (k *pbx) registered(user string) bool {
+func (k *pbx) registered(user string) bool { return strings.Contains(k.location(user), "Contact") }
+
+// location is all that the PBX keeps of a user's contacts.
+func (k *pbx) location(user string) string {
 	out, _ := exec.Command("kamcmd", "-s", "unixs:"+k.control(), "ul.lookup", "location", "s:"+user).CombinedOutput()
-	return strings.Contains(string(out), "Contact")
+	return string(out)
 }
 
 // wantRegistered waits until users are registered.

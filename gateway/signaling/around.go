@@ -148,7 +148,7 @@ var errNotWatchable = errors.New("nobody by that name or number")
 // resolve gives the name under which a target, a user's name or a number as dialed, is watched.
 func (a *around) resolve(ctx context.Context, target string) (string, error) {
 	target = callee(target)
-	if !isNumber(target) {
+	if !IsNumber(target) {
 		u, err := a.srv.deps.Users.User(ctx, strings.ToLower(target))
 		if err != nil {
 			return "", errNotWatchable
@@ -277,7 +277,7 @@ func (a *around) syncAccounts(ctx context.Context, users []auth.User) {
 		known[u.Name] = true
 	}
 	for _, sub := range a.subscriptions(func(sub *subscription) bool {
-		return !known[sub.user] || !isNumber(sub.key.name) && !known[sub.key.name]
+		return !known[sub.user] || !IsNumber(sub.key.name) && !known[sub.key.name]
 	}) {
 		sub.end("noresource")
 	}

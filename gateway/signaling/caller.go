@@ -20,6 +20,8 @@ type caller struct {
 	user auth.User // of the flow
 	pbx  *pbx
 	req  *sip.Request
+
+	guest *guest // of the flow, if its user is one of a PBX in mode passthrough
 }
 
 // name is the caller as the board shows it.
@@ -36,7 +38,7 @@ func (c caller) leg(req *sip.Request) *leg {
 		source, _ := netip.ParseAddrPort(req.Source())
 		return &leg{pbx: c.pbx, party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
 	}
-	return &leg{flow: c.flow, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
+	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
 }
 
 // caller finds out who sent req. When nobody known did it answers the request itself and ok is false.
@@ -44,6 +46,7 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	f := s.door.flow(req.Source())
 	if f == nil {
 		if p := s.pbxAt(req); p != nil {
+			p.learnRequest(req)
 			return caller{pbx: p, req: req}, true
 		}
 		s.reply(req, tx, sip.StatusForbidden, "Forbidden")
@@ -51,6 +54,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	}
 	if !s.authorize(f, req, tx) {
 		return caller{}, false
+	}
+	if g := s.guests.of(f); g != nil {
+		return caller{flow: f, user: auth.User{Name: g.name(), Display: req.From().DisplayName}, guest: g, req: req}, true
 	}
 	id, _ := f.Identity()
 	user, err := s.deps.Users.User(context.Background(), id.User)
@@ -65,6 +71,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 // authorize lets a request of a browser pass if its flow belongs to somebody, by the handshake, by an earlier
 // request or by digest in this one, and From names that somebody. Otherwise it answers and gives false.
 func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
+	if g := s.guestOf(f, req); g != nil {
+		return s.authorizeGuest(g, f, req, tx)
+	}
 	now := time.Now()
 	id, bound := f.Identity()
 	if !bound {

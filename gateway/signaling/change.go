@@ -102,6 +102,7 @@ func (c *change) cross(ctx context.Context) {
 		out := peer.request(method)
 		passHeaders(c.req, out)
 		s.cross(l, peer, c.req, out)
+		passCredentials(l, peer, c.req, out)
 		peer.keepTimer(out)
 		setSDP(out, text)
 		return out
@@ -117,7 +118,8 @@ func (c *change) cross(ctx context.Context) {
 		c.refused(ctx, statusOf(err))
 		return
 	case !res.IsSuccess():
-		c.refused(ctx, failure{status: passable(res.StatusCode), reason: res.Reason})
+		status, challenge := answerFor(peer, l, res)
+		c.refused(ctx, failure{status: status, reason: res.Reason, headers: challenge})
 		return
 	}
 	peer.answered(res)
@@ -172,7 +174,8 @@ func (c *change) refused(ctx context.Context, f failure) {
 		c.l.call.endLater(nil, call.ReasonLost, reason(f.status, "The other side has ended the call"))
 		return
 	}
-	if c.l.pbx != nil || len(c.offer) == 0 || errors.Is(ctx.Err(), context.Canceled) {
+	asked := f.status == sip.StatusUnauthorized || f.status == sip.StatusProxyAuthRequired // which only a guest hears, who can answer it
+	if c.l.pbx != nil || len(c.offer) == 0 || asked || errors.Is(ctx.Err(), context.Canceled) {
 		c.srv.reply(c.req, c.tx, f.status, f.reason, f.headers...)
 		return
 	}

@@ -54,6 +54,9 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		select {
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
+				if p := s.pbxAt(res); p != nil {
+					p.learn(res)
+				}
 				return res, nil
 			}
 		case <-tx.Done():
@@ -129,6 +132,9 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 	for {
 		select {
 		case res := <-tx.Responses():
+			if l.pbx != nil {
+				l.pbx.learnCall(req, res)
+			}
 			if !res.IsProvisional() {
 				return res, nil
 			}

@@ -16,7 +16,7 @@ type Config struct {
 	Version          string // for User-Agent and Server
 	Listen           string // SIP over UDP and TCP, "host:port"; not opened while there is no PBX
 	Advertise        []netip.Addr
-	PBX              []PBX // the first one is the default route
+	PBX              []PBX // the first one that is not in mode passthrough is the default route
 	Origins          []string
 	TrustedProxies   []netip.Prefix
 	RequireHandshake bool
@@ -27,6 +27,8 @@ const (
 	ModeExtension = "extension" // each user registers as its own extension
 	ModeTrunk     = "trunk"     // one registration for all
 	ModePeer      = "peer"      // no registration; it knows us by our address
+
+	ModePassthrough = "passthrough" // browsers come through with accounts of the PBX's own
 )
 
 // PBX is a [[pbx]] table of the configuration file.
@@ -37,6 +39,10 @@ type PBX struct {
 	Username string `toml:"username"`
 	Password string `toml:"password"`
 	Media    string `toml:"media"`
+
+	Prefixes []string `toml:"prefixes"` // numbers that begin so go to it
+	Domains  []string `toml:"domains"`  // of addresses that go to it, beside uri's host
+	Strip    bool     `toml:"strip"`    // whether the prefix is taken off the number before
 }
 
 // Validate names every fault at once.
@@ -45,8 +51,8 @@ func (p PBX) Validate() error {
 	if _, err := p.uri(); err != nil {
 		faults = append(faults, fmt.Errorf("uri: %w", err))
 	}
-	if !slices.Contains([]string{ModeExtension, ModeTrunk, ModePeer}, p.mode()) {
-		faults = append(faults, fmt.Errorf("mode: %q, want extension, trunk or peer", p.Mode))
+	if !slices.Contains([]string{ModeExtension, ModeTrunk, ModePeer, ModePassthrough}, p.mode()) {
+		faults = append(faults, fmt.Errorf("mode: %q, want extension, trunk, peer or passthrough", p.Mode))
 	}
 	if p.mode() == ModeTrunk && p.Username == "" {
 		faults = append(faults, errors.New("username: missing, a trunk registers with one"))

@@ -26,6 +26,9 @@ func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return nil
 	}
+	if l.pbx != nil {
+		l.pbx.learnRequest(req)
+	}
 	return l
 }
 
@@ -44,10 +47,10 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	if f == nil {
 		return false
 	}
-	if id, ok := f.Identity(); !ok || id.User != l.user {
-		return false
-	}
 	if f != l.flow {
+		if id, ok := f.Identity(); !ok || id.User != l.user {
+			return false
+		}
 		l.flow = f
 		l.found()
 		if f.gone() {
@@ -85,6 +88,10 @@ func (s *Server) onAck(req *sip.Request, _ sip.ServerTransaction) {
 func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	l := s.dialog(req, tx)
 	if l == nil {
+		return
+	}
+	if peer := l.call.peer(l); l.guest != nil && peer != nil && peer.pbx == l.guest.pbx {
+		s.byeThrough(l, peer, req, tx)
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")

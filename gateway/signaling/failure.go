@@ -55,6 +55,8 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusCallTransactionDoesNotExists, reason: "Call/Transaction Does Not Exist"}
 	case errors.Is(err, errNotRegistered):
 		return failure{status: sip.StatusTemporarilyUnavailable, reason: "Not Signed In", why: call.ReasonNoDevice}
+	case errors.Is(err, errTooManyTries):
+		return failure{status: sip.StatusServiceUnavailable, reason: "Too Many Tries", headers: []sip.Header{sip.NewHeader("Retry-After", "60")}}
 	case errors.Is(err, errNoAnswer):
 		return failure{status: sip.StatusRequestTimeout, reason: "Request Timeout", why: call.ReasonUnavailable}
 	case errors.Is(err, errUnacknowledged): // RFC 3262 §3
@@ -94,6 +96,10 @@ func failureOf(res *sip.Response, l *leg) failure {
 	case sip.StatusUnauthorized, sip.StatusProxyAuthRequired:
 		if l.pbx == nil {
 			return failure{status: sip.StatusTemporarilyUnavailable, reason: "Temporarily Unavailable", by: l}
+		}
+		if l.pbx.passes() { // but here they are the caller's
+			f.headers = challengesOf(res)
+			return f
 		}
 		why := l.pbx.cfg.Name + " refuses the password of " + l.creds.Username
 		if l.creds.Password == "" {

@@ -258,6 +258,7 @@ type browser struct {
 	end
 	conn   *websocket.Conn
 	user   string
+	domain string // of its address
 	host   string
 	seq    int
 	closed chan error // why reading has ended
@@ -274,7 +275,7 @@ func (w *world) dial(user string, signedIn bool) *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b := &browser{conn: conn, user: user, host: token()[:8] + ".invalid", closed: make(chan error, 1)}
+	b := &browser{conn: conn, user: user, domain: "office.example", host: token()[:8] + ".invalid", closed: make(chan error, 1)}
 	b.end = end{t: w.t, name: user, in: make(chan sip.Message, 100), send: func(text string) {
 		_ = conn.Write(context.Background(), websocket.MessageText, []byte(text))
 	}}
@@ -299,7 +300,7 @@ func (b *browser) build(method, uri, to, callID, fromTag, body string, more ...s
 		fmt.Sprintf("%s %s SIP/2.0", method, uri),
 		fmt.Sprintf("Via: SIP/2.0/WSS %s;branch=z9hG4bK%s", b.host, token()),
 		"Max-Forwards: 69",
-		fmt.Sprintf("From: <sip:%s@office.example>;tag=%s", b.user, fromTag),
+		fmt.Sprintf("From: <sip:%s@%s>;tag=%s", b.user, b.domain, fromTag),
 		"To: " + to,
 		"Call-ID: " + callID,
 		fmt.Sprintf("CSeq: %d %s", b.seq, method),
@@ -343,6 +344,8 @@ type fakePBX struct {
 	mute bool
 	regs map[string]string // contact by address of record
 	ask  string            // password to ask REGISTER for; "": none
+
+	registrar func(*sip.Request) // takes REGISTER in the place of register; nil: none
 }
 
 func newFakePBX(t *testing.T) *fakePBX {
@@ -394,7 +397,13 @@ func (p *fakePBX) read() {
 				p.answer(req, 200, "OK", "t", "", "")
 				continue
 			case sip.REGISTER:
-				p.register(req)
+				p.mu.Lock()
+				take := p.registrar
+				p.mu.Unlock()
+				if take == nil {
+					take = p.register
+				}
+				take(req)
 				continue
 			}
 		}

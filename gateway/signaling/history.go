@@ -135,6 +135,8 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	default:
 		r.Reason = call.Reason(r.Status, !r.Rang.IsZero())
 	}
-	b.srv.history.add(r)
+	if status != sip.StatusUnauthorized && status != sip.StatusProxyAuthRequired { // its caller was only asked for a password
+		b.srv.history.add(r)
+	}
 	return true
 }

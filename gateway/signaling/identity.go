@@ -97,6 +97,9 @@ func anonymous(from *sip.FromHeader) bool {
 // identify gives the branch l the name by which it shall know the caller, and the headers that assert who that is (RFC 3325 §5). A browser that asks for
 // privacy is anonymous in From on either side; only the PBX, which is trusted, learns who it is.
 func (u *setup) identify(l *leg) []sip.Header {
+	if u.from.guest != nil { // its PBX asserts that
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []sip.Header

@@ -173,6 +173,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 			}
 			e.leg.drop()
 			worst = append(worst, u.onward(ringing, live)...)
+			if e.unreached() {
+				u.next(ringing, &plan, live)
+			}
 		case p := <-u.pickups:
 			if sdp, ok := u.takes(ctx, p); ok {
 				u.giveUp(live, reason(sip.StatusOK, "Call completed elsewhere"))
@@ -220,6 +223,7 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	diversions, history := u.trail.headers(u, l)
 	appendAll(req, append(id, diversions...))
 	u.srv.cross(u.a, l, u.req, req)
+	passCredentials(u.a, l, u.req, req)
 	appendAll(req, history)
 	if h := u.req.GetHeader("Replaces"); h != nil { // a phone that does not know it must not just ring
 		req.AppendHeader(sip.HeaderClone(h))
@@ -239,6 +243,17 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	return req, nil
 }
 
+// call starts a branch.
+func (u *setup) call(ctx context.Context, l *leg, live map[*leg]bool) error {
+	req, err := u.branch(ctx, l)
+	if err != nil {
+		return err
+	}
+	live[l] = true
+	u.srv.routed.Go(func() { u.follow(ctx, l, req) })
+	return nil
+}
+
 // follow runs a branch and tells what happens on it, as long as somebody wants to know.
 func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	tell := func(e event) bool {
@@ -252,6 +267,9 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	finish, _ := l.begin()
 	res, sent, err := u.srv.inviteDevice(ctx, l, req, func(res *sip.Response) { tell(event{leg: l, req: req, res: res}) })
 	finish()
+	if u.a.guest != nil && err == nil {
+		u.srv.judged(u.a.guest, sent, res)
+	}
 	if !tell(event{l, sent, res, err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
 			u.srv.refuse(l, sent, res)

@@ -44,7 +44,7 @@ func (a *around) statusOf(name string) status {
 func (a *around) compute(name string, up *upstream) status {
 	var st status
 	dialogs, known := up.dialogsOf()
-	user := !isNumber(name)
+	user := !IsNumber(name)
 	if user {
 		st.dialogs = a.callsOf(name)
 		dialogs = append(dialogs, a.publishedDialogs(name)...)

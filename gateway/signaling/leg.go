@@ -32,6 +32,7 @@ type leg struct {
 	party call.Party // its media
 	user  string     // whose browser it is; empty toward the PBX
 	pbx   *pbx       // nil toward a browser
+	guest *guest     // whose browser it is at a PBX in mode passthrough
 	creds auth.Credentials
 
 	mu            sync.Mutex
@@ -93,6 +94,8 @@ func (l *leg) contact() *sip.ContactHeader {
 	if l.pbx != nil {
 		uri.Host, uri.Port = l.pbx.localHost(), int(l.srv.sip.Port())
 		uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(l.pbx.transport)}}
+	} else if l.guest != nil {
+		uri.Host = l.guest.aor.Host // no transport: what the browser writes here stands in its credentials, and those go to the PBX
 	} else {
 		uri.UriParams = sip.HeaderParams{{K: "transport", V: "ws"}}
 	}

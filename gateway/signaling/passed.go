@@ -31,6 +31,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	out.RemoveHeader("Contact")
 	passHeaders(req, out)
 	s.cross(l, peer, req, out)
+	passCredentials(l, peer, req, out)
 	switch req.Method {
 	case sip.REFER:
 		peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)
@@ -50,7 +51,11 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
 		return
 	}
-	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
+	status, challenge := answerFor(peer, l, res)
+	back := sip.NewResponseFromRequest(req, status, res.Reason, nil)
+	for _, h := range challenge {
+		back.AppendHeader(h)
+	}
 	passHeaders(res, back)
 	s.cross(peer, l, res, back)
 	passContent(res, back)
@@ -166,7 +171,7 @@ func (s *Server) rename(from, to *leg, uri *sip.Uri) {
 		return
 	}
 	uri.Host, uri.Port = to.pbx.uri.Host, to.pbx.uri.Port
-	if isNumber(callee(uri.User)) {
+	if IsNumber(callee(uri.User)) {
 		uri.User = callee(uri.User)
 		return
 	}

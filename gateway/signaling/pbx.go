@@ -57,6 +57,8 @@ type pbx struct {
 	asked   bool
 	changed chan struct{} // closed and replaced when err comes or goes
 	regs    map[string]*registration
+
+	facts facts // what its messages have told
 }
 
 // downError says that a PBX does not answer.
@@ -155,6 +157,7 @@ func (p *pbx) address(req *sip.Request) {
 	via.Params.Add("branch", sip.GenerateBranchN(16))
 	via.Params.Add("rport", "")
 	req.PrependHeader(via)
+	p.aim(req)
 	if p.transport == "UDP" {
 		own := p.srv.udp.LocalAddr().(*net.UDPAddr)
 		req.Laddr = sip.Addr{IP: own.IP, Port: own.Port}
@@ -251,6 +254,9 @@ func (p *pbx) change() <-chan struct{} {
 // credentials are those with which a user calls through the PBX.
 func (p *pbx) credentials(u auth.User) auth.Credentials {
 	if p.cfg.mode() == ModeExtension {
+		if p.srv.home(u) != p {
+			return auth.Credentials{}
+		}
 		return u.PBX
 	}
 	return auth.Credentials{Username: p.cfg.Username, Password: p.cfg.Password}
@@ -292,12 +298,12 @@ func (s *Server) PBXStatus() []PBXStatus {
 	return list
 }
 
-// pbxAt is the PBX that sent req; nil when it was none, or came by a WebSocket that has closed since.
-func (s *Server) pbxAt(req *sip.Request) *pbx {
-	if t := req.Transport(); t != "UDP" && t != "TCP" {
+// pbxAt is the PBX that sent msg; nil when it was none, or came by a WebSocket that has closed since.
+func (s *Server) pbxAt(msg sip.Message) *pbx {
+	if t := msg.Transport(); t != "UDP" && t != "TCP" {
 		return nil
 	}
-	source := req.Source()
+	source := msg.Source()
 	addr := hostOf(source)
 	var found *pbx
 	for _, p := range s.pbxes {

@@ -45,7 +45,7 @@ type diversion struct {
 // began notes whom the call is for at first, so that it is never redirected there.
 func (t *trail) began(from caller, p plan) {
 	t.tried, t.rights, t.past = make(map[string]bool), make(map[*leg]caller), make(map[*leg][]diversion)
-	for _, l := range p.branches {
+	for _, l := range slices.Concat(p.branches, p.spare) {
 		t.tried[stopOf(l)] = true
 		t.rights[l] = from
 	}
@@ -130,7 +130,7 @@ func (s *Server) redirectTarget(by *leg, uri sip.Uri) (sip.Uri, bool) {
 	switch uri.Scheme {
 	case "tel":
 		number, _, _ := strings.Cut(strings.TrimPrefix(uri.String(), "tel:"), ";")
-		if to.User = callee(number); !isNumber(to.User) {
+		if to.User = callee(number); !IsNumber(to.User) {
 			return sip.Uri{}, false
 		}
 		return to, true
@@ -138,7 +138,7 @@ func (s *Server) redirectTarget(by *leg, uri sip.Uri) (sip.Uri, bool) {
 		if to.User = callee(uri.User); to.User == "" {
 			return sip.Uri{}, false
 		}
-		if by.pbx == nil || !isNumber(to.User) {
+		if by.pbx == nil || !IsNumber(to.User) {
 			to.Host = uri.Host
 		}
 		return to, true
@@ -210,7 +210,7 @@ func (u *setup) try(ctx context.Context, r redirection, live map[*leg]bool) (run
 		u.involve(user.Name)
 	}
 	u.mu.Unlock()
-	for _, l := range p.branches {
+	for _, l := range slices.Concat(p.branches, p.spare) {
 		t.tried[stopOf(l)] = true
 		t.rights[l], t.past[l] = r.as, r.past
 		shown := r.by.local

@@ -173,6 +173,10 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	if !s.authorize(f, req, tx) {
 		return
 	}
+	if g := s.guests.of(f); g != nil {
+		s.registerGuest(g, req, tx)
+		return
+	}
 	id, _ := f.Identity()
 	if req.To() == nil || req.To().Address.User != id.User {
 		s.breach(f, req, tx, "registration for another user")
@@ -222,6 +226,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 func (s *Server) flowClosed(f *flow) {
 	s.unregister(f)
 	s.around.flowClosed(f)
+	s.guestClosed(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {

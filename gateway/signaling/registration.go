@@ -72,7 +72,7 @@ func (s *Server) syncAccounts(ctx context.Context) {
 			want[""] = auth.Credentials{Username: p.cfg.Username, Password: p.cfg.Password}
 		case ModeExtension:
 			for _, u := range users {
-				if u.PBX.Username != "" && u.PBX.Password != "" {
+				if u.PBX.Username != "" && u.PBX.Password != "" && s.home(u) == p {
 					want[u.Name] = u.PBX
 				}
 			}
@@ -126,6 +126,7 @@ func (s *Server) unregisterAll(ctx context.Context) {
 			})
 		}
 	}
+	work.Go(func() { s.endGuests(ctx) })
 	work.Wait()
 }
 

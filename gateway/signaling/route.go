@@ -18,6 +18,7 @@ import (
 type plan struct {
 	branches []*leg
 	builtin  string
+	spare    []*leg      // to try one after the other when a branch did not reach its PBX
 	users    []auth.User // whom it rings; all whom it is for when none of them has a device
 	out      bool        // it goes to the PBX
 }
@@ -25,9 +26,15 @@ type plan struct {
 // builtins are the callees that are always there.
 var builtins = []string{"echo", "tone"}
 
-// route decides who is called: names and built-ins are local, numbers go to the PBX when there is one, else to the
-// local user with that extension. What comes from the PBX goes to the user whose extension it names.
+// route decides who is called: names and built-ins are local, numbers and what has a PBX's domain go to a PBX when there is one,
+// else to the local user with that extension. What comes from the PBX goes to the user whose extension it names.
 func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
+	switch {
+	case from.guest != nil:
+		return s.routeGuest(from, req)
+	case from.pbx.passes():
+		return s.toGuests(from, req)
+	}
 	if p, named, err := s.toPinned(ctx, from, req); named {
 		return p, err
 	}
@@ -45,18 +52,22 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	if !s.isOurs(req.Recipient.Host, from.flow) {
 		return plan{}, errNotOurs
 	}
+	ways := s.ways(target, req.Recipient.Host)
+	if !IsNumber(target) && len(ways) > 0 && ways[0].pbx.hasDomain(req.Recipient.Host) {
+		return s.toPBXes(from, ways)
+	}
 	if slices.Contains(builtins, target) {
 		return plan{builtin: target}, nil
 	}
-	if !isNumber(target) {
+	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
 		if err != nil {
 			return plan{}, errNotFound
 		}
 		return s.toUsers(from, []auth.User{user}, req)
 	}
-	if len(s.pbxes) > 0 {
-		return s.toPBX(from, s.pbxes[0], target)
+	if len(ways) > 0 {
+		return s.toPBXes(from, ways)
 	}
 	user, err := s.deps.Users.ByExtension(ctx, target)
 	if err != nil {
@@ -74,7 +85,7 @@ func (s *Server) isOurs(host string, f *flow) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && (addr.IsLoopback() || addr.Unmap() == f.Local().Addr().Unmap()) {
 		return true
 	}
-	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return strings.EqualFold(host, p.uri.Host) })
+	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.passes() && p.serves(host) })
 }
 
 // toUsers forks to every browser of the users.
@@ -141,7 +152,7 @@ func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *si
 		return nil, err
 	}
 	for _, same := range []func(auth.User) bool{
-		func(u auth.User) bool { return p.cfg.mode() == ModeExtension && u.PBX.Username == target },
+		func(u auth.User) bool { return s.home(u) == p && u.PBX.Username == target },
 		func(u auth.User) bool { return u.Extension != "" && u.Extension == target },
 		func(u auth.User) bool { return u.Name == strings.ToLower(target) },
 	} {
@@ -163,14 +174,14 @@ func callee(user string) string {
 		}
 		return r
 	}, strings.NewReplacer("%20", "", "%2F", "/", "%2f", "/", "%28", "(", "%29", ")").Replace(user))
-	if isNumber(stripped) {
+	if IsNumber(stripped) {
 		return stripped
 	}
 	return user
 }
 
-// isNumber says whether people would call it a number: digits, with + before and * or # (or %23) among them.
-func isNumber(s string) bool {
+// IsNumber says whether people would call it a number: digits, with + before and * or # (or %23) among them.
+func IsNumber(s string) bool {
 	s = strings.ReplaceAll(strings.TrimPrefix(s, "+"), "%23", "#")
 	return s != "" && strings.Trim(s, "0123456789*#") == ""
 }

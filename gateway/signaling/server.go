@@ -58,6 +58,7 @@ type Deps struct {
 	Sessions     auth.Sessions
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
+	Knowledge    call.Knowledge  // keeps what is learned of PBXs; nil: forgotten at the end
 	History      call.History    // keeps the calls that have ended; nil: none
 }
 
@@ -87,6 +88,9 @@ type Server struct {
 	history *recorder
 	around  *around
 
+	guests  *guestBook
+	learned chan struct{} // holds one when there are facts of a PBX to keep
+
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
 	sip    netip.AddrPort // where udp and tcp listen
@@ -102,7 +106,8 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
+		guests: newGuestBook(), learned: make(chan struct{}, 1)}
 	s.around = newAround(s)
 	var err error
 	if s.sealer, err = newSealer(); err != nil {
@@ -197,6 +202,8 @@ func (s *Server) Run(ctx context.Context) error {
 		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
 		served.Go(func() { srv.ServeTCP(s.tcp) })
 		s.awaitUDP(ctx)
+		s.recallFacts(ctx)
+		served.Go(func() { s.keepFacts(writing) })
 	}
 	close(s.ready)
 	s.around.open()
@@ -213,6 +220,7 @@ func (s *Server) Run(ctx context.Context) error {
 	unwatched.Wait()
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
+	stopWriting()
 	s.door.close(ending)
 	err = errors.Join(ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
 	served.Wait()

@@ -52,6 +52,9 @@ func (s *Server) replaced(from caller, d dialogID) *leg {
 	if from.flow == nil {
 		return nil
 	}
+	if _, bound := from.flow.Identity(); !bound { // a guest that its PBX has not taken yet
+		return nil
+	}
 	return s.own(from.user.Name, d)
 }
 

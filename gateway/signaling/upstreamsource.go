@@ -40,7 +40,7 @@ func (a *around) source(ctx context.Context, key topicKey) (source, bool) {
 	if key.kind == voicemailTopic {
 		src.event = eventSummary
 	}
-	if !isNumber(key.name) {
+	if !IsNumber(key.name) {
 		u, err := a.srv.deps.Users.User(ctx, key.name)
 		if err != nil {
 			return source{}, false

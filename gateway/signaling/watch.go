@@ -116,7 +116,7 @@ func (v *view) arrange(ctx context.Context) error {
 			display = target
 		}
 		extension := u.Extension
-		if u.Name == "" && isNumber(target) {
+		if u.Name == "" && IsNumber(target) {
 			extension = target
 		}
 		v.lamps = append(v.lamps, call.Lamp{Target: target, Name: display, Extension: extension})

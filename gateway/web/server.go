@@ -36,10 +36,11 @@ type Deps struct {
 	Users     auth.Users
 	Sessions  auth.Sessions
 	Passwords Passwords
-	Page      fs.FS         // the built page, index.html at its top
-	WS        http.Handler  // SIP over WebSocket
-	Status    func() Status // the moment's state; never nil
-	History   call.History  // the calls that have ended; never nil
+	Page      fs.FS             // the built page, index.html at its top
+	WS        http.Handler      // SIP over WebSocket
+	Status    func() Status     // the moment's state; never nil
+	PBXs      func() []call.PBX // what is known of each PBX; never nil
+	History   call.History      // the calls that have ended; never nil
 	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
 	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
 	CA    []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
@@ -113,6 +114,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/logout", s.api(http.MethodPost, s.logout))
 	mux.Handle("/api/v1/session", s.api(http.MethodGet, s.session))
 	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
+	mux.Handle("/api/v1/pbx", s.api(http.MethodGet, s.pbxs))
 	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
 	s.handler = mux
