@@ -29,9 +29,15 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
 // seq is the CSeq number that was used last.
 func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+	var tried []*target
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
-		if res, err = s.once(ctx, req); err != nil {
+		res, err = s.once(ctx, req)
+		if again := s.elsewhere(req, &tried, res, err); again != nil {
+			req, try = again, -1
+			continue
+		}
+		if err != nil {
 			return nil, seq, err
 		}
 		again, err := s.answerChallenge(req, res, creds, try)
@@ -45,7 +51,7 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
 	defer cancel()
-	tx, err := s.ua.TransactionLayer().Request(ctx, req)
+	tx, err := s.send(ctx, req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -54,6 +60,7 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		select {
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
+				s.learn(req, res)
 				return res, nil
 			}
 		case <-tx.Done():
@@ -110,7 +117,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 }
 
 func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
-	tx, err := s.ua.TransactionLayer().Request(context.WithoutCancel(ctx), req)
+	tx, err := s.send(context.WithoutCancel(ctx), req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -186,7 +193,7 @@ func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	same := tag == l.remote.tag
 	var stray *leg
 	if !same {
-		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, flow: l.flow, creds: l.creds,
+		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, hop: l.hop, flow: l.flow, creds: l.creds,
 			callID: l.callID, local: l.local, remote: l.remote, localSeq: l.localSeq}
 	}
 	l.mu.Unlock()

@@ -128,6 +128,15 @@ func (u *setup) run(ctx context.Context, from caller) {
 	for len(live) > 0 {
 		select {
 		case e := <-u.events:
+			if next := e.elsewhere(ctx); next != nil {
+				if req, err := u.branch(ringing, next); err == nil {
+					delete(live, e.leg)
+					e.leg.drop()
+					live[next] = true
+					u.srv.routed.Go(func() { u.follow(ringing, next, req) })
+					continue
+				}
+			}
 			switch {
 			case e.err != nil && ctx.Err() != nil: // a branch knew before us that the caller is gone
 				e.leg.drop()

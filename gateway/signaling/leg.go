@@ -32,6 +32,8 @@ type leg struct {
 	party call.Party // its media
 	user  string     // whose browser it is; empty toward the PBX
 	pbx   *pbx       // nil toward a browser
+	hop   *target    // the PBX's server that made or took the call; nil: the one in use
+	tried []*target  // servers that failed to take this call before
 	creds auth.Credentials
 
 	mu            sync.Mutex
@@ -80,8 +82,8 @@ func (l *leg) drop() {
 func (l *leg) contact() *sip.ContactHeader {
 	uri := sip.Uri{Scheme: "sip", User: l.token, Host: l.srv.cfg.Domain}
 	if l.pbx != nil {
-		uri.Host, uri.Port = l.pbx.localHost(), int(l.srv.sip.Port())
-		uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(l.pbx.transport)}}
+		uri = l.pbx.contactAt(l.server())
+		uri.User = l.token
 	} else {
 		uri.UriParams = sip.HeaderParams{{K: "transport", V: "ws"}}
 	}
@@ -117,11 +119,19 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 	}
 	if l.pbx != nil {
-		l.pbx.address(req)
+		l.pbx.addressAt(req, l.server())
 	} else {
 		l.flow.address(req, l.srv.cfg.Domain)
 	}
 	return req
+}
+
+// server is the PBX's server that the leg's dialog is with.
+func (l *leg) server() *target {
+	if l.hop != nil {
+		return l.hop
+	}
+	return l.pbx.server()
 }
 
 // address sends req down the flow (RFC 5626 §5.3): to the connection the browser made, never to a host name.
@@ -225,6 +235,12 @@ func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
 		req.AppendHeader(h)
 	}
 	setSDP(req, body)
+	l.mu.Unlock()
+	if err := l.srv.prepare(context.Background(), req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+		return
+	}
+	l.mu.Lock()
 	l.ack = req
 	l.mu.Unlock()
 	l.repeatAck()

@@ -72,7 +72,7 @@ func (s *Server) isOurs(host string, f *flow) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && (addr.IsLoopback() || addr.Unmap() == f.Local().Addr().Unmap()) {
 		return true
 	}
-	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return strings.EqualFold(host, p.uri.Host) })
+	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return strings.EqualFold(host, strings.Trim(p.uri.Host, "[]")) })
 }
 
 // toUsers forks to every browser of the users.
@@ -120,11 +120,12 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	}
 	target := *p.uri.Clone()
 	target.User = number
+	hop := p.server()
 	return plan{out: true, branches: []*leg{{
-		pbx: p, creds: creds, target: target,
+		pbx: p, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
-		party:  call.Party{Profile: sdp.RTP, Host: p.remoteAddr()},
+		party:  call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
 	}}}, nil
 }
 

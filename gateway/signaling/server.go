@@ -8,6 +8,8 @@ package signaling
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +25,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/locate"
 )
 
 // Media is what signaling needs of the media engine: descriptions in, descriptions out.
@@ -51,6 +54,8 @@ type Deps struct {
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
 	History      call.History    // keeps the calls that have ended; nil: none
+	TLS          *tls.Config     // our certificate, for ListenTLS
+	Resolver     locate.Resolver // finds PBXs by name; nil: the system's DNS
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -73,8 +78,12 @@ type Server struct {
 
 	history *recorder
 
+	locator *locate.Locator
+	lines   *lines
+
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
+	sips   net.Listener   // nil: none
 	sip    netip.AddrPort // where udp and tcp listen
 	routed sync.WaitGroup // calls being set up and other work that outlives its request
 
@@ -86,7 +95,12 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), lines: newLines(), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	resolver := deps.Resolver
+	if resolver == nil {
+		resolver = locate.System()
+	}
+	s.locator = locate.New(resolver)
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -98,6 +112,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		if err := s.listen(); err != nil {
 			return nil, err
 		}
+		if err := s.listenTLS(); err != nil {
+			return nil, errors.Join(err, s.closeSockets())
+		}
 	}
 	quiet := slog.New(slog.DiscardHandler) // sipgo logs whole messages, credentials and all
 	ua, err := sipgo.NewUA(
@@ -105,6 +122,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		sipgo.WithUserAgentTransportLayerOptions(
 			sip.WithTransportLayerLogger(quiet),
 			sip.WithTransportLayerReadFilter(s.fromPBX)),
+		sipgo.WithUserAgenTLSConfig(&tls.Config{RootCAs: x509.NewCertPool()}), // we dial by ourselves; sipgo shall trust nobody
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(quiet),
 			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}),
@@ -146,7 +164,11 @@ func (s *Server) closeSockets() error {
 	if s.udp == nil {
 		return nil
 	}
-	return errors.Join(s.udp.Close(), s.tcp.Close())
+	err := errors.Join(s.udp.Close(), s.tcp.Close())
+	if s.sips != nil {
+		err = errors.Join(err, s.sips.Close())
+	}
+	return err
 }
 
 // Addr is where the PBX reaches us; invalid while there is no PBX.
@@ -177,6 +199,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) })
 		served.Go(func() { srv.ServeTCP(s.tcp) })
+		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
+		served.Go(func() { srv.ServeTLS(s.lines.tls) })
+		if s.sips != nil {
+			served.Go(func() { s.serveTLS(ctx) })
+		}
 		s.awaitUDP(ctx)
 	}
 	s.runPBXes(ctx)
@@ -190,7 +217,9 @@ func (s *Server) Run(ctx context.Context) error {
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
 	s.door.close(ending)
-	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
+	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()))
+	s.lines.close()
+	err = errors.Join(err, ignoreClosed(s.ua.Close()))
 	served.Wait()
 	return err
 }
