@@ -119,7 +119,7 @@ func unavailable(p signaling.PBX) (key, what string) {
 	switch {
 	case p.Mode == "passthrough":
 		return "mode", "passthrough"
-	case err == nil && (transport == "tls" || transport == "wss"):
+	case err == nil && transport == "wss":
 		return "uri", "transport " + transport
 	case p.Media == "sdes" || p.Media == "dtls":
 		return "media", p.Media
@@ -144,10 +144,6 @@ func notices(c *Config, doc *document) []Fault {
 	var all []Fault
 	for _, e := range doc.entries {
 		switch plain(e.path) {
-		case "listen.sips":
-			if c.Listen.SIPS == "" {
-				continue
-			}
 		case "store.url":
 			if c.Store.URL == "" {
 				continue

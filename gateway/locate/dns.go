@@ -1,6 +1,7 @@
 package locate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,15 +26,13 @@ const (
 // operating system, which may know more (mDNS). Names of one label and those below .local are not asked for in DNS.
 type DNS struct {
 	conf  string // path
+	port  string // of the name servers; empty: as the file says, which is 53
 	hosts *net.Resolver
 }
 
 // System is the DNS of this machine.
-func System() *DNS { return FromConf(resolvConf) }
-
-// FromConf is the DNS that another resolv.conf describes.
-func FromConf(path string) *DNS {
-	return &DNS{conf: path, hosts: &net.Resolver{
+func System() *DNS {
+	return &DNS{conf: resolvConf, hosts: &net.Resolver{
 		PreferGo: true,
 		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("hosts file only") },
 	}}
@@ -112,7 +111,7 @@ func (d *DNS) ask(ctx context.Context, name string, kind uint16, take func(dns.R
 	question := new(dns.Msg).SetQuestion(name, kind).SetEdns0(datagram, false)
 	last := errors.New("find name servers: none in " + d.conf)
 	for _, server := range conf.Servers {
-		res, err := exchange(ctx, question, net.JoinHostPort(server, conf.Port))
+		res, err := exchange(ctx, question, net.JoinHostPort(server, cmp.Or(d.port, conf.Port)))
 		if err != nil {
 			last = fmt.Errorf("ask name server %s: %w", server, err)
 			continue

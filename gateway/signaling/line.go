@@ -123,12 +123,20 @@ func (l *line) keepAlive() {
 		case <-l.gone:
 			return
 		case <-tick.C:
-			if _, err := l.Write([]byte("\r\n\r\n")); err != nil {
-				l.Close()
+			if !l.ping() {
 				return
 			}
 		}
 	}
+}
+
+// ping sends one keep-alive; false when the connection has ended.
+func (l *line) ping() bool {
+	if _, err := l.Write([]byte("\r\n\r\n")); err != nil {
+		l.Close()
+		return false
+	}
+	return true
 }
 
 // connect sees to it that sipgo has a connection to hop, whose certificate must be for name.

@@ -31,7 +31,8 @@ type registration struct {
 	done   chan struct{}
 	callID string
 	tag    string
-	seq    uint32 // owned by run, then by whoever has seen done closed
+	seq    uint32  // owned by run, then by whoever has seen done closed
+	at     sip.Uri // the Contact as last sent; owned likewise
 
 	// guarded by pbx.mu
 	state, detail string
@@ -150,6 +151,9 @@ func (r *registration) run(ctx context.Context) {
 		case stateRegistered:
 			retry = firstRetry
 			wait = lifetime / 2
+			if r.moved() {
+				wait = firstRetry
+			}
 		case stateUnreachable:
 			wait = max(retry, lifetime)
 			retry = min(2*retry, lastRetry)
@@ -198,6 +202,7 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 		p.addressAt(req, t)
 		contact := p.contactAt(t)
 		contact.User = r.creds.Username
+		r.at = contact
 		req.AppendHeader(&sip.ContactHeader{Address: contact})
 		seconds := sip.ExpiresHeader(expires / time.Second)
 		req.AppendHeader(&seconds)
@@ -229,6 +234,12 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 			return 0, stateRefused, itoa(res.StatusCode) + " " + res.Reason
 		}
 	}
+}
+
+// moved says whether we have learned meanwhile that the PBX reaches us at another address.
+func (r *registration) moved() bool {
+	now := r.pbx.contactAt(r.pbx.server())
+	return now.Host != r.at.Host || now.Port != r.at.Port
 }
 
 // remove ends the registration at the PBX.

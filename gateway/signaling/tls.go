@@ -19,6 +19,9 @@ import (
 // maxHandshakes bounds the TLS handshakes of strangers that are under way.
 const maxHandshakes = 32
 
+// ErrTLSPort says which port New could not open.
+var ErrTLSPort = errors.New("SIP port for TLS")
+
 // sameCertificates says whether two PBXs are checked, and we at them, in the same way.
 func sameCertificates(a, b *pbx) bool {
 	return a.cfg.CA == b.cfg.CA && a.cfg.Cert == b.cfg.Cert && a.cfg.Key == b.cfg.Key && strings.EqualFold(a.uri.Host, b.uri.Host)
@@ -138,7 +141,7 @@ func (s *Server) listenTLS() error {
 	}
 	l, err := net.Listen("tcp", s.cfg.ListenTLS)
 	if err != nil {
-		return fmt.Errorf("open SIP port %s (TLS): %w", s.cfg.ListenTLS, err)
+		return fmt.Errorf("open %w %s: %w", ErrTLSPort, s.cfg.ListenTLS, err)
 	}
 	s.sips = l
 	return nil
