@@ -103,6 +103,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`2: [auth] hash: "md5" is not one of sha1, sha256, sha384, sha512`, `3: [auth] ttl: read duration: "soon" is not like "1h" or "90s"`}},
 		{"negative ttl", "[auth]\nttl = \"-1h\"", []string{`2: [auth] ttl: read duration: "-1h", want more than 0`}},
 		{"origins", "[web]\norigins = [\"www.example\"]", []string{`2: [web] origins: "www.example": want an address as "https://www.example.com"`}},
+		{"backups of a PBX", "[[pbx]]\nuri = \"sip:h\"\nbackup = [\"ok:5070\", \"2001:db8::1\", \"[::1]:0\"]", []string{
+			`3: [[pbx]] backup: "2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
+			`3: [[pbx]] backup: "[::1]:0": port "0" is not from 1 to 65535`}},
 		{"files of a PBX", "[[pbx]]\nuri = \"sips:h\"\nca = \"/missing\"\nkey = \"/k\"", []string{
 			"1: [[pbx]] cert: missing, though key is set",
 			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},

@@ -30,6 +30,11 @@ func (c *Config) checkPBX(check *checker) {
 		} else if _, err := pbxTransport(p.URI); err != nil {
 			check.add(table+".uri", "%v", err)
 		}
+		for j, text := range p.Backup {
+			if err := checkHostPort(text); err != nil {
+				check.add(table+".backup"+index0(j), "%q: %v", text, err)
+			}
+		}
 		if p.Mode == signaling.ModeTrunk && p.Username == "" {
 			check.add(table+".username", "missing; a trunk registers with a user name")
 		}

@@ -41,6 +41,8 @@ type PBX struct {
 	Password string `toml:"password"`
 	Media    string `toml:"media"`
 
+	Backup []string `toml:"backup"` // "host[:port]": servers to try after those of URI, in this order
+
 	CA   string `toml:"ca"`   // PEM file: authorities of the PBX's certificate; empty: those of the system
 	Cert string `toml:"cert"` // PEM file: our certificate at the PBX; then it must show one too when it calls us by TLS
 	Key  string `toml:"key"`  // PEM file, not encrypted

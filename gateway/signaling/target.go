@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,20 @@ func (p *pbx) resolve(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, answerTime)
 	defer stop()
 	found, err := p.srv.locator.Locate(ctx, queryOf(p.uri))
-	if err != nil {
+	for _, more := range p.cfg.Backup {
+		q := queryOf(p.uri)
+		q.Host, q.Port = splitHostPort(more)
+		list, err := p.srv.locator.Locate(ctx, q)
+		if err != nil {
+			p.log.Debug("backup not found", "server", more, "error", err)
+		}
+		for _, t := range list {
+			if !slices.Contains(found, t) {
+				found = append(found, t)
+			}
+		}
+	}
+	if len(found) == 0 {
 		return err
 	}
 	locals := make([]netip.Addr, len(found))
@@ -58,6 +72,16 @@ func (p *pbx) resolve(ctx context.Context) error {
 		p.using = list[0]
 	}
 	return nil
+}
+
+// splitHostPort takes "host" and "host:port" apart; port is 0 when there is none.
+func splitHostPort(text string) (host string, port int) {
+	host, number, err := net.SplitHostPort(text)
+	if err != nil {
+		return text, 0
+	}
+	port, _ = strconv.Atoi(number)
+	return host, port
 }
 
 // queryOf asks for the servers of a SIP address.
