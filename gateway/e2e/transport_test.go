@@ -157,9 +157,10 @@ func TestFailOver(t *testing.T) {
 	o.alice.hangUp(t)
 	other.phone.wantEvent(t, "CALL_CLOSED")
 
+	o.phone.stop()
 	first.start(t)
 	first.wantRegistered(t, "101")
-	first.wantRegistered(t, "201")
+	o.phone = startPhone(t, first, "201", phoneOptions{})
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.alice.hangUp(t)
 	o.phone.wantEvent(t, "CALL_CLOSED")

@@ -196,16 +196,17 @@ func TestMutualTLS(t *testing.T) {
 	ca := newTestCA(t, "Office CA")
 	later := time.Now().Add(time.Hour)
 	pair, _, _ := ca.issue("127.0.0.1", later)
+	local, _, _ := newTestCA(t, "Own CA").issue("127.0.0.1", later)
 	_, cert, key := ca.issue("gateway", later)
 	w, _ := streamWorld(t, ModeExtension, tlsPBX(t, ca, "127.0.0.1", later, ca), "sip:%s;transport=tls", func(cfg *Config, deps *Deps) {
 		cfg.PBX[0].CA, cfg.PBX[0].Cert, cfg.PBX[0].Key = ca.file, cert, key
-		cfg.ListenTLS, deps.TLS = "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}}
+		cfg.ListenTLS, deps.TLS = "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{local}}
 	})
 	alice := w.dial("alice", true)
 	alice.register()
 	w.bothWays(alice, "TLS")
 
-	// The PBX connects to us: only with its own certificate.
+	// The PBX connects to us: only with its own certificate. It sees the one set for it.
 	other, _, _ := newTestCA(t, "Office CA").issue("127.0.0.1", later)
 	elsewhere, _, _ := ca.issue("phone.example", later)
 	for _, tt := range []struct {
@@ -221,7 +222,7 @@ func TestMutualTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(ca.cert)
-			conn, err := tls.Dial("tcp", w.srv.sips.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", Certificates: tt.pairs})
+			conn, err := tls.Dial("tcp", w.srv.sips.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "gateway", Certificates: tt.pairs})
 			if err != nil {
 				t.Fatal(err)
 			}

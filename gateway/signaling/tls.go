@@ -151,6 +151,8 @@ func (s *Server) listenTLS() error {
 func (s *Server) serveTLS(ctx context.Context) {
 	cfg := s.deps.TLS.Clone()
 	cfg.NextProtos, cfg.ClientAuth = nil, tls.RequestClientCert // checked by admit, against the authorities of each PBX
+	plain := cfg.Clone()
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return s.shownTo(hello, plain) }
 	places := make(chan struct{}, maxHandshakes)
 	var greeting sync.WaitGroup
 	defer greeting.Wait()
@@ -182,6 +184,24 @@ func (s *Server) serveTLS(ctx context.Context) {
 			s.greet(ctx, conn, cfg)
 		})
 	}
+}
+
+// shownTo is how we meet a PBX that connects to us: a PBX for which we have a certificate sees that one.
+func (s *Server) shownTo(hello *tls.ClientHelloInfo, otherwise *tls.Config) (*tls.Config, error) {
+	addr := hostOf(hello.Conn.RemoteAddr().String())
+	for _, p := range s.pbxes {
+		if p.cfg.Cert == "" || !p.owns(addr, true) {
+			continue
+		}
+		pair, err := p.cfg.pair()
+		if err != nil {
+			return nil, err
+		}
+		cfg := otherwise.Clone()
+		cfg.GetCertificate, cfg.Certificates = nil, []tls.Certificate{pair}
+		return cfg, nil
+	}
+	return otherwise, nil
 }
 
 // mayDial says whether a TLS connection from addr is worth a handshake.
