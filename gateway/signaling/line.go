@@ -25,6 +25,8 @@ var errOtherCertificates = errors.New("another PBX at the same address has other
 
 // lines are the connections toward PBXs, TCP and TLS, those that we opened and the TLS ones that we took.
 type lines struct {
+	life  context.Context // ends with close, and every dial with it
+	end   context.CancelFunc
 	dials singleflight.Group
 	work  sync.WaitGroup // keep-alives
 	tcp   *handover
@@ -47,7 +49,9 @@ type line struct {
 }
 
 func newLines() *lines {
-	return &lines{tcp: newHandover(), tls: newHandover(), open: make(map[string]*line)}
+	ls := &lines{tcp: newHandover(), tls: newHandover(), open: make(map[string]*line)}
+	ls.life, ls.end = context.WithCancel(context.Background())
+	return ls
 }
 
 func lineKey(transport, remote string) string { return transport + " " + remote }
@@ -81,6 +85,7 @@ func (ls *lines) close() {
 		all = append(all, l)
 	}
 	ls.mu.Unlock()
+	ls.end()
 	ls.tcp.Close()
 	ls.tls.Close()
 	for _, l := range all {
@@ -147,15 +152,20 @@ func (s *Server) connect(ctx context.Context, p *pbx, hop locate.Target, name st
 		}
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), dialTime)
-	defer stop()
-	_, err, _ := s.lines.dials.Do(lineKey(hop.Transport, hop.Addr.String()), func() (any, error) {
+	done := s.lines.dials.DoChan(lineKey(hop.Transport, hop.Addr.String()), func() (any, error) {
 		if s.lines.at(hop.Transport, hop.Addr.String()) != nil { // opened just now
 			return nil, nil
 		}
+		ctx, stop := context.WithTimeout(s.lines.life, dialTime) // not the caller's: others may wait for the same
+		defer stop()
 		return nil, s.dial(ctx, p, hop, name)
 	})
-	return err
+	select {
+	case result := <-done:
+		return result.Err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // dial opens a connection and hands it to sipgo.

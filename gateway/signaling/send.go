@@ -16,7 +16,7 @@ import (
 const maxUDP = 1300
 
 // noTCPTime is for how long a server that refused TCP is spared another try.
-const noTCPTime = 5 * time.Minute
+const noTCPTime = 15 * time.Minute
 
 // send begins a client transaction. A request to a PBX gets its way first.
 func (s *Server) send(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {

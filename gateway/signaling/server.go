@@ -1,5 +1,5 @@
 // Package signaling joins two SIP worlds: browsers, which speak SIP over
-// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP or TCP. It is a
+// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP, TCP or TLS. It is a
 // back-to-back user agent (RFC 7092: media-relaying, SDP-modifying): a call has
 // two legs, each a dialog of its own. It knows no RTP; the Media interface
 // turns one side's descriptions into the other's.

@@ -162,8 +162,6 @@ func (p *pbx) advertised(addr netip.Addr) (netip.Addr, bool) {
 	return p.srv.cfg.Advertise[i], true
 }
 
-func (p *pbx) localHost() string { return p.server().local.String() }
-
 func (p *pbx) remoteAddr() netip.Addr { return p.server().Addr.Addr() }
 
 // contactAt is our address as the server t shall use it, user and all else left empty. RFC 5630 §3.1.3: sips when the PBX's
@@ -209,21 +207,4 @@ func (s *Server) pbxOf(req *sip.Request) *pbx {
 		return nil
 	}
 	return s.pbxes[i]
-}
-
-// onOurNetwork says whether addr is this machine's or on a network that it is a part of, so that no router between changes our address.
-func onOurNetwork(addr netip.Addr) bool {
-	if addr.IsLoopback() {
-		return true
-	}
-	nets, err := net.InterfaceAddrs()
-	if err != nil {
-		return true // then nothing is learned
-	}
-	for _, n := range nets {
-		if prefix, err := netip.ParsePrefix(n.String()); err == nil && prefix.Contains(addr.WithZone("")) {
-			return true
-		}
-	}
-	return false
 }
