@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
 )
 
 func tagOf(t *testing.T, p sip.HeaderParams) string {
@@ -280,6 +282,7 @@ func TestBrowserCallsBrowserAndBuiltins(t *testing.T) {
 			t.Errorf("answer = %q", ok.Body())
 		}
 		alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+		eventually(t, "call confirmed", func() bool { return w.srv.Calls()[0].State == call.Talking }) // messages are taken side by side: the next could overtake the ACK
 		seq := int(ok.CSeq().SeqNo) + 1
 		alice.send(alice.within("INVITE", ok, seq, "v=0 again"))
 		if again := alice.response(200, sip.INVITE); string(again.Body()) != target+" answers v=0 again" {
