@@ -46,11 +46,11 @@ type Config struct {
 // Listen is the [listen] table: where the gateway is reached. Addresses are "host:port"; an empty
 // host is every interface, port 0 a free one, an empty text switches the port off.
 type Listen struct {
-	HTTPS          string   `toml:"https"` // page, API and wss
-	HTTP           string   `toml:"http"`  // the same without TLS, for localhost or a reverse proxy
-	Media          string   `toml:"media"` // UDP: all browser media
-	SIP            string   `toml:"sip"`   // UDP and TCP toward the PBX
-	SIPS           string   `toml:"sips"`
+	HTTPS          string   `toml:"https"`           // page, API and wss
+	HTTP           string   `toml:"http"`            // the same without TLS, for localhost or a reverse proxy
+	Media          string   `toml:"media"`           // UDP: all browser media
+	SIP            string   `toml:"sip"`             // UDP and TCP toward the PBX
+	SIPS           string   `toml:"sips"`            // TLS from the PBX; empty: none
 	RTP            string   `toml:"rtp"`             // "first-last": UDP ports toward the PBX, even RTP, odd RTCP
 	Advertise      []string `toml:"advertise"`       // IP addresses for descriptions and candidates; empty: those of the interfaces
 	TrustedProxies []string `toml:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed

@@ -115,6 +115,12 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`2: [auth] hash: "md5" is not one of sha1, sha256, sha384, sha512`, `3: [auth] ttl: read duration: "soon" is not like "1h" or "90s"`}},
 		{"negative ttl", "[auth]\nttl = \"-1h\"", []string{`2: [auth] ttl: read duration: "-1h", want more than 0`}},
 		{"origins", "[web]\norigins = [\"www.example\"]", []string{`2: [web] origins: "www.example": want an address as "https://www.example.com"`}},
+		{"backups of a PBX", "[[pbx]]\nuri = \"sip:h\"\nbackup = [\"ok:5070\", \"2001:db8::1\", \"[::1]:0\"]", []string{
+			`3: [[pbx]] backup: "2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
+			`3: [[pbx]] backup: "[::1]:0": port "0" is not from 1 to 65535`}},
+		{"files of a PBX", "[[pbx]]\nuri = \"sips:h\"\nca = \"/missing\"\nkey = \"/k\"", []string{
+			"1: [[pbx]] cert: missing, though key is set",
+			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
@@ -258,20 +264,18 @@ uri = "sip:h"
 		t.Fatal(err)
 	}
 	want := []string{
-		"cordboard.toml:3: [listen] sips: does nothing yet",
 		"cordboard.toml:5: [turn] enabled: does nothing yet",
 		"cordboard.toml:7: [audio] enabled: does nothing yet",
 		"cordboard.toml:9: [discovery] enabled: does nothing yet",
 		"cordboard.toml:11: [store] url: does nothing yet",
-		`cordboard.toml:18: [[pbx]] uri: transport tls is not there yet, so PBX "b" is left out`,
 		`cordboard.toml:21: [[pbx]] uri: transport wss is not there yet, so PBX "c" is left out`,
 		`cordboard.toml:25: [[pbx]] media: sdes is not there yet, so PBX "d" is left out`,
 	}
 	if diff := cmp.Diff(want, strings.Split(Faults(cfg.Notices).Error(), "\n")); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
-	if left := cfg.usablePBX(); len(left) != 2 || left[0].Name != "a" || left[1].Name != "e" {
-		t.Errorf("usable PBXs = %v, want a and e", left)
+	if left := cfg.usablePBX(); len(left) != 3 || left[0].Name != "a" || left[1].Name != "b" || left[2].Name != "e" {
+		t.Errorf("usable PBXs = %v, want a, b and e", left)
 	}
 }
 

@@ -111,14 +111,19 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	g.signaling, err = signaling.New(signaling.Config{
 		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
 		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
-		PBX:     cfg.usablePBX(),
-		Origins: cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
+		ListenTLS: cfg.Listen.SIPS,
+		PBX:       cfg.usablePBX(),
+		Origins:   cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
+		TLS: g.cert.TLSConfig(),
 	}, g.log)
-	if err != nil {
+	switch {
+	case errors.Is(err, signaling.ErrTLSPort):
+		return portError("sips", "SIP TLS", cfg.Listen.SIPS, err)
+	case err != nil:
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
 	}
 	page := cfg.Web

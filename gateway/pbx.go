@@ -30,6 +30,11 @@ func (c *Config) checkPBX(check *checker) {
 		} else if _, err := pbxTransport(p.URI); err != nil {
 			check.add(table+".uri", "%v", err)
 		}
+		for j, text := range p.Backup {
+			if err := checkHostPort(text); err != nil {
+				check.add(table+".backup"+index0(j), "%q: %v", text, err)
+			}
+		}
 		if p.Mode == signaling.ModeTrunk && p.Username == "" {
 			check.add(table+".username", "missing; a trunk registers with a user name")
 		}
@@ -118,7 +123,7 @@ func checkHostPort(text string) error {
 func unavailable(p signaling.PBX) (key, what string) {
 	transport, err := pbxTransport(p.URI)
 	switch {
-	case err == nil && (transport == "tls" || transport == "wss"):
+	case err == nil && transport == "wss":
 		return "uri", "transport " + transport
 	case p.Media == "sdes" || p.Media == "dtls":
 		return "media", p.Media
@@ -143,10 +148,6 @@ func notices(c *Config, doc *document) []Fault {
 	var all []Fault
 	for _, e := range doc.entries {
 		switch plain(e.path) {
-		case "listen.sips":
-			if c.Listen.SIPS == "" {
-				continue
-			}
 		case "store.url":
 			if c.Store.URL == "" {
 				continue

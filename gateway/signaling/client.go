@@ -29,9 +29,15 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
 // seq is the CSeq number that was used last.
 func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+	var tried []*target
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
-		if res, err = s.once(ctx, req); err != nil {
+		res, err = s.once(ctx, req)
+		if again := s.elsewhere(req, &tried, res, err); again != nil {
+			req, try = again, -1
+			continue
+		}
+		if err != nil {
 			return nil, seq, err
 		}
 		again, err := s.answerChallenge(req, res, creds, try)
@@ -54,7 +60,8 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		select {
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
-				if p := s.pbxAt(res); p != nil {
+				s.learn(req, res)
+				if p := s.pbxOf(req); p != nil {
 					p.learn(res)
 				}
 				return res, nil
@@ -198,7 +205,7 @@ func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	same := tag == l.remote.tag
 	var stray *leg
 	if !same {
-		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, flow: l.flow, creds: l.creds,
+		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, hop: l.hop, flow: l.flow, creds: l.creds,
 			callID: l.callID, local: l.local, remote: l.remote, localSeq: l.localSeq}
 	}
 	l.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
+	"cordboard/gateway/locate"
 )
 
 // dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
@@ -42,7 +43,7 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 		return false
 	}
 	if l.pbx != nil {
-		return f == nil
+		return f == nil && (!l.pbx.secure() || req.Transport() == locate.TLS)
 	}
 	if f == nil {
 		return false

@@ -345,7 +345,8 @@ type fakePBX struct {
 	regs map[string]string // contact by address of record
 	ask  string            // password to ask REGISTER for; "": none
 
-	registrar func(*sip.Request) // takes REGISTER in the place of register; nil: none
+	registrar func(*sip.Request)      // takes REGISTER in the place of register; nil: none
+	take      func(*sip.Request) bool // takes a request before all else; nil: none
 }
 
 func newFakePBX(t *testing.T) *fakePBX {
@@ -354,6 +355,11 @@ func newFakePBX(t *testing.T) *fakePBX {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return fakePBXOn(t, conn)
+}
+
+// fakePBXOn is a PBX that reads one message at a time from conn.
+func fakePBXOn(t *testing.T, conn net.PacketConn) *fakePBX {
 	t.Cleanup(func() { conn.Close() })
 	p := &fakePBX{conn: conn, regs: make(map[string]string)}
 	p.end = end{t: t, name: "PBX", in: make(chan sip.Message, 100), send: func(text string) { _, _ = conn.WriteTo([]byte(text), p.gw.Load().(net.Addr)) }}
@@ -391,6 +397,12 @@ func (p *fakePBX) read() {
 				continue
 			} else {
 				seen[branch+string(req.Method)] = true
+			}
+			p.mu.Lock()
+			take := p.take
+			p.mu.Unlock()
+			if take != nil && take(req) {
+				continue
 			}
 			switch req.Method {
 			case sip.OPTIONS:

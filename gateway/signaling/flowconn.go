@@ -269,7 +269,7 @@ func (f *flow) endTransactions() {
 // transaction begins a client transaction: on the flow that req is for, or by sipgo toward a PBX.
 func (s *Server) transaction(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
 	if !isFlowTransport(req.Transport()) {
-		return s.ua.TransactionLayer().Request(ctx, req)
+		return s.send(ctx, req)
 	}
 	if f := s.door.flow(req.Destination()); f != nil {
 		return f.request(req)

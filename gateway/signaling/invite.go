@@ -138,6 +138,14 @@ func (u *setup) run(ctx context.Context, from caller) {
 	for len(live) > 0 {
 		select {
 		case e := <-u.events:
+			if next := e.elsewhere(ctx); next != nil {
+				u.trail.instead(e.leg, next)
+				if u.ring(ringing, next, live) == nil {
+					delete(live, e.leg)
+					e.leg.drop()
+					continue
+				}
+			}
 			switch {
 			case errors.Is(e.err, errUnacknowledged):
 				u.giveUp(live, reason(sip.StatusGatewayTimeout, "The caller is not there"))

@@ -33,6 +33,8 @@ type leg struct {
 	user  string     // whose browser it is; empty toward the PBX
 	pbx   *pbx       // nil toward a browser
 	guest *guest     // whose browser it is at a PBX in mode passthrough
+	hop   *target    // the PBX's server that made or took the call; nil: the one in use
+	tried []*target  // servers that failed to take this call before
 	creds auth.Credentials
 
 	mu            sync.Mutex
@@ -92,8 +94,8 @@ func (l *leg) drop() {
 func (l *leg) contact() *sip.ContactHeader {
 	uri := sip.Uri{Scheme: "sip", User: l.token, Host: l.srv.cfg.Domain}
 	if l.pbx != nil {
-		uri.Host, uri.Port = l.pbx.localHost(), int(l.srv.sip.Port())
-		uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(l.pbx.transport)}}
+		uri = l.pbx.contactAt(l.server())
+		uri.User = l.token
 	} else if l.guest != nil {
 		uri.Host = l.guest.aor.Host // no transport: what the browser writes here stands in its credentials, and those go to the PBX
 	} else {
@@ -135,11 +137,19 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	}
 	if l.pbx != nil {
-		l.pbx.address(req)
+		l.pbx.addressAt(req, l.server())
 	} else {
 		l.flow.address(req, l.srv.cfg.Domain)
 	}
 	return req
+}
+
+// server is the PBX's server that the leg's dialog is with.
+func (l *leg) server() *target {
+	if l.hop != nil {
+		return l.hop
+	}
+	return l.pbx.server()
 }
 
 // address sends req down the flow (RFC 5626 §5.3): to the connection the browser made, never to a host name.
@@ -243,6 +253,12 @@ func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
 		req.AppendHeader(h)
 	}
 	setSDP(req, body)
+	l.mu.Unlock()
+	if err := l.srv.prepare(context.Background(), req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+		return
+	}
+	l.mu.Lock()
 	l.ack = req
 	l.mu.Unlock()
 	l.repeatAck()

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/locate"
 )
 
 // How long a MESSAGE may be, in bytes.
@@ -65,7 +67,7 @@ func (s *Server) deliver(branches []*leg, req *sip.Request) (*sip.Response, fail
 	var sent sync.WaitGroup
 	for _, l := range branches {
 		out := s.messageOn(l, req)
-		if l.pbx != nil && l.pbx.transport == "UDP" && len(out.String()) > maxMessageDatagram {
+		if l.pbx != nil && l.server().Transport == locate.UDP && len(out.String()) > maxMessageDatagram {
 			worst = append(worst, failure{status: sip.StatusRequestEntityTooLarge, reason: "Request Entity Too Large",
 				headers: warning("too long for " + l.pbx.cfg.Name + ", which is reached by UDP"), by: l})
 			continue

@@ -10,6 +10,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/locate"
 	"cordboard/gateway/sdp"
 )
 
@@ -31,15 +32,16 @@ func (s *Server) routeGuest(from caller, req *sip.Request) (plan, error) {
 	if !s.mayTry(g, req) {
 		return plan{out: true}, errTooManyTries
 	}
+	hop := g.pbx.server()
 	target, to := *req.Recipient.Clone(), *req.To().Address.Clone()
 	target.UriParams.Remove("transport")
 	to.UriParams.Remove("transport")
 	return plan{out: true, branches: []*leg{{
-		pbx: g.pbx, target: target,
+		pbx: g.pbx, hop: hop, target: target,
 		localSeq: req.CSeq().SeqNo - 1, // an INVITE that answers a challenge comes under the next number here as there
 		local:    address{display: req.From().DisplayName, uri: g.aor},
 		remote:   address{display: req.To().DisplayName, uri: to},
-		party:    call.Party{Profile: sdp.RTP, Host: g.pbx.remoteAddr()},
+		party:    call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
 	}}}, nil
 }
 
@@ -82,7 +84,9 @@ func (s *Server) guestsFor(p *pbx, req *sip.Request) []*guest {
 		return s.guests.all(func(g *guest) bool { return g.pbx == p && g.aor.User == req.Recipient.User })
 	}
 	id, ok := s.guests.tokens.open(name)
-	return s.guests.all(func(g *guest) bool { return ok && g.id == id && g.pbx.owns(hostOf(req.Source())) })
+	return s.guests.all(func(g *guest) bool {
+		return ok && g.id == id && g.pbx.owns(hostOf(req.Source()), req.Transport() == locate.TLS)
+	})
 }
 
 // byeThrough ends a call of a guest's browser at its PBX first, because that may ask for the password again.

@@ -125,7 +125,6 @@ func (s *Server) sendRegister(ctx context.Context, g *guest, req *sip.Request, c
 			out.RemoveHeader("Path")
 			given = credentialsOf(req)
 		}
-		p.aim(out)
 		for _, h := range given {
 			out.AppendHeader(sip.HeaderClone(h))
 		}
@@ -169,9 +168,10 @@ func (p *pbx) learnPath(res *sip.Response) {
 
 // maskedContact is where the PBX reaches the guest: the account's name at our address.
 func (g *guest) maskedContact() sip.Uri {
-	p := g.pbx
-	return sip.Uri{Scheme: "sip", User: g.aor.User, Host: p.localHost(), Port: int(p.srv.sip.Port()),
-		UriParams: sip.HeaderParams{{K: "transport", V: strings.ToLower(p.transport)}, {K: guestParam, V: g.token}}}
+	uri := g.pbx.contactAt(g.pbx.server())
+	uri.User = g.aor.User
+	uri.UriParams = append(uri.UriParams, sip.HeaderKV{K: guestParam, V: g.token})
+	return uri
 }
 
 // path is the way to the guest, for the PBX to put before its Contact (RFC 3327).

@@ -224,14 +224,6 @@ func answerFor(from, to *leg, res *sip.Response) (status int, challenge []sip.He
 	return res.StatusCode, challengesOf(res)
 }
 
-// aim sends a request that names the PBX by one of its domains, or makes a dialog there and leaves the port out, to the PBX's address.
-func (p *pbx) aim(req *sip.Request) {
-	first := req.To() == nil || !req.To().Params.Has("tag")
-	if req.Route() == nil && (p.hasDomain(req.Recipient.Host) || first && req.Recipient.Port == 0 && p.serves(req.Recipient.Host)) {
-		req.SetDestination(p.uri.HostPort())
-	}
-}
-
 // guestClosed forgets the guest on a flow that is gone, and ends its registration. When we stop, endGuests does that.
 func (s *Server) guestClosed(f *flow) {
 	s.mu.Lock()

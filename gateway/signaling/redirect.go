@@ -51,6 +51,14 @@ func (t *trail) began(from caller, p plan) {
 	}
 }
 
+// instead lets a branch take the place of another to the same callee.
+func (t *trail) instead(old, next *leg) {
+	t.rights[next], t.past[next] = t.rights[old], t.past[old]
+	if t.active == old {
+		t.active = next
+	}
+}
+
 // stopOf names where a branch goes: a user, or a number at a PBX.
 func stopOf(l *leg) string {
 	if l.pbx != nil {

@@ -133,11 +133,12 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	}
 	target := *p.uri.Clone()
 	target.User = number
+	hop := p.server()
 	return plan{out: true, branches: []*leg{{
-		pbx: p, creds: creds, target: target,
+		pbx: p, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
-		party:  call.Party{Profile: sdp.RTP, Host: p.remoteAddr()},
+		party:  call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
 	}}}, nil
 }
 

@@ -1,5 +1,5 @@
 // Package signaling joins two SIP worlds: browsers, which speak SIP over
-// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP or TCP. It is a
+// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP, TCP or TLS. It is a
 // back-to-back user agent (RFC 7092: media-relaying, SDP-modifying): a call has
 // two legs, each a dialog of its own. It knows no RTP; the Media interface
 // turns one side's descriptions into the other's.
@@ -8,6 +8,8 @@ package signaling
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +25,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/locate"
 )
 
 // Media is what signaling needs of the media engine: descriptions in, descriptions out.
@@ -60,6 +63,8 @@ type Deps struct {
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
 	Knowledge    call.Knowledge  // keeps what is learned of PBXs; nil: forgotten at the end
 	History      call.History    // keeps the calls that have ended; nil: none
+	TLS          *tls.Config     // our certificate, for ListenTLS
+	Resolver     locate.Resolver // finds PBXs by name; nil: the system's DNS
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -91,8 +96,12 @@ type Server struct {
 	guests  *guestBook
 	learned chan struct{} // holds one when there are facts of a PBX to keep
 
+	locator *locate.Locator
+	lines   *lines
+
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
+	sips   net.Listener   // nil: none
 	sip    netip.AddrPort // where udp and tcp listen
 	routed tasks          // calls being set up and other work that outlives its request
 
@@ -107,8 +116,13 @@ type Server struct {
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
-		guests: newGuestBook(), learned: make(chan struct{}, 1)}
+		guests: newGuestBook(), learned: make(chan struct{}, 1), lines: newLines()}
 	s.around = newAround(s)
+	resolver := deps.Resolver
+	if resolver == nil {
+		resolver = locate.System()
+	}
+	s.locator = locate.New(resolver)
 	var err error
 	if s.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("make a key for tokens: %w", err)
@@ -124,12 +138,16 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		if err := s.listen(); err != nil {
 			return nil, err
 		}
+		if err := s.listenTLS(); err != nil {
+			return nil, errors.Join(err, s.closeSockets())
+		}
 	}
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
 			sip.WithTransportLayerLogger(quiet),
 			sip.WithTransportLayerReadFilter(s.fromPBX)),
+		sipgo.WithUserAgenTLSConfig(&tls.Config{RootCAs: x509.NewCertPool()}), // we dial by ourselves; sipgo shall trust nobody
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(quiet),
 			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}),
@@ -173,7 +191,11 @@ func (s *Server) closeSockets() error {
 	if s.udp == nil {
 		return nil
 	}
-	return errors.Join(s.udp.Close(), s.tcp.Close())
+	err := errors.Join(s.udp.Close(), s.tcp.Close())
+	if s.sips != nil {
+		err = errors.Join(err, s.sips.Close())
+	}
+	return err
 }
 
 // Addr is where the PBX reaches us; invalid while there is no PBX.
@@ -201,6 +223,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
 		served.Go(func() { srv.ServeTCP(s.tcp) })
+		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
+		served.Go(func() { srv.ServeTLS(s.lines.tls) })
+		if s.sips != nil {
+			served.Go(func() { s.serveTLS(ctx) })
+		}
 		s.awaitUDP(ctx)
 		s.recallFacts(ctx)
 		served.Go(func() { s.keepFacts(writing) })
@@ -222,7 +249,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.history.finish(ending)
 	stopWriting()
 	s.door.close(ending)
-	err = errors.Join(ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
+	err = ignoreClosed(s.closeSockets())
+	s.lines.close()
+	err = errors.Join(err, ignoreClosed(s.ua.Close()))
 	served.Wait()
 	return err
 }

@@ -69,9 +69,10 @@ type PBX struct {
 	Name   string `json:"name"`
 	Mode   string `json:"mode"`
 	URI    string `json:"uri"`
-	User   string `json:"user,omitempty"` // extension mode: whose registration
-	State  string `json:"state"`          // "registered", "wrong password", "unreachable", …
-	Detail string `json:"detail"`         // as "no answer in 5 s"
+	User   string `json:"user,omitempty"`   // extension mode: whose registration
+	State  string `json:"state"`            // "registered", "wrong password", "unreachable", …
+	Detail string `json:"detail"`           // as "no answer in 5 s"
+	Server string `json:"server,omitempty"` // which of its servers is in use, as "udp:192.0.2.10:5060"
 }
 
 // Server answers every path of the gateway. Serve runs it on sockets; as an http.Handler it is complete too.
