@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -46,6 +47,7 @@ type line struct {
 	hop   locate.Target // what it was opened for; zero when we took it
 	gone  chan struct{}
 	once  sync.Once
+	taken atomic.Bool // sipgo sends by it
 }
 
 func newLines() *lines {
@@ -146,7 +148,7 @@ func (l *line) ping() bool {
 
 // connect sees to it that sipgo has a connection to hop, whose certificate must be for name.
 func (s *Server) connect(ctx context.Context, p *pbx, hop locate.Target, name string) error {
-	if l := s.lines.at(hop.Transport, hop.Addr.String()); l != nil {
+	if l := s.lines.at(hop.Transport, hop.Addr.String()); l != nil && l.taken.Load() {
 		if hop.Transport == locate.TLS && l.pbx != p && !sameCertificates(l.pbx, p) {
 			return errOtherCertificates
 		}
@@ -199,6 +201,7 @@ func (s *Server) dial(ctx context.Context, p *pbx, hop locate.Target, name strin
 		l.Close()
 		return net.ErrClosed
 	}
+	l.taken.Store(true)
 	p.log.Debug("connected", "server", hop)
 	return nil
 }

@@ -237,7 +237,9 @@ func (s *Server) greet(ctx context.Context, conn net.Conn, cfg *tls.Config) {
 	}
 	if !s.lines.tls.put(l) {
 		l.Close()
+		return
 	}
+	l.taken.Store(true)
 }
 
 // admit says which PBX a TLS connection is from: with mutual TLS the one that the certificate names, whatever the
