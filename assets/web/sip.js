@@ -57,7 +57,7 @@ export class Line extends EventTarget {
       session_timers: false,
       no_answer_timeout: 180, // s; the PBX gives up earlier and may have a mailbox
       connection_recovery_min_interval: 1,
-      connection_recovery_max_interval: 8,
+      connection_recovery_max_interval: 2, // s; a call survives a restart of the gateway, but not a long silence
     });
     ua.on("connecting", ({ attempts }) => this.#connect(attempts ? "lost" : "connecting"));
     ua.on("disconnected", () => this.#connect("lost"));

@@ -27,6 +27,7 @@ type bridge struct {
 	builtin string                  // the built-in callee, if it is one
 	cancel  context.CancelCauseFunc // ends the set-up
 	ended   bool
+	keeping keeping
 }
 
 // newBridge puts a call on the board.
@@ -88,6 +89,7 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 	if !b.over(by, sip.StatusRequestTerminated, why) {
 		return
 	}
+	b.forget()
 	b.mu.Lock()
 	a, c := b.a, b.b
 	b.mu.Unlock()

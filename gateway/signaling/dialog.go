@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -48,11 +49,11 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 		return false
 	}
 	if f != l.flow {
-		l.flow = f
-		l.found()
-		if f.gone() {
-			l.await()
+		yield := time.Duration(0)
+		if req.IsInvite() { // its own offer brings new ICE and DTLS too
+			yield = yieldTime
 		}
+		l.move(f, yield)
 	}
 	return true
 }

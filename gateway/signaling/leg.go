@@ -51,6 +51,8 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
+	cold          bool         // restored after a restart: the browser needs new ICE and DTLS
+	warming       bool         // and is being offered them
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.
@@ -219,6 +221,7 @@ func routeURI(h sip.Header) (sip.Uri, bool) {
 
 // sendAck acknowledges the 2xx to the INVITE with number seq (RFC 3261 §13.2.2.4) and keeps the ACK for repeats of that 2xx.
 func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
+	l.call.keep()
 	l.mu.Lock()
 	req := l.build(sip.ACK, seq)
 	for _, h := range credentials {

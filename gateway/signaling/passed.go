@@ -74,6 +74,7 @@ func (s *Server) answerHere(l *leg, req *sip.Request, tx sip.ServerTransaction) 
 		return
 	case sip.UPDATE:
 		l.refresh(req)
+		l.call.keep()
 		if len(req.Body()) > 0 { // a new offer is taken by re-INVITE only (RFC 3311 §5.2)
 			s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
 			return
@@ -127,6 +128,7 @@ func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request
 			answer, err = b.across(ctx, peer, l, res, true)
 		}
 		if err == nil {
+			b.keep()
 			s.respond(tx, l.accept(req, answer))
 			return
 		}

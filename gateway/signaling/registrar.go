@@ -98,6 +98,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	now := time.Now()
+	known := s.reg.isKnown(id.User, f, now)
 	for _, h := range contacts {
 		c, ok := h.(*sip.ContactHeader)
 		if !ok {
@@ -128,6 +129,11 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 		res.AppendHeader(c)
 	}
 	s.respond(tx, res)
+	for _, b := range s.reg.of(id.User, now) {
+		if !known && b.flow == f {
+			s.returned(id.User, b.contact, f)
+		}
+	}
 }
 
 // expiresOf is how long a contact asks to be known: its parameter, else the header, else our default.
@@ -195,7 +201,9 @@ func (l *leg) found() {
 	}
 	l.lost.Stop()
 	l.lost = nil
-	l.srv.deps.Media.Wait(l.call.id, l.token, false)
+	if !l.cold {
+		l.srv.deps.Media.Wait(l.call.id, l.token, false)
+	}
 }
 
 // giveUpOn ends the call of a leg whose browser did not come back.

@@ -38,6 +38,14 @@ type Media interface {
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
+	// Save gives the state of a call's media for Restore, without keys.
+	Save(call string) ([]byte, error)
+	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
+	Restore(call string, state []byte) error
+	// Reoffer gives the offer that brings a restored browser's leg back; empty: it needs none.
+	Reoffer(ctx context.Context, call, leg string) ([]byte, error)
+	// Reanswer takes the browser's answer to that.
+	Reanswer(ctx context.Context, call, leg string, answer []byte) error
 	// Delete ends a leg's media; leg "" ends the whole call's.
 	Delete(call, leg string)
 }
@@ -51,6 +59,7 @@ type Deps struct {
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
 	History      call.History    // keeps the calls that have ended; nil: none
+	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -170,6 +179,10 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopWriting()
 	go s.history.run(writing)
 
+	var over []*bridge
+	if ctx.Err() == nil {
+		over = s.restore(ctx)
+	}
 	var served sync.WaitGroup
 	secure, plain := s.door.listener(true), s.door.listener(false)
 	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
@@ -178,6 +191,10 @@ func (s *Server) Run(ctx context.Context) error {
 		served.Go(func() { srv.ServeUDP(s.udp) })
 		served.Go(func() { srv.ServeTCP(s.tcp) })
 		s.awaitUDP(ctx)
+	}
+	if s.deps.Live != nil {
+		s.routed.Go(func() { s.live(ctx) })
+		s.routed.Go(func() { s.endAll(ctx, over) })
 	}
 	s.runPBXes(ctx)
 

@@ -41,10 +41,14 @@ function sipjs({ ws, user, domain, password }) {
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
-      onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
+      onDisconnect: (error) => {
+        note(`disconnected ${error ?? ""}`);
+        if (error) again(); // as SIP.js leaves it to its user
+      },
     },
   });
   const registerer = new Registerer(agent);
+  const again = () => setTimeout(() => agent.reconnect().then(() => registerer.register()).catch(again), 1000);
   return {
     register: async () => {
       await agent.start();
