@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -535,5 +536,40 @@ func TestRegistrationsAreSpread(t *testing.T) {
 	}
 	for i := range 2 * atOnce {
 		w.pbx.contact(fmt.Sprint(300 + i))
+	}
+}
+
+// A client whose connection broke, while we lived, is back with its registration; its media went on all the time.
+func TestRegistrationBringsALegBack(t *testing.T) {
+	w := newLasting(t, ModeExtension)
+	alice := w.dial("alice", true)
+	alice.register()
+	ok, _ := w.up(alice)
+	id, leg := w.srv.Calls()[0].ID, ok.Contact().Address.User
+	_ = alice.conn.CloseNow()
+	w.wantWaits(id + " " + leg + " true")
+	stranger := w.dial("alice", true) // another program of hers
+	stranger.register()
+	again := w.again(alice)
+	again.register()
+	w.wantWaits(id+" "+leg+" true", id+" "+leg+" false")
+	again.send(again.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+	again.response(200, sip.BYE)
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+}
+
+// What writing a call down costs, but for the disk.
+func BenchmarkKeep(b *testing.B) {
+	s := &Server{deps: Deps{Live: &fakeLive{calls: make(map[string][]byte)}, Media: &fakeMedia{}}}
+	uri := sip.Uri{Scheme: "sip", User: "someone", Host: "office.example"}
+	leg := func() *leg {
+		return &leg{srv: s, token: token(), confirmed: true, local: address{uri: uri, tag: token()}, remote: address{uri: uri, tag: token()}, target: uri}
+	}
+	c := &bridge{id: token(), srv: s, log: slog.New(slog.DiscardHandler), a: leg(), b: leg()}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.a.localSeq++
+		c.keep()
 	}
 }
