@@ -102,21 +102,6 @@ func TestPageCallSurvivesACrash(t *testing.T) {
 			o.pbx.wantRegistered(t, "101", "102")
 		})
 	}
-	t.Run("held", func(t *testing.T) {
-		o.pageCallsPhone(t, o.alice, toneAlice)
-		o.alice.click(t, "#hold")
-		wantNoTone(t, "the phone", o.phone, toneAlice)
-		o.gateway.kill()
-		o.alice.wantConnection(t, "lost")
-		o.gateway.start(office)
-		o.gateway.wantLog(t, "browser is back")
-		wantNoTone(t, "the phone", o.phone, toneAlice)
-		o.alice.click(t, "#hold")
-		wantTone(t, "the phone", o.phone, toneAlice)
-		wantTone(t, "the page", o.alice, tonePhone)
-		o.phone.hangUp(t)
-		o.alice.wantOver(t)
-	})
 	t.Run("page loaded again meanwhile", func(t *testing.T) {
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		o.gateway.kill()

@@ -167,6 +167,9 @@ func (l *leg) answered(res *sip.Response) {
 	if c := res.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
+	if l.confirmed { // the route set stays (RFC 3261 §12.2)
+		return
+	}
 	l.routes = l.routes[:0]
 	rr := res.GetHeaders("Record-Route")
 	for i := len(rr) - 1; i >= 0; i-- {
@@ -174,9 +177,7 @@ func (l *leg) answered(res *sip.Response) {
 			l.routes = append(l.routes, uri)
 		}
 	}
-	if res.IsSuccess() {
-		l.confirmed = true
-	}
+	l.confirmed = res.IsSuccess()
 }
 
 // asked takes the peer's address from the INVITE that makes the dialog (RFC 3261 §12.1.1).

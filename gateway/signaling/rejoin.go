@@ -12,7 +12,7 @@ import (
 	"cordboard/gateway/call"
 )
 
-// yieldTime is how long our offer lets a browser's own go first, and glareTime how long it waits for another one to be over, at least.
+// yieldTime is how long our offer lets a browser's own go first, or a page that takes over by itself, and glareTime how long it waits for another one to be over, at least.
 const (
 	yieldTime = 200 * time.Millisecond
 	glareTime = 100 * time.Millisecond
@@ -29,7 +29,7 @@ func (s *Server) returned(user string, contact sip.Uri, f *flow) {
 		}
 		l.mu.Lock()
 		if l.confirmed && l.flow != f && l.target.User == contact.User && strings.EqualFold(l.target.Host, contact.Host) && l.target.Port == contact.Port {
-			l.move(f, 0)
+			l.move(f, yieldTime)
 		}
 		l.mu.Unlock()
 	}
@@ -112,7 +112,7 @@ func (l *leg) offerAnew(ctx context.Context) (done bool) {
 		l.sendAck(sent.CSeq().SeqNo, nil, credentialsOf(sent))
 	}
 	switch {
-	case b.life.Err() != nil:
+	case b.life.Err() != nil || l.isReplaced():
 		return true
 	case err != nil:
 		b.log.Warn("media not restored", "user", l.user, "error", err)
@@ -129,13 +129,15 @@ func (l *leg) offerAnew(ctx context.Context) (done bool) {
 
 // failed ends the call of a leg that can't be brought back, unless another one has taken its place.
 func (l *leg) failed(why string, more sip.Header) {
-	b := l.call
-	b.mu.Lock()
-	replaced := l != b.a && l != b.b
-	b.mu.Unlock()
-	if !replaced {
-		b.endLater(nil, why, more)
+	if !l.isReplaced() {
+		l.call.endLater(nil, why, more)
 	}
+}
+
+func (l *leg) isReplaced() bool {
+	l.call.mu.Lock()
+	defer l.call.mu.Unlock()
+	return l != l.call.a && l != l.call.b
 }
 
 // isKnown says whether a user is registered on the flow.
