@@ -30,6 +30,7 @@ func (p *tab) does(t *testing.T, what string) {
 
 // A second caller knocks while the page is in a call.
 func TestCallWaiting(t *testing.T) {
+	proves(t, "Call waiting", page)
 	o := openOffice(t, "")
 	p := o.alice
 	other := startPhone(t, o.pbx, "202", phoneOptions{Tone: tonePhone2})
@@ -81,6 +82,7 @@ func TestCallWaiting(t *testing.T) {
 
 // A reload takes all calls over, each as it was.
 func TestReloadWithTwoCalls(t *testing.T) {
+	proves(t, "Call survives a page reload", page)
 	o := openOffice(t, "")
 	p := o.alice
 	other := startPhone(t, o.pbx, "202", phoneOptions{Tone: tonePhone2})
@@ -110,6 +112,7 @@ func TestReloadWithTwoCalls(t *testing.T) {
 
 // A page that loses its connection comes back to its call without a reload.
 func TestConnectionLost(t *testing.T) {
+	proves(t, "Call survives a lost connection", page)
 	o := openOffice(t, "")
 	w := layWire(t, o.gateway)
 	p := startBrowser(t, toneBob, o.gateway.ca()).open(t, w.url("/"))
