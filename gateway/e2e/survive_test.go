@@ -79,6 +79,7 @@ func (g *gateway) wantNotOnDisk(t *testing.T, secrets []string, there string) {
 
 // A call of the page goes on after the gateway has crashed, and nobody does anything.
 func TestPageCallSurvivesACrash(t *testing.T) {
+	proves(t, "Call survives a crash of the gateway", page, desk)
 	o, office := openOffice(t, ""), t
 	for _, tt := range []struct {
 		name  string
@@ -92,8 +93,8 @@ func TestPageCallSurvivesACrash(t *testing.T) {
 			o.gateway.wantNotOnDisk(t, o.alice.passwords(t), "m=audio")
 			o.phone.forget()
 			for range 2 {
-				phone, page := o.gateway.crash(office, func() { o.alice.wantConnection(t, "lost") }, o.phone, o.alice)
-				t.Logf("after the start the phone hears the page in %s, the page the phone in %s", phone, page)
+				atPhone, atPage := o.gateway.crash(office, func() { o.alice.wantConnection(t, "lost") }, o.phone, o.alice)
+				t.Logf("after the start the phone hears the page in %s, the page the phone in %s", atPhone, atPage)
 				o.alice.wantState(t, "talking")
 			}
 			o.gateway.wantNotOnDisk(t, o.alice.passwords(t), "m=audio")
@@ -132,6 +133,7 @@ func TestClientCallSurvivesACrash(t *testing.T) {
 	b, office := startBrowser(t, toneAlice, g.ca()), t
 	for _, kind := range []string{"sipjs", "jssip"} {
 		t.Run(kind, func(t *testing.T) {
+			proves(t, "Call survives a crash of the gateway", map[string]string{"sipjs": sipJS, "jssip": jsSIP}[kind])
 			c := openClient(t, b, site.URL, kind, g.ws(), "alice", alice.Password)
 			phone.startOver()
 			c.do(t, "await phone.call('201')")
