@@ -103,6 +103,23 @@ func TestPageCallSurvivesACrash(t *testing.T) {
 			o.pbx.wantRegistered(t, "101", "102")
 		})
 	}
+	t.Run("held", func(t *testing.T) {
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		o.alice.click(t, "#hold")
+		o.alice.wantHold(t, "local")
+		wantNoTone(t, "the page", o.alice, tonePhone)
+		o.gateway.kill()
+		o.alice.wantConnection(t, "lost")
+		o.gateway.start(office)
+		o.alice.wantReady(t)
+		o.alice.wantHold(t, "local")
+		wantNoTone(t, "the page", o.alice, tonePhone)
+		wantNoTone(t, "the phone", o.phone, toneAlice)
+		o.alice.click(t, "#hold")
+		wantTone(t, "the page", o.alice, tonePhone) // baresip 1.0 records nothing more of a call that was on hold
+		o.phone.hangUp(t)
+		o.alice.wantOver(t)
+	})
 	t.Run("page loaded again meanwhile", func(t *testing.T) {
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		o.gateway.kill()

@@ -170,3 +170,29 @@ func TestRestoreFails(t *testing.T) {
 		t.Errorf("answer of an unknown call: %v", err)
 	}
 }
+
+// What is left of a description has no secret, whatever it was, and nothing that was not there.
+func FuzzWithoutKeys(f *testing.F) {
+	for _, text := range []string{
+		"v=0\r\nk=clear:x\r\nm=audio 9 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=ice-pwd:x\r\na=sendrecv\r\n",
+		"a=ice-pwd\na = ice-pwd:x\nA=ice-pwd:x\n=x\na=\n", "a=sendrecv\ra=ice-pwd:x\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		left := withoutKeys([]byte(text))
+		for line := range strings.Lines(left) {
+			if !strings.Contains(text, line) {
+				t.Errorf("%q was not in %q", line, text)
+			}
+			for _, secret := range []string{"k=", "a=ice-pwd", "a=ice-ufrag", "a=crypto", "a=key-mgmt"} {
+				if strings.HasPrefix(line, secret) {
+					t.Errorf("%q is left of %q", line, text)
+				}
+			}
+		}
+		if again := withoutKeys([]byte(left)); again != left {
+			t.Errorf("%q becomes %q", left, again)
+		}
+	})
+}
