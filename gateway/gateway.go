@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"cordboard/gateway/cert"
 	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
+	"cordboard/gateway/store"
 	"cordboard/gateway/web"
 )
 
@@ -30,6 +32,7 @@ type Gateway struct {
 	cfg       Config
 	log       *slog.Logger
 	accounts  *Accounts
+	live      *store.Live
 	cert      *cert.Keeper
 	media     *media.Engine
 	signaling *signaling.Server
@@ -39,6 +42,9 @@ type Gateway struct {
 	changed   chan struct{}
 	greeting  Greeting
 }
+
+// liveName is the file of the calls that are up in the data folder.
+const liveName = "calls.db"
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {
@@ -81,6 +87,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 			return g, err
 		}
 	}
+	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
+		return g, err
+	}
 	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised()}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
@@ -118,7 +127,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
-		TLS: g.cert.TLSConfig(),
+		TLS: g.cert.TLSConfig(), Live: g.live,
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -182,6 +191,9 @@ func (g *Gateway) closeAll() error {
 	}
 	if g.media != nil {
 		errs = append(errs, g.media.Run(ended))
+	}
+	if g.live != nil {
+		errs = append(errs, g.live.Close())
 	}
 	if g.accounts != nil {
 		errs = append(errs, g.accounts.Close())

@@ -43,7 +43,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		g.log.Info("stopping")
 	case <-failed:
 	}
-	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.accounts.Close())
+	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.live.Close(), g.accounts.Close())
 	g.log.Info("stopped")
 	return err
 }

@@ -123,6 +123,11 @@ func (s *session) join(party call.Party) (*leg, error) {
 		}
 		s.remove(party.Leg)
 	}
+	return s.begin(party, 0)
+}
+
+// begin makes the leg of a party. Toward the PBX it has that port, or any for 0. The caller holds mu.
+func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 	l := &leg{engine: s.engine, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
@@ -130,7 +135,7 @@ func (s *session) join(party call.Party) (*leg, error) {
 		line := newSecureLine(s.engine, l)
 		l.line, l.talk.local = line, s.engine.table.enroll(line)
 	} else {
-		line, err := s.engine.openPlainLine(l)
+		line, err := s.engine.openPlainLine(l, port)
 		if err != nil {
 			return nil, err
 		}
@@ -140,13 +145,13 @@ func (s *session) join(party call.Party) (*leg, error) {
 	return l, nil
 }
 
-// openPlainLine binds ports of the party's address family and reads them.
-func (e *Engine) openPlainLine(l *leg) (*plainLine, error) {
+// openPlainLine binds ports of the party's address family, that one and the next or for 0 any, and reads them.
+func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 	network := "udp4"
 	if e.addresses.toward(l.party.Host).Is6() {
 		network = "udp6"
 	}
-	media, control, port, err := e.ports.open(network)
+	media, control, port, err := e.ports.open(network, at)
 	if err != nil {
 		return nil, err
 	}

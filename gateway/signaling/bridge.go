@@ -28,6 +28,7 @@ type bridge struct {
 	cancel  context.CancelCauseFunc // ends the set-up
 	setup   *setup                  // the set-up itself; nil for a moment at first
 	ended   bool
+	keeping keeping
 }
 
 // newBridge puts a call on the board.
@@ -90,6 +91,7 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 	if !b.over(by, sip.StatusRequestTerminated, why) {
 		return
 	}
+	b.forget()
 	b.mu.Lock()
 	a, c := b.a, b.b
 	b.mu.Unlock()

@@ -154,6 +154,7 @@ func (c *change) answer(description []byte) (ack *sip.Request, ok bool) {
 	res := c.l.accept(c.req, description)
 	if !c.req.IsInvite() {
 		c.l.answerTimer(c.req, res)
+		c.l.call.keep()
 		c.free() // the peers may go on as soon as they have the answer
 		c.finish()
 		c.srv.respond(c.tx, res)

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -52,11 +53,11 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 		if id, ok := f.Identity(); !ok || id.User != l.user {
 			return false
 		}
-		l.flow = f
-		l.found()
-		if f.gone() {
-			l.await()
+		yield := time.Duration(0)
+		if req.IsInvite() { // its own offer brings new ICE and DTLS too
+			yield = yieldTime
 		}
+		l.move(f, yield)
 	}
 	return true
 }

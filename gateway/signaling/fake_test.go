@@ -26,6 +26,10 @@ type fakeMedia struct {
 	mu    sync.Mutex
 	calls map[string]int // legs alive, by call
 	waits []string       // what Wait was told
+
+	broken  bool     // nothing can be restored
+	settled bool     // a restored leg needs no offer of ours
+	answers []string // what Reanswer was told
 }
 
 func (m *fakeMedia) note(id string) {
@@ -145,12 +149,17 @@ func buildWorld(t *testing.T, mode string, change func(*Config, *Deps)) *world {
 	deps := Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
 		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media, History: w.kept}
 	change(&cfg, &deps)
+	w.srv = buildServer(t, cfg, deps)
+	return w
+}
+
+func buildServer(t *testing.T, cfg Config, deps Deps) *Server {
+	t.Helper()
 	srv, err := New(cfg, deps, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.srv = srv
-	return w
+	return srv
 }
 
 // start runs the server until stop or the test's end.

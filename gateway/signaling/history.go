@@ -124,7 +124,9 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	b.info.State = call.Ended
 	b.srv.board.Set(b.info)
 	r := b.record
-	r.Ended, r.By, r.Status, r.Reason = time.Now(), nameOf(by), status, why
+	if r.By, r.Status, r.Reason = nameOf(by), status, why; r.Ended.IsZero() {
+		r.Ended = time.Now()
+	}
 	if !r.Answered.IsZero() {
 		r.Status = sip.StatusOK
 	}

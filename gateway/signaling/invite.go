@@ -401,6 +401,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 	was := l.confirmed
 	l.confirmed = true // before the peer knows and acts on it
 	l.mu.Unlock()
+	l.call.keep()
 	if err := tx.Respond(res); err != nil { // cancelled, or its flow is gone
 		l.mu.Lock()
 		l.confirmed = was

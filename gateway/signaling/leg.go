@@ -62,6 +62,9 @@ type leg struct {
 	parked       int               // changes by the peer that wait for that
 	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
 	timer        sessionTimer
+
+	cold    bool // restored after a restart: the browser needs new ICE and DTLS
+	warming bool // and is being offered them
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.
@@ -247,6 +250,7 @@ func routeURI(h sip.Header) (sip.Uri, bool) {
 
 // sendAck acknowledges the 2xx to the INVITE with number seq (RFC 3261 §13.2.2.4) and keeps the ACK for repeats of that 2xx.
 func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
+	l.call.keep()
 	l.mu.Lock()
 	req := l.build(sip.ACK, seq)
 	for _, h := range credentials {

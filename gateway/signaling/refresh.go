@@ -74,6 +74,7 @@ func (s *Server) onUpdate(l *leg, req *sip.Request, tx sip.ServerTransaction) {
 		}
 		res := l.accept(req, nil)
 		l.answerTimer(req, res)
+		l.call.keep()
 		s.respond(tx, res)
 	case !up:
 		s.changeEarly(l, tag, offer, req, tx)

@@ -189,6 +189,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, no.status, no.reason, no.headers...)
 		return
 	}
+	known := s.reg.isKnown(id.User, f, now)
 	list, err := s.reg.update(id.User, asked, now)
 	switch {
 	case errors.Is(err, errOldRegister):
@@ -203,6 +204,11 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	s.around.moved(id.User)
 	s.respond(tx, s.registered(f, req, can, asked, list, now))
+	for _, b := range list {
+		if !known && b.flow == f {
+			s.returned(id.User, b)
+		}
+	}
 }
 
 // expiresOf is how long a contact asks to be known: its parameter, else the header, else our default.
@@ -273,7 +279,9 @@ func (l *leg) found() {
 	}
 	l.lost.Stop()
 	l.lost = nil
-	l.srv.deps.Media.Wait(l.call.id, l.token, false)
+	if !l.cold {
+		l.srv.deps.Media.Wait(l.call.id, l.token, false)
+	}
 }
 
 // giveUpOn ends the call of a leg whose browser did not come back.

@@ -21,12 +21,17 @@ const (
 	firstRetry  = 2 * time.Second
 	lastRetry   = time.Minute
 	refusedWait = 5 * time.Minute // a password does not mend itself, and PBXs ban who guesses
+
+	// Of registrations that begin together so many come at once, the others one after another.
+	atOnce        = 20
+	registerEvery = 20 * time.Millisecond
 )
 
 // registration keeps one address of record registered at a PBX.
 type registration struct {
 	pbx    *pbx
 	creds  auth.Credentials
+	turn   time.Duration // how long it lets others go first when all begin
 	stop   context.CancelFunc
 	done   chan struct{}
 	callID string
@@ -101,6 +106,7 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 			})
 		}
 	}
+	begun := 0
 	for user, creds := range want {
 		if p.regs[user] != nil {
 			continue
@@ -108,6 +114,8 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 		ctx, stop := context.WithCancel(ctx)
 		r := &registration{pbx: p, creds: creds, stop: stop, done: make(chan struct{}), callID: token(), tag: token(), state: stateRegistering}
 		p.regs[user] = r
+		r.turn = max(0, time.Duration(begun-atOnce)*registerEvery)
+		begun++
 		go func() { // ends with ctx; register or unregisterAll waits for done
 			defer close(r.done)
 			r.run(ctx)
@@ -136,8 +144,14 @@ func (s *Server) unregisterAll(ctx context.Context) {
 
 // run registers, refreshes and tries again until ctx ends.
 func (r *registration) run(ctx context.Context) {
-	retry := firstRetry
+	retry, turn := firstRetry, r.turn
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(turn):
+		}
+		turn = 0
 		changed := r.pbx.change()
 		lifetime, state, detail := r.register(ctx, askExpires)
 		if ctx.Err() != nil {
@@ -166,7 +180,8 @@ func (r *registration) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed: // the PBX went or came back: it may have forgotten us
+		case <-changed: // the PBX went or came back: it may have forgotten us all
+			turn = r.turn
 		case <-time.After(wait):
 		}
 	}

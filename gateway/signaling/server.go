@@ -49,6 +49,14 @@ type Media interface {
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
+	// Save gives the state of a call's media for Restore, without keys.
+	Save(call string) ([]byte, error)
+	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
+	Restore(call string, state []byte) error
+	// Reoffer gives the offer that brings a restored browser's leg back; empty: it needs none.
+	Reoffer(ctx context.Context, call, leg string) ([]byte, error)
+	// Reanswer takes the browser's answer to that.
+	Reanswer(ctx context.Context, call, leg string, answer []byte) error
 	// Delete ends a leg's media; leg "" ends the whole call's.
 	Delete(call, leg string)
 }
@@ -65,6 +73,7 @@ type Deps struct {
 	History      call.History    // keeps the calls that have ended; nil: none
 	TLS          *tls.Config     // our certificate, for ListenTLS
 	Resolver     locate.Resolver // finds PBXs by name; nil: the system's DNS
+	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -219,6 +228,10 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopWriting()
 	go s.history.run(writing)
 
+	var over []*bridge
+	if ctx.Err() == nil {
+		over = s.restore(ctx)
+	}
 	var served sync.WaitGroup
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
@@ -234,6 +247,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	close(s.ready)
 	s.around.open()
+	if s.deps.Live != nil {
+		s.routed.Go(func() { s.live(ctx) })
+		s.routed.Go(func() { s.endAll(ctx, over) })
+	}
 	s.runPBXes(ctx)
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

@@ -55,10 +55,14 @@ function sipjs({ ws, user, domain, password, instance, regId }) {
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
       onMessage: (message) => { note(`text ${message.request.body}`); message.accept(); },
-      onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
+      onDisconnect: (error) => {
+        note(`disconnected ${error ?? ""}`);
+        if (error) again(); // as SIP.js leaves it to its user
+      },
     },
   });
   const registerer = new Registerer(agent, { ...(instance && { instanceId: instance }), ...(regId && { regId }) });
+  const again = () => setTimeout(() => agent.reconnect().then(() => registerer.register()).catch(again), 1000);
   return {
     register: async () => {
       await agent.start();
