@@ -13,6 +13,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/web"
@@ -30,6 +31,8 @@ type Gateway struct {
 	cfg       Config
 	log       *slog.Logger
 	accounts  *Accounts
+	bans      *guard.Bans
+	toll      *guard.Toll
 	cert      *cert.Keeper
 	media     *media.Engine
 	signaling *signaling.Server
@@ -68,6 +71,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	}
 	if age := time.Duration(cfg.Store.History); age > 0 {
 		g.accounts.store.KeepCalls(age)
+	}
+	if err = g.openGuard(ctx); err != nil {
+		return g, err
 	}
 	names, addrs := certificateNames(cfg)
 	if g.cert, err = cert.Open(cfg.TLS, host.Dir, names, addrs, log); err != nil {
@@ -117,6 +123,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, UsersChanged: g.changed, History: g.accounts.store,
+		Bans: g.bans, Toll: g.toll,
 	}, g.log)
 	if err != nil {
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
@@ -126,7 +133,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, History: g.accounts.store, CA: g.cert.CA(),
+		Page: host.Page, WS: g.signaling, Status: g.status, History: g.accounts.store, Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err
 }
@@ -183,12 +190,13 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts. It
+// Reload takes over what of a new configuration can change while calls go on: the accounts and the guard. It
 // returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
+	g.setGuard(cfg)
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already
@@ -196,9 +204,9 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts and the log's level, in which two configurations differ.
+// differences names the tables, but for accounts, the guard and the log's level, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Log.Level, other.Notices = c.User, c.Log.Level, c.Notices
+	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

@@ -19,6 +19,7 @@ type User struct {
 	SHA256     string // the same by SHA-256
 	MustChange bool   // one-time password: only good for choosing a new one
 	PBX        Credentials
+	Admin      bool // may do what concerns others
 }
 
 // Credentials are what a user registers with at the PBX in extension mode.

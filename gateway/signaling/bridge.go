@@ -56,6 +56,8 @@ func (b *bridge) enter(state call.State) {
 		if b.b != nil {
 			b.record.AnsweredBy = b.b.user
 		}
+		b.srv.deps.Toll.Answered(b.id, now)
+		b.meter()
 	}
 	b.info.State = state
 	b.srv.board.Set(b.info)

@@ -11,6 +11,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -83,7 +84,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		switch {
 		case err == nil:
 			if req.From().Address.User != id.User || !f.Bind(id) {
-				s.breach(f, req, tx, "identity mismatch")
+				s.trespass(f, id.User, req, tx, "identity mismatch")
 				return false
 			}
 			return true
@@ -109,7 +110,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		return false
 	}
 	if from := req.From(); from == nil || from.Address.User != id.User {
-		s.breach(f, req, tx, "From of another user")
+		s.trespass(f, id.User, req, tx, "From of another user")
 		return false
 	}
 	return true
@@ -127,10 +128,13 @@ func (s *Server) guess(f *flow, given string, req *sip.Request, now time.Time) (
 	}
 	id, err := s.deps.Digest.Check(context.Background(), given, req.Method.String(), req.Recipient.String(), req.Body(), s.deps.Users, s.deps.Ephemeral, now)
 	switch {
+	case err == nil && s.deps.Bans.User(id.User, now):
+		return auth.Identity{}, errBanned
 	case err == nil:
 		s.tries.Success(key)
 	case errors.Is(err, auth.ErrWrongPassword):
 		s.tries.Fail(key, now)
+		s.deps.Bans.BlameAddress(f.Remote().Addr(), guard.WrongPassword, "wrong passwords", now)
 	}
 	return id, err
 }

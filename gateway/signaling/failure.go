@@ -9,6 +9,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -32,7 +33,10 @@ type failure struct {
 // statusOf is the one place where errors become SIP statuses.
 func statusOf(err error) failure {
 	var down *downError
+	var refusal *guard.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return failure{status: sip.StatusForbidden, reason: "Not Allowed", headers: warning(refusal.Text), why: refusal.Text}
 	case errors.As(err, &down):
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):

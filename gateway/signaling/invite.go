@@ -165,6 +165,9 @@ func (u *setup) run(ctx context.Context, from caller) {
 
 // branch makes the second leg's INVITE, with a media offer of its own.
 func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
+	if err := u.mayLeave(ctx, l); err != nil {
+		return nil, err
+	}
 	l.callID = u.a.callID
 	l.local.tag = u.a.remote.tag
 	u.srv.join(u.bridge, l)

@@ -14,6 +14,11 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	if l == nil {
 		return
 	}
+	if err := s.mayRefer(l, req); err != nil {
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
 	peer := l.call.peer(l)
 	if peer == nil { // a built-in callee, or a call not answered yet
 		s.answerHere(l, req, tx)

@@ -89,7 +89,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	id, _ := f.Identity()
 	if req.To() == nil || req.To().Address.User != id.User {
-		s.breach(f, req, tx, "registration for another user")
+		s.trespass(f, id.User, req, tx, "registration for another user")
 		return
 	}
 	contacts := req.GetHeaders("Contact")
@@ -149,6 +149,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 
 // flowClosed unregisters what came in on a flow and gives its calls time to come back on another.
 func (s *Server) flowClosed(f *flow) {
+	s.judge(f)
 	s.unregister(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,6 +23,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 )
 
 // Media is what signaling needs of the media engine: descriptions in, descriptions out.
@@ -51,6 +52,8 @@ type Deps struct {
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
 	History      call.History    // keeps the calls that have ended; nil: none
+	Bans         *guard.Bans     // who is kept out; nil: a list of our own
+	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -86,6 +89,12 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
+	if deps.Bans == nil {
+		deps.Bans = guard.NewBans(nil)
+	}
+	if deps.Toll == nil {
+		deps.Toll = guard.NewToll(nil)
+	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
@@ -94,6 +103,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		}
 		s.pbxes = append(s.pbxes, x)
 	}
+	s.spare()
 	if len(s.pbxes) > 0 {
 		if err := s.listen(); err != nil {
 			return nil, err
@@ -114,7 +124,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	}
 	s.ua = ua
 	s.door = newDoor(doorConfig{
-		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake,
+		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake, Bans: deps.Bans,
 		Authenticate: authenticate(deps.Ephemeral, deps.Sessions, deps.Users),
 		Opened:       func(*flow) {},
 		Closed:       s.flowClosed,
@@ -176,7 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 	served.Go(func() { srv.ServeWS(plain) })
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) })
-		served.Go(func() { srv.ServeTCP(s.tcp) })
+		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
 		s.awaitUDP(ctx)
 	}
 	s.runPBXes(ctx)
