@@ -25,14 +25,14 @@ func TestServiceExamples(t *testing.T) {
 		browser        func(t *testing.T, b *client)
 		events         []string // what the phones say, in order
 	}{
-		{"2.1 call hold", "phone.xml", func(t *testing.T, b *client) {
+		{"call hold", "phone.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			c.change(t, "sendonly", "recvonly")
 			c.change(t, "sendrecv", "sendrecv")
 			c.hangUp(t)
 		}, []string{"200 talks", "200 is held", "200 goes on", "200 is over"}},
 
-		{"2.2 consultation hold", "phone.xml", func(t *testing.T, b *client) {
+		{"consultation hold", "phone.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			c.change(t, "sendonly", "recvonly")
 			other := b.call(t, "300")
@@ -41,7 +41,7 @@ func TestServiceExamples(t *testing.T) {
 			c.hangUp(t)
 		}, []string{"200 talks", "200 is held", "300 talks", "300 is over", "200 goes on", "200 is over"}},
 
-		{"2.3 music on hold", "music.xml", func(t *testing.T, b *client) {
+		{"music on hold", "music.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			for _, direction := range []string{"sendonly", "sendrecv"} {
 				req := b.request(t, sip.INVITE)
@@ -56,7 +56,7 @@ func TestServiceExamples(t *testing.T) {
 			c.hangUp(t)
 		}, []string{"200 talks", "music plays", "music ends", "200 is over"}},
 
-		{"2.4 unattended transfer by the browser", "phone.xml", func(t *testing.T, b *client) {
+		{"unattended transfer by the browser", "phone.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			b.send(t, c.request("REFER", "", "Refer-To: <sip:300@"+domain+">", "Referred-By: <sip:alice@"+domain+">"))
 			b.response(t, 202, sip.REFER)
@@ -70,7 +70,7 @@ func TestServiceExamples(t *testing.T) {
 			c.hangUp(t)
 		}, []string{"200 talks", "200 calls sip:300@{pbx}", "200 is over"}},
 
-		{"2.4 unattended transfer by the phone", "transfer.xml", func(t *testing.T, b *client) {
+		{"unattended transfer by the phone", "transfer.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			refer := b.request(t, sip.REFER)
 			if got := refer.GetHeader("Refer-To").Value(); got != "<sip:300@"+domain+">" {
@@ -88,7 +88,7 @@ func TestServiceExamples(t *testing.T) {
 			third.hangUp(t)
 		}, []string{"200 talks", "300 talks", "200 has passed the call on", "300 is over"}},
 
-		{"2.5 attended transfer by the browser", "phone.xml", func(t *testing.T, b *client) {
+		{"attended transfer by the browser", "phone.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
 			c.change(t, "sendonly", "recvonly")
 			other := b.call(t, "300")
@@ -103,11 +103,11 @@ func TestServiceExamples(t *testing.T) {
 		}, []string{"200 talks", "200 is held", "300 talks", "300 is held",
 			"200 calls sip:300@{pbx}?Replaces={call}%3Bto-tag%3Da300%3Bfrom-tag%3D{tag}", "300 is over", "200 is over"}},
 
-		{"2.7 call forwarding unconditional", "proxy.xml", forwarded("200", "181 b200", "180 b200"), []string{"200 talks", "200 is over"}},
-		{"2.8 call forwarding busy", "proxy.xml", forwarded("201", "181 b201", "180 b201"), []string{"201 talks", "201 is over"}},
-		{"2.9 call forwarding no answer", "proxy.xml", forwarded("202", "180 a202", "181 b202", "180 b202"), []string{"202 talks", "202 is over"}},
-		{"2.11 find-me", "proxy.xml", forwarded("203", "180 a203", "180 c203", "180 b203"), []string{"203 talks", "203 is over"}},
-		{"2.13 call screening", "proxy.xml", func(t *testing.T, b *client) {
+		{"call forwarding unconditional", "proxy.xml", forwarded("200", "181 b200", "180 b200"), []string{"200 talks", "200 is over"}},
+		{"call forwarding busy", "proxy.xml", forwarded("201", "181 b201", "180 b201"), []string{"201 talks", "201 is over"}},
+		{"call forwarding no answer", "proxy.xml", forwarded("202", "180 a202", "181 b202", "180 b202"), []string{"202 talks", "202 is over"}},
+		{"find-me", "proxy.xml", forwarded("203", "180 a203", "180 c203", "180 b203"), []string{"203 talks", "203 is over"}},
+		{"call screening", "proxy.xml", func(t *testing.T, b *client) {
 			b.invite(t, "204")
 			if early := b.response(t, 183, sip.INVITE); !strings.Contains(string(early.Body()), "a=fingerprint:") {
 				t.Errorf("the announcement can't be heard:\n%s", early.Body())
