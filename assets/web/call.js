@@ -1,4 +1,4 @@
-// call.js – the state of the page's one call, without DOM, SIP or sound, so that `node --test` can try it.
+// call.js – the state of a call, without DOM, SIP or sound, so that `node --test` can try it.
 
 /** What may follow each state. */
 const next = {
@@ -28,10 +28,12 @@ const fresh = {
   held: false, // we put the other side on hold
   heldBy: false, // the other side put us on hold
   resuming: false, // taken over from the page that was here before
+  renewing: false, // the connection was lost; it is taken over by a new one
   pass: null, // passing the other side on: from transfer.js
   from: null, // who passed us on to this one
   since: 0, // when talking began, in ms since 1970
   keys: "", // the keys sent so far
+  said: null, // what became of another call: {key, peer, to} of a sentence
   trouble: "", // why it can't be answered right now: key of a string
   outcome: null, // how it ended, from outcome.js
 };

@@ -1,8 +1,8 @@
 // main.js – opens the page: who is signed in, then the phone and its views.
 
 import * as api from "./api.js";
-import { Call } from "./call.js";
 import { Devices } from "./devices.js";
+import { Lamps } from "./lamps.js";
 import { Phone } from "./phone.js";
 import { Recent } from "./recent.js";
 import { keep, kept } from "./resume.js";
@@ -11,6 +11,8 @@ import { Sound } from "./sound.js";
 import { applyWords, find, hasKeyboard, setText, showView } from "./view.js";
 import { CallView } from "./view-call.js";
 import { NoticeView } from "./view-notice.js";
+import { OthersView } from "./view-others.js";
+import { PeopleView } from "./view-people.js";
 import { RecentView } from "./view-recent.js";
 import { SettingsView } from "./view-settings.js";
 import { SignInView } from "./view-sign-in.js";
@@ -23,11 +25,11 @@ const retry = 3_000; // ms until the next try while Cordboard does not answer
 const storage = openStorage();
 const chosenLanguage = storage.getItem(languageKey) ?? "";
 const words = new Words(languageFor(chosenLanguage, navigator.languages));
-let line = null;
+let phone = null;
 
 window.cordboard = {
   /** The RTCPeerConnection of the call, or null. */
-  get peerConnection() { return line?.peerConnection ?? null; },
+  get peerConnection() { return phone?.peerConnection ?? null; },
 };
 
 applyWords(words);
@@ -68,23 +70,26 @@ async function open() {
 function openPhone(session) {
   const devices = new Devices(storage);
   const route = (element, use) => devices.route(element, use);
-  line = new Line();
-  const phone = new Phone({
-    call: new Call(), line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
+  const line = new Line();
+  phone = new Phone({
+    line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
     audio: find("remote-audio"), site: session,
   });
   setText(find("site"), session.name || words.say("title"));
   new CallView(phone, words);
+  new OthersView(phone, words);
+  new PeopleView(new Lamps((path) => new EventSource(path)), words);
   new RecentView(phone.recent, phone, words);
   new SettingsView(phone, words, { language: chosenLanguage, setLanguage, signOut }, session);
   new NoticeView(phone, words, session);
   workTabs();
-  line.addEventListener("connection", () => line.connection === "lost" && !phone.call.live && stillSignedIn());
+  line.addEventListener("connection", () => line.connection === "lost" && !phone.live && stillSignedIn());
   line.addEventListener("refused", () => stillSignedIn());
-  phone.call.addEventListener("change", () => phone.call.state === "ended" && line.connection === "lost" && stillSignedIn());
-  line.addEventListener("connection", () => comeBack(phone));
-  window.addEventListener("beforeunload", (e) => phone.call.live && !phone.resumable && e.preventDefault());
-  window.addEventListener("pagehide", () => leave(phone));
+  phone.addEventListener("change", () => phone.call.state === "ended" && line.connection === "lost" && stillSignedIn());
+  line.addEventListener("connection", comeBack);
+  window.addEventListener("online", () => phone.networkChanged());
+  window.addEventListener("beforeunload", (e) => phone.live && phone.resumable.length === 0 && e.preventDefault());
+  window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (e) => e.persisted && location.reload());
 
   showView("phone");
@@ -93,18 +98,16 @@ function openPhone(session) {
   line.start({ uri: session.sip.uri, url: `${scheme}//${location.host}${session.sip.ws}`, display: session.display || session.user });
 }
 
-/** Leaves a call that is up for the next page to take over; hangs up anything else. */
-function leave(phone) {
-  const call = phone.resumable;
-  if (call) keep(sessionStorage, call, Date.now());
-  else line.stop();
+/** Leaves calls that are up for the next page to take over; hangs up anything else. */
+function leave() {
+  const calls = phone.resumable;
+  if (calls.length) keep(sessionStorage, calls, Date.now());
+  else phone.line.stop();
 }
 
-/** Goes on with the call that the page before this one left. */
-function comeBack(phone) {
-  if (line.connection !== "ready") return;
-  const call = kept(sessionStorage, Date.now());
-  if (call) phone.resume(call);
+/** Goes on with the calls that the page before this one left. */
+function comeBack() {
+  if (phone.line.connection === "ready") phone.resume(kept(sessionStorage, Date.now()));
 }
 
 /** The line tells nothing of a sign-in that ran out, so ask. The page starts anew: nothing of one user stays for the next. */
@@ -119,7 +122,7 @@ async function stillSignedIn() {
 }
 
 async function signOut() {
-  line.stop();
+  phone.line.stop();
   await api.logout().catch(() => {});
   location.reload();
 }

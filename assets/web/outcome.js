@@ -67,6 +67,7 @@ export function outcome(end, call, site = {}) {
   const plain = (key) => ({ key, kind: "plain", details: "", offer: "" });
 
   if (end.cause === "RTP Timeout") return failed(site.heard ? "failed.soundLost" : "failed.sound");
+  if (call.renewing && end.code === 481) return failed("failed.connection");
   if (call.resuming && end.code === 481) return { ...plain("ended.away"), details: details(end) };
   if (call.state === "incoming") {
     if (end.elsewhere === 200) return plain("ended.elsewhere");

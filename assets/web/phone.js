@@ -3,26 +3,32 @@
 import { close, MicrophoneError } from "./devices.js";
 import { outcome } from "./outcome.js";
 import { counters, quality } from "./quality.js";
+import { Talk } from "./talk.js";
 import { target } from "./target.js";
 import { progress } from "./transfer.js";
 
 const lingers = 4_000; // ms that a plain end stays before the page is ready for the next call
 const measures = 2_000; // ms between two looks at the sound's quality
+const most = 4; // calls at a time; one more hears busy
 
 /**
- * Events: "quality" with detail one of connecting, clear, some, much, silent; "microphone" with detail a key of strings/ when
- * the microphone of a call changed by itself; "stream" when another microphone is open, or none.
+ * One call is on stage: the one that is heard, or rings, or has just ended. Others wait.
+ *
+ * Events: "change" when something about a call did, or another one is on stage; "quality" with detail one of connecting, clear,
+ * some, much, silent; "microphone" with detail a key of strings/ when the microphone of a call changed by itself; "stream" when
+ * another microphone is open, or none.
  */
 export class Phone extends EventTarget {
+  #stage = new Talk();
+  #others = [];
   #stream = null;
-  #heard = false;
+  #heardFrom = null; // the peer connection that is played
+  #lost = false; // the line was lost since the calls were up
   #measure = 0;
   #idle = 0;
-  #before = null; // the facts of the call whose other side passed us on, while the new one is not up
 
   /**
    * @param {object} parts
-   * @param {import("./call.js").Call} parts.call
    * @param {import("./sip.js").Line} parts.line
    * @param {import("./devices.js").Devices} parts.devices
    * @param {import("./sound.js").Sound} parts.sound
@@ -35,24 +41,30 @@ export class Phone extends EventTarget {
     Object.assign(this, parts);
     const { line, devices } = parts;
     line.addEventListener("incoming", ({ detail }) => this.#incoming(detail));
-    line.addEventListener("turnedAway", ({ detail }) => this.#remember(detail.peer, "in", true));
-    line.addEventListener("ringing", ({ detail }) => this.#ringing(detail));
-    line.addEventListener("accepted", () => this.#accepted());
-    line.addEventListener("held", ({ detail }) => this.#held(detail.by));
-    line.addEventListener("passing", ({ detail }) => this.#passing(detail.status));
-    line.addEventListener("referred", ({ detail }) => this.#referred(detail.peer));
-    line.addEventListener("back", ({ detail }) => this.#back(detail));
-    line.addEventListener("ended", ({ detail }) => this.#ended(detail));
-    line.addEventListener("peer", ({ detail }) => this.#listen(detail.connection));
+    line.addEventListener("connection", () => this.#connection());
     devices.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
   }
 
-  /** The open microphone of the call, or null. */
+  /** The call on stage. */
+  get call() { return this.#stage.call; }
+
+  /** @returns {Talk[]} the calls that wait, the latest first */
+  get others() { return this.#others; }
+
+  /** Whether any call is on. */
+  get live() { return this.#all.some(({ call }) => call.live); }
+
+  /** The open microphone, or null. */
   get stream() { return this.#stream; }
 
-  /** Calls what was typed; says in the call's outcome why not. */
+  /** @returns {RTCPeerConnection | null} of the call on stage */
+  get peerConnection() { return this.#stage.leg?.peerConnection ?? null; }
+
+  get #all() { return [this.#stage, ...this.#others]; }
+
+  /** Calls what was typed; a call that is up waits meanwhile. Why not is in the call's outcome. */
   async dial(typed) {
-    if (this.call.live) return;
+    if (this.call.live && this.call.state !== "talking") return;
     const peer = target(typed, this.site.domain);
     if (!peer) {
       this.#fail({ name: typed.trim(), number: "", uri: "" }, typed.trim() ? "failed.target" : "failed.empty");
@@ -62,75 +74,75 @@ export class Phone extends EventTarget {
       this.#fail(peer, "failed.notReady");
       return;
     }
-    this.#step("calling", { peer, direction: "out" });
+    this.#stage.hold(true);
+    const talk = this.#begin(peer, { direction: "out" });
     this.#remember(peer, "out", false);
-    const stream = await this.#microphone((key, details) => {
-      this.#step("ended", { outcome: { key, kind: "failed", details, offer: "retry" } });
-    }, "calling");
-    if (stream) this.line.call(peer.uri, stream);
+    if (await this.#open(talk, "calling")) talk.leg.call(peer.uri, talk.stream);
   }
 
-  /** What a page needs that comes after this one to go on with the call, or null. */
+  /** What a page needs that comes after this one to go on with its calls, the one on stage first. */
   get resumable() {
-    const { state, facts } = this.call;
-    const { dialog } = this.line;
-    if (state !== "talking" || !dialog) return null;
-    return { dialog, peer: facts.peer, direction: facts.direction, since: facts.since, muted: facts.muted, held: facts.held };
+    return this.#all.filter(({ state, dialog }) => state === "talking" && dialog).map(({ facts, dialog }) => {
+      const { peer, direction, since, muted, held } = facts;
+      return { dialog, peer, direction, since, muted, held };
+    });
   }
 
-  /** Goes on with the call of the page that was here before. @param {import("./resume.js").Kept} kept */
-  async resume({ dialog, peer, direction, since, muted, held }) {
-    if (this.call.live) return;
-    this.#step("calling", { peer, direction, since, muted, held, resuming: true });
-    const stream = await this.#microphone((key, details) => {
-      this.#step("ended", { outcome: { key, kind: "failed", details, offer: "retry" } });
-    }, "calling");
-    if (stream) this.line.call(peer.uri, stream, dialog);
+  /** Goes on with the calls of the page that was here before. @param {import("./resume.js").Kept[]} kept */
+  async resume(kept) {
+    if (this.live) return;
+    const talks = [...kept].reverse().map(({ dialog, peer, ...facts }) => [this.#begin(peer, { ...facts, resuming: true }), dialog]);
+    for (const [talk, dialog] of talks.reverse()) {
+      if (await this.#open(talk, "calling")) talk.leg.call(talk.facts.peer.uri, talk.stream, dialog);
+    }
   }
 
-  /** Answers. Without a microphone it goes on ringing and says why. */
-  async answer() {
-    if (this.call.state !== "incoming" || this.call.facts.answering) return;
-    this.call.learn({ answering: true, trouble: "" });
-    this.sound.stop();
-    const stream = await this.#microphone((trouble) => this.call.learn({ answering: false, trouble }), "incoming");
-    if (stream) this.line.answer(stream);
-    else if (this.call.state === "incoming") this.sound.ring();
+  /** Answers; a call that is up waits meanwhile. Without a microphone it goes on ringing and says why. */
+  async answer(talk = this.#stage) {
+    if (talk.state !== "incoming" || talk.facts.answering) return;
+    this.#stage.hold(true);
+    this.#show(talk);
+    talk.call.learn({ answering: true, trouble: "" });
+    if (await this.#open(talk, "incoming")) talk.leg.answer(talk.stream);
   }
 
   /** Hangs up, gives up or declines. */
-  hangUp() {
-    if (!this.call.live) return;
-    if (this.call.state === "calling" && !this.line.peerConnection) {
-      this.#ended({ by: "local", cause: "Canceled" }); // the microphone is still being asked for
-      return;
-    }
-    this.line.hangUp();
+  hangUp(talk = this.#stage) {
+    if (!talk.call.live) return;
+    const silent = talk.leg.over || (talk.state === "calling" && !talk.leg.peerConnection); // the microphone is still being asked for
+    talk.before?.leg.hangUp();
+    if (silent) this.#close(talk, outcome({ by: "local", cause: "Canceled" }, talk.facts));
+    else talk.leg.hangUp();
+  }
+
+  /** Lets a call wait and goes on with another. */
+  swap(talk) {
+    if (talk.state !== "talking") return;
+    this.#stage.hold(true);
+    this.#show(talk);
+    talk.hold(false);
+  }
+
+  /** Connects the other sides of the call on stage and of one that waits. */
+  connect(talk) {
+    if ([talk, this.#stage].every(({ state, facts }) => state === "talking" && !facts.pass?.on)) talk.connect(this.#stage);
   }
 
   toggleMute() {
-    if (!["calling", "ringing", "talking"].includes(this.call.state)) return;
-    const muted = !this.call.facts.muted;
-    this.line.mute(muted);
-    this.call.learn({ muted });
-    this.#muteTracks();
+    if (["calling", "ringing", "talking"].includes(this.call.state)) this.#stage.mute(!this.call.facts.muted);
   }
 
   /** Puts the other side on hold, or resumes. */
   toggleHold() {
-    if (this.call.state !== "talking") return;
-    const held = !this.call.facts.held;
-    this.line.hold(held);
-    this.call.learn({ held });
-    this.#muteTracks();
+    this.#stage.hold(!this.call.facts.held);
   }
 
   /** Passes the other side on to what was typed. @returns {boolean} whether it is asked to go there */
   pass(typed) {
     if (this.call.state !== "talking" || this.call.facts.pass?.on) return false;
     const to = target(typed, this.site.domain);
-    this.call.learn({ pass: to ? { to, key: "pass.asked", on: true } : { to: null, key: typed.trim() ? "pass.target" : "failed.empty", on: false } });
-    if (to) this.line.pass(to.uri);
+    if (to) this.#stage.pass(to);
+    else this.call.learn({ pass: { to: null, key: typed.trim() ? "pass.target" : "failed.empty", on: false } });
     return Boolean(to);
   }
 
@@ -142,77 +154,132 @@ export class Phone extends EventTarget {
   /** Sends a key to the other side. */
   key(digit) {
     if (!this.call.takesKeys) return;
-    this.line.key(digit);
+    this.#stage.leg.key(digit);
     this.call.learn({ keys: this.call.facts.keys + digit });
   }
 
   /** Forgets an ended call. */
   clear() {
     clearTimeout(this.#idle);
-    if (this.call.state === "ended") this.#step("idle", {});
+    if (this.call.state === "ended") this.call.enter("idle");
   }
 
-  #step(state, facts) {
-    clearTimeout(this.#idle);
-    this.call.enter(state, facts);
+  /** The network may be another one: whatever connection there was is made anew, and with it the calls. */
+  networkChanged() {
+    if (this.#all.some(({ state }) => state === "talking")) this.line.reconnect();
   }
 
   #fail(peer, key) {
-    this.#step("calling", { peer, direction: "out" });
-    this.#step("ended", { outcome: { key, kind: "failed", details: "", offer: peer.uri ? "retry" : "" } });
+    if (this.call.live) {
+      this.call.learn({ said: { key, peer } });
+      return;
+    }
+    this.#begin(peer, { direction: "out" });
+    this.call.enter("ended", { outcome: { key, kind: "failed", details: "", offer: peer.uri ? "retry" : "" } });
   }
 
   #remember(peer, direction, missed) {
     this.recent.add({ ...peer, direction, missed, at: Date.now() });
   }
 
-  /** Opens the microphone for a call; null when that failed, or when the call left state while the user was asked. */
-  async #microphone(failed, state) {
+  /** A call of ours, on stage. */
+  #begin(peer, facts) {
+    const talk = this.#talk(this.line.begin());
+    this.#show(talk);
+    talk.call.enter("calling", { peer, ...facts });
+    return talk;
+  }
+
+  #talk(leg) {
+    const talk = new Talk();
+    talk.take(leg);
+    talk.addEventListener("change", () => this.#changed());
+    talk.addEventListener("gone", ({ detail }) => this.#gone(talk, detail));
+    talk.addEventListener("referred", ({ detail }) => this.#referred(talk, detail));
+    talk.addEventListener("peer", () => this.#changed());
+    talk.addEventListener("cut", () => this.networkChanged());
+    return talk;
+  }
+
+  /** Brings a talk on stage; who was there waits, if that call is on. */
+  #show(talk) {
+    clearTimeout(this.#idle);
+    if (talk === this.#stage) return;
+    const others = this.#others.filter((t) => t !== talk);
+    this.#others = this.call.live ? [this.#stage, ...others] : others;
+    this.#stage = talk;
+    this.#changed();
+  }
+
+  /** Takes a talk off; another one that is on comes on stage in its place, one that rings first. */
+  #remove(talk, said) {
+    this.#others = this.#others.filter((t) => t !== talk);
+    if (talk === this.#stage) {
+      const [next] = [...this.#others].sort((a, b) => (b.state === "incoming") - (a.state === "incoming"));
+      if (next) {
+        this.#show(next);
+        if (said) next.call.learn({ said });
+      }
+    }
+    this.#changed();
+  }
+
+  /** Brings sound in line with the calls, and tells. */
+  #changed() {
+    const { state, facts } = this.call;
+    if (state === "incoming" && !facts.answering) this.sound.ring();
+    else if (this.#others.some((t) => t.state === "incoming")) this.sound.knock();
+    else if (state === "ringing" && facts.rang && !facts.early) this.sound.ringback();
+    else this.sound.stop();
+    this.#listen(this.call.live ? this.peerConnection : null);
+    if (!this.live) this.#take(null);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Opens the microphone for a call; false when that failed, or when the call left state while the user was asked. */
+  async #open(talk, state) {
     try {
-      const stream = await this.devices.open();
-      if (this.call.state !== state) {
-        close(stream);
-        return null;
+      const stream = this.#stream ?? await this.devices.open();
+      if (talk.state !== state) {
+        if (stream !== this.#stream) close(stream);
+        return false;
       }
       this.#take(stream);
-      return stream;
+      await talk.send(stream);
+      return true;
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
-      if (this.call.state === state) failed(error.key, error.details);
-      return null;
+      if (talk.state !== state) return false;
+      if (state === "incoming") talk.call.learn({ answering: false, trouble: error.key });
+      else this.#close(talk, { key: error.key, kind: "failed", details: error.details, offer: "retry" });
+      return false;
     }
   }
 
   #take(stream) {
+    if (stream === this.#stream) return;
     close(this.#stream);
     this.#stream = stream;
-    this.#muteTracks();
     const [track] = stream?.getAudioTracks() ?? [];
     track?.addEventListener("ended", () => this.#stream === stream && this.#unplugged());
     this.dispatchEvent(new Event("stream"));
   }
 
-  /** Lets the microphone's sound out only where nothing speaks against it; JsSIP does the same with its own knowledge. */
-  #muteTracks() {
-    const { muted, held, heldBy } = this.call.facts;
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !(muted || held || heldBy);
-  }
-
   async #unplugged() {
-    const swapped = await this.#swap();
-    if (this.call.live) this.dispatchEvent(new CustomEvent("microphone", { detail: swapped ? "microphone.changed" : "microphone.gone" }));
+    const swapped = await this.#swapMicrophone();
+    if (this.live) this.dispatchEvent(new CustomEvent("microphone", { detail: swapped ? "microphone.changed" : "microphone.gone" }));
   }
 
   /** Goes on with the microphone that is chosen now. */
-  async #swap() {
+  async #swapMicrophone() {
     const before = this.#stream;
     try {
       const stream = await this.devices.open();
-      if (!this.call.live || this.#stream !== before) {
+      if (!this.live || this.#stream !== before) {
         close(stream);
         return false;
       }
-      await this.line.replaceTrack(stream.getAudioTracks()[0]);
+      await Promise.all(this.#all.filter((t) => t.stream).map((t) => t.send(stream)));
       this.#take(stream);
       return true;
     } catch {
@@ -221,98 +288,95 @@ export class Phone extends EventTarget {
   }
 
   #chosen(use) {
-    if (use === "microphone" && this.#stream) this.#swap();
+    if (use === "microphone" && this.#stream) this.#swapMicrophone();
     if (use === "loudspeaker") this.devices.route(this.audio, "loudspeaker");
   }
 
-  #incoming({ peer, callee }) {
-    this.#step("incoming", { peer, callee, direction: "in" });
-    this.sound.ring();
-  }
-
-  #ringing({ early, code }) {
-    const rang = this.call.facts.rang || code === 180;
-    if (this.call.state === "calling") this.#step("ringing", { early, rang });
-    else if (this.call.state === "ringing") this.call.learn({ early: this.call.facts.early || early, rang });
-    if (this.call.facts.early) this.sound.stop();
-    else if (this.call.facts.rang) this.sound.ringback();
-  }
-
-  #accepted() {
-    this.sound.stop();
-    if (!this.call.live || this.call.state === "talking") return;
-    const { resuming, muted, held, since } = this.call.facts;
-    this.#step("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
-    this.#leaveBefore();
-    if (muted) this.line.mute(true); // of this session, which may be another than the one that was muted
-    if (resuming && held) this.line.hold(true);
-  }
-
-  /** The other side holds the call, or no more. An announcement before the call is up is no hold. */
-  #held(heldBy) {
-    const { state, facts } = this.call;
-    if (heldBy === facts.heldBy || (state !== "talking" && !facts.resuming)) return;
-    this.call.learn({ heldBy });
-    this.#muteTracks();
-  }
-
-  #passing(status) {
-    const { pass } = this.call.facts;
-    if (this.call.state !== "talking" || !pass?.on) return;
-    this.call.learn({ pass: { to: pass.to, ...progress(status) } });
-    if (this.call.facts.pass.done) this.line.hangUp();
-  }
-
-  /** The other side passes us on: the new call is the call, and the old one waits until that is up. */
-  #referred(peer) {
-    const { state, facts } = this.call;
-    const follows = state === "talking" && this.#stream !== null;
-    if (follows) {
-      this.#before = facts;
-      this.#step("calling", { peer, direction: "out", muted: facts.muted, from: facts.peer });
-      this.#muteTracks();
-      this.#remember(peer, "out", false);
+  #incoming({ leg, peer, callee }) {
+    if (this.#all.filter(({ call }) => call.live).length >= most) {
+      leg.refuse();
+      this.#remember(peer, "in", true);
+      return;
     }
-    this.line.follow(follows ? this.#stream : null);
+    const talk = this.#talk(leg);
+    if (this.call.live) this.#others = [talk, ...this.#others];
+    else this.#show(talk);
+    talk.call.enter("incoming", { peer, callee, direction: "in" });
   }
 
-  /** The new call came to nothing; the one before is still there. */
-  #back(end) {
-    this.sound.stop();
-    const { peer, muted } = this.call.facts;
-    this.#step("talking", { ...this.#before, muted, pass: { to: peer, ...progress(end.code ?? 0) } });
-    this.#before = null;
-    this.line.mute(muted);
-    this.#muteTracks();
+  /** The other side passes us on: the new call is on stage, and the old one waits unseen until that is up. */
+  #referred(talk, { peer, follow, refuse }) {
+    if (talk.state !== "talking" || !this.#stream || this.#all.some((t) => t.before === talk)) {
+      refuse();
+      return;
+    }
+    const next = this.#talk(this.line.begin());
+    next.before = talk;
+    if (talk === this.#stage) this.#stage = next;
+    else this.#others = this.#others.map((t) => (t === talk ? next : t));
+    next.call.enter("calling", { peer, direction: "out", muted: talk.facts.muted, from: talk.facts.peer });
+    next.send(this.#stream);
+    this.#remember(peer, "out", false);
+    follow(next.leg, next.stream);
   }
 
-  #leaveBefore() {
-    if (this.#before?.direction === "in") this.#remember(this.#before.peer, "in", false);
-    this.#before = null;
-  }
-
-  #ended(end) {
-    this.sound.stop();
-    this.#leaveBefore();
-    this.#take(null);
-    if (!this.call.live) return;
-    const { state, facts } = this.call;
-    const result = outcome(end, { state, ...facts }, { pbx: this.site.pbx, heard: this.#heard });
+  /** A talk's leg has ended. */
+  #gone(talk, end) {
+    if (!talk.call.live) return;
+    const { before, facts, state } = talk;
+    if (before?.call.live) { // who passed us on is still there
+      if (talk === this.#stage) this.#stage = before;
+      else this.#others = this.#others.map((t) => (t === talk ? before : t));
+      talk.call.enter("ended", { outcome: outcome(end, facts) });
+      talk.send(null);
+      before.call.learn({ pass: { to: facts.peer, ...progress(end.code ?? 0) } });
+      return;
+    }
+    if (state === "talking" && this.#comesBack(facts, end.cause)) {
+      talk.call.learn({ renewing: true });
+      return;
+    }
+    const result = outcome(end, { ...facts, state }, { pbx: this.site.pbx, heard: talk.heard });
     if (facts.direction === "in") this.#remember(facts.peer, "in", result.kind === "missed");
-    this.#step("ended", { outcome: result });
-    if (result.kind === "plain") this.#idle = setTimeout(() => this.clear(), lingers);
+    this.#close(talk, result);
+  }
+
+  #close(talk, result) {
+    const { facts } = talk;
+    talk.call.enter("ended", { outcome: result });
+    talk.send(null);
+    this.#remove(talk, result.key === "ended.local" ? null : { key: result.key, peer: facts.peer, to: facts.pass?.to });
+    if (talk === this.#stage && result.kind === "plain") this.#idle = setTimeout(() => this.clear(), lingers);
+  }
+
+  /** Whether a call that broke off with the connection is taken over when the line is back. */
+  #comesBack(facts, cause) {
+    if (cause === "Connection Error") return true;
+    return facts.renewing ? cause === "Request Timeout" : cause === "RTP Timeout" && this.line.connection === "lost";
+  }
+
+  /** When the line is back, calls that were up are taken over by legs on the new connection. */
+  #connection() {
+    const { connection } = this.line;
+    if (connection === "lost") this.#lost = true;
+    if (connection !== "ready" || !this.#lost) return;
+    this.#lost = false;
+    for (const talk of this.#all) if (talk.state === "talking") talk.renew(this.line.begin());
   }
 
   /** Plays what a peer connection receives and watches how it sounds. */
   #listen(pc) {
+    if (pc === this.#heardFrom) return;
+    this.#heardFrom = pc;
     clearInterval(this.#measure);
     if (!pc) {
       this.audio.srcObject = null;
       return;
     }
-    this.#heard = false;
+    const talk = this.#stage;
     this.devices.route(this.audio, "loudspeaker");
     const play = (stream) => {
+      if (pc !== this.#heardFrom) return;
       this.audio.srcObject = stream;
       this.audio.play().catch(() => {}); // answered by a key press or click, so only a closing call refuses
     };
@@ -324,7 +388,7 @@ export class Phone extends EventTarget {
       const now = await counters(pc).catch(() => before);
       const word = pc.connectionState === "connected" ? quality(before, now) : "connecting";
       before = now;
-      this.#heard ||= word !== "connecting" && word !== "silent";
+      talk.heard ||= word !== "connecting" && word !== "silent";
       this.dispatchEvent(new CustomEvent("quality", { detail: word }));
     };
     this.#measure = setInterval(look, measures);

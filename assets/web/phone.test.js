@@ -1,6 +1,5 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { Call } from "./call.js";
 import { MicrophoneError } from "./devices.js";
 import { Phone } from "./phone.js";
 
@@ -14,35 +13,63 @@ globalThis.CustomEvent ??= class extends Event {
 
 const bob = { name: "Bob", number: "102", uri: "sip:102@x" };
 
-/** A microphone's stream whose one track remembers being stopped. */
+/** A microphone's stream whose one track remembers being stopped; copies are as good as the original. */
 function stream() {
   const track = Object.assign(new EventTarget(), { enabled: true, stopped: false, stop() { this.stopped = true; } });
-  return { track, getTracks: () => [track], getAudioTracks: () => [track] };
+  return { track, getTracks: () => [track], getAudioTracks: () => [track], clone: stream };
 }
 
-/** A phone whose line, microphone and sound note what is asked of them. */
+/** A phone whose line, microphone and sound note what is asked of them. tell speaks for the latest leg, or the one given. */
 function phone(t, open = async () => stream()) {
   const did = [];
-  const note = (name) => (...args) => { did.push([name, ...args].filter((a) => typeof a === "string").join(" ")); };
-  const line = Object.assign(new EventTarget(), {
-    connection: "ready", peerConnection: null,
-    call: note("call"), answer: note("answer"), hangUp: note("hang up"), key: note("key"), mute: note("mute"), pass: note("pass"), follow: (stream) => did.push(stream ? "follow" : "stay"), hold: (on) => did.push(on ? "hold" : "resume"),
-  });
+  const legs = [];
+  const leg = () => {
+    const n = legs.length;
+    const note = (name) => (...args) => { did.push([n ? `${n}:` : "", name, ...args].filter((a) => typeof a === "string" && a).join(" ")); };
+    const one = Object.assign(new EventTarget(), {
+      peerConnection: null, dialog: null, over: false,
+      call(uri, stream, dialog) {
+        note("call")(uri, dialog?.callId && `for ${dialog.callId}`);
+        this.stream = stream;
+      },
+      answer(stream) {
+        note("answer")();
+        this.stream = stream;
+      }, hangUp: note("hang up"), refuse: note("refuse"), key: note("key"), mute: note("mute"), pass: note("pass"),
+      connect: (other) => note("connect")(String(legs.indexOf(other))), hold: (on) => note(on ? "hold" : "resume")(),
+    });
+    legs.push(one);
+    return one;
+  };
+  const sounds = ["silence"];
+  const sound = (name) => () => { if (sounds.at(-1) !== name) sounds.push(name); };
+  const line = Object.assign(new EventTarget(), { connection: "ready", begin: leg, reconnect: () => did.push("reconnect") });
   const p = new Phone({
-    call: new Call(), line,
+    line,
     devices: Object.assign(new EventTarget(), { open, route: async () => {} }),
-    sound: { ring: note("ring"), ringback: note("ringback"), stop: note("silence") },
+    sound: { ring: sound("ring"), ringback: sound("ringback"), knock: sound("knock"), stop: sound("silence") },
     recent: { entries: [], add(e) { this.entries.unshift(e); } },
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
-  const tell = (type, detail) => line.dispatchEvent(new CustomEvent(type, { detail }));
-  return { p, did, tell };
+  const tell = (type, detail = {}, n = legs.length - 1) => {
+    if (type === "accepted") legs[n].dialog = { callId: `c${n}`, local: "l", remote: "r" };
+    legs[n].dispatchEvent(new CustomEvent(type, { detail }));
+  };
+  const incoming = (peer) => line.dispatchEvent(new CustomEvent("incoming", { detail: { leg: leg(), peer, callee: "Alice" } }));
+  const connect = (state) => {
+    line.connection = state;
+    line.dispatchEvent(new Event("connection"));
+  };
+  const hears = (n = legs.length - 1) => legs[n].stream.track.enabled; // the other side hears us
+  return { p, did, sounds, legs, tell, incoming, connect, hears };
 }
 
+const carol = { name: "Carol", number: "103", uri: "sip:103@x" };
+
 test("a call out, with ringback, keys and mute", async (t) => {
-  const { p, did, tell } = phone(t);
+  const { p, did, sounds, tell } = phone(t);
   await p.dial("030 12");
   assert.equal(p.call.state, "calling");
   tell("ringing", { early: false, code: 180 });
@@ -51,22 +78,22 @@ test("a call out, with ringback, keys and mute", async (t) => {
   p.toggleMute();
   tell("accepted");
   p.key("2");
-  assert.equal(p.stream.track.enabled, false);
   const { track } = p.stream;
   p.hangUp();
   tell("ended", { by: "local", cause: "Terminated" });
-  assert.deepEqual(did, ["call sip:03012@x", "ringback", "mute", "silence", "mute", "key 2", "hang up", "silence"]);
+  assert.deepEqual(did, ["call sip:03012@x", "mute", "mute", "key 2", "hang up"]);
+  assert.deepEqual(sounds, ["silence", "ringback", "silence"]);
   assert.equal(p.call.facts.outcome.key, "ended.local");
   assert.ok(track.stopped);
   assert.equal(p.stream, null);
 });
 
 test("early media silences the ringback", async (t) => {
-  const { p, did, tell } = phone(t);
+  const { p, sounds, tell } = phone(t);
   await p.dial("102");
   tell("ringing", { early: true, code: 183 });
   tell("ringing", { early: false, code: 180 });
-  assert.ok(!did.includes("ringback"));
+  assert.ok(!sounds.includes("ringback"));
   p.key("5");
   assert.equal(p.call.facts.keys, "5");
 });
@@ -87,12 +114,12 @@ test("no microphone: an own call ends, another's goes on ringing", async (t) => 
   await out.p.dial("102");
   assert.equal(out.p.call.facts.outcome.key, "microphone.none");
 
-  const { p, did, tell } = phone(t, refuse);
-  tell("incoming", { peer: bob, callee: "Alice" });
+  const { p, did, sounds, incoming } = phone(t, refuse);
+  incoming(bob);
   await p.answer();
   assert.equal(p.call.state, "incoming");
   assert.equal(p.call.facts.trouble, "microphone.none");
-  assert.deepEqual(did, ["ring", "silence", "ring"]);
+  assert.deepEqual([did, sounds], [[], ["silence", "ring", "silence", "ring"]]);
 });
 
 test("hanging up while the browser still asks for the microphone", async (t) => {
@@ -109,25 +136,28 @@ test("hanging up while the browser still asks for the microphone", async (t) => 
 });
 
 test("incoming calls are remembered: answered, missed, turned away", async (t) => {
-  const { p, tell } = phone(t);
-  tell("incoming", { peer: bob, callee: "Alice" });
+  const { p, did, tell, incoming } = phone(t);
+  incoming(bob);
   await p.answer();
   tell("accepted");
-  tell("turnedAway", { peer: { ...bob, name: "Eve" } });
+  for (let n = 1; n < 4; n++) incoming({ ...bob, name: `Caller ${n}` });
+  incoming({ ...bob, name: "Eve" });
+  assert.ok(did.includes("4: refuse"));
+  for (let n = 1; n < 4; n++) tell("ended", { by: "remote", cause: "Canceled", elsewhere: 200 }, n);
+  p.recent.entries = p.recent.entries.filter((e) => !e.name.startsWith("Caller"));
   assert.equal(p.call.state, "talking");
-  tell("ended", { by: "remote", cause: "Terminated" });
-  tell("incoming", { peer: bob, callee: "Alice" });
+  tell("ended", { by: "remote", cause: "Terminated" }, 0);
+  incoming(bob);
   tell("ended", { by: "remote", cause: "Canceled" });
   assert.deepEqual(p.recent.entries.map((e) => [e.name, e.missed]), [["Bob", true], ["Bob", false], ["Eve", true]]);
   assert.equal(p.call.facts.outcome.offer, "callback");
 });
 
 test("mute and hold together: the microphone is heard only when neither is on", async (t) => {
-  const { p, did, tell } = phone(t);
+  const { p, did, tell, hears: heard } = phone(t);
   await p.dial("102");
   p.toggleHold(); // nobody there yet
   tell("accepted");
-  const heard = () => p.stream.track.enabled;
   p.toggleHold();
   p.toggleMute();
   assert.deepEqual([p.call.hold, heard()], ["local", false]);
@@ -142,18 +172,18 @@ test("mute and hold together: the microphone is heard only when neither is on", 
 });
 
 test("the other side holds", async (t) => {
-  const { p, tell } = phone(t);
+  const { p, tell, hears } = phone(t);
   await p.dial("102");
   tell("held", { by: true }); // an announcement
   tell("accepted");
   assert.equal(p.call.hold, "");
   tell("held", { by: true });
-  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["remote", false]);
+  assert.deepEqual([p.call.hold, hears()], ["remote", false]);
   p.toggleHold();
   assert.equal(p.call.hold, "both");
   p.toggleHold();
   tell("held", { by: false });
-  assert.deepEqual([p.call.hold, p.stream.track.enabled], ["", true]);
+  assert.deepEqual([p.call.hold, hears()], ["", true]);
 });
 
 test("passing the call on", async (t) => {
@@ -180,67 +210,187 @@ test("passing the call on", async (t) => {
 });
 
 test("the other side passes us on", async (t) => {
-  const { p, did, tell } = phone(t);
-  tell("incoming", { peer: bob, callee: "Alice" });
+  const { p, did, tell, legs, incoming } = phone(t);
+  incoming(bob);
   await p.answer();
   tell("accepted");
   p.toggleMute();
-  const carol = { name: "Carol", number: "103", uri: "sip:103@x" };
-  tell("referred", { peer: carol });
+  const followed = [];
+  const referral = { peer: carol, follow: (leg, stream) => followed.push([leg, stream]), refuse: () => followed.push("refused") };
+  tell("referred", referral);
   assert.deepEqual([p.call.state, p.call.facts.peer, p.call.facts.from, p.call.facts.muted], ["calling", carol, bob, true]);
-  assert.equal(p.stream.track.enabled, false);
+  assert.equal(followed[0][0], legs[1]);
+  assert.equal(followed[0][1].track.enabled, false);
+  assert.equal(p.others.length, 0);
+  tell("referred", referral, 0); // one at a time
+  assert.equal(followed[1], "refused");
   tell("ringing", { early: false, code: 180 });
-  tell("back", { by: "remote", cause: "Busy", code: 486 });
+  tell("ended", { by: "remote", cause: "Busy", code: 486 });
   assert.deepEqual([p.call.state, p.call.facts.peer, p.call.facts.pass.key], ["talking", bob, "pass.busy"]);
-  tell("referred", { peer: carol });
-  tell("accepted");
+  tell("referred", referral, 0);
+  tell("accepted", {}, 2);
+  assert.deepEqual([p.call.state, p.call.facts.peer], ["talking", carol]);
+  tell("ended", { by: "remote", cause: "Terminated" }, 0); // who passed us on leaves
   assert.deepEqual([p.call.state, p.call.facts.peer], ["talking", carol]);
   tell("ended", { by: "remote", cause: "Terminated" });
   assert.deepEqual(p.recent.entries.map((e) => [e.name, e.direction]), [["Bob", "in"], ["Carol", "out"], ["Carol", "out"]]);
-  assert.equal(did.filter((d) => d === "follow").length, 2);
-  tell("referred", { peer: carol });
-  assert.equal(did.at(-1), "stay");
+  assert.ok(!did.some((d) => d.includes("hang up")));
+  assert.equal(p.stream, null);
+});
+
+test("a second caller knocks; answering puts the first on hold, and back", async (t) => {
+  const { p, did, sounds, tell, incoming, hears } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  incoming(carol);
+  assert.deepEqual([p.call.state, p.others.length, sounds.at(-1)], ["talking", 1, "knock"]);
+  await p.answer(p.others[0]);
+  tell("accepted");
+  assert.deepEqual([p.call.facts.peer, p.others[0].facts.held, sounds.at(-1)], [carol, true, "silence"]);
+  assert.deepEqual([hears(0), hears(1)], [false, true]);
+  p.swap(p.others[0]);
+  assert.deepEqual([p.call.facts.peer.number, p.call.hold, p.others[0].call.hold], ["102", "", "local"]);
+  assert.deepEqual([hears(0), hears(1)], [true, false]);
+  p.hangUp();
+  tell("ended", { by: "local", cause: "Terminated" }, 0);
+  assert.deepEqual([p.call.facts.peer, p.call.state, p.call.hold, p.others.length], [carol, "talking", "local", 0]);
+  p.toggleHold();
+  assert.equal(hears(1), true);
+  assert.deepEqual(did, ["call sip:102@x", "hold", "1: answer", "1: hold", "resume", "hang up", "1: resume"]);
+});
+
+test("a second caller who gives up, or is declined", async (t) => {
+  const { p, did, tell, incoming } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  incoming(carol);
+  tell("ended", { by: "remote", cause: "Canceled" });
+  assert.deepEqual([p.call.state, p.others.length], ["talking", 0]);
+  assert.ok(p.recent.entries[0].missed);
+  incoming(carol);
+  p.hangUp(p.others[0]);
+  assert.equal(did.at(-1), "2: hang up");
+  incoming(carol);
+  tell("ended", { by: "remote", cause: "Terminated" }, 0); // the first one leaves: now it rings in earnest
+  assert.deepEqual([p.call.state, p.call.facts.said.key], ["incoming", "ended.remote"]);
+});
+
+test("asking first, then connecting the two", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  await p.dial("103");
+  assert.deepEqual([p.call.state, p.others[0].call.hold], ["calling", "local"]);
+  p.connect(p.others[0]);
+  assert.ok(!did.some((d) => d.includes("connect"))); // nobody there yet
+  tell("accepted");
+  p.connect(p.others[0]);
+  assert.equal(did.at(-1), "connect 1");
+  tell("passing", { status: 100 }, 0);
+  assert.deepEqual([p.call.facts.pass.to.number, p.others[0].facts.pass.to.number], ["102", "103"]);
+  tell("ended", { by: "remote", cause: "Terminated" }, 1); // its place is taken
+  assert.equal(p.call.facts.said.key, "ended.passing");
+  tell("passing", { status: 200 }, 0);
+  assert.equal(did.at(-1), "hang up");
+  tell("ended", { by: "local", cause: "Terminated" }, 0);
+  assert.equal(p.call.facts.outcome.key, "ended.passed");
+});
+
+test("asking first comes to nothing: the first call is there, on hold", async (t) => {
+  const { p, tell } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  await p.dial("103");
+  tell("ended", { by: "remote", cause: "Busy", code: 486 });
+  assert.deepEqual([p.call.facts.peer.number, p.call.hold, p.call.facts.said.key], ["102", "local", "failed.busy"]);
+});
+
+test("a line that was lost takes its calls over", async (t) => {
+  const { p, did, tell, connect, hears } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  p.toggleMute();
+  connect("lost");
+  connect("ready");
+  assert.equal(did.at(-1), "1: call sip:102@x for c0");
+  assert.ok(p.call.facts.renewing);
+  tell("ended", { by: "system", cause: "RTP Timeout" }, 0); // of the old leg
+  tell("accepted", {}, 1);
+  assert.deepEqual([p.call.state, p.call.facts.renewing, hears(1)], ["talking", false, false]);
+  assert.deepEqual(did.slice(-2).sort(), ["1: mute", "hang up"]);
+  connect("ready");
+  assert.equal(p.call.facts.renewing, false); // nothing was lost
+
+  connect("lost");
+  tell("ended", { by: "system", cause: "RTP Timeout" }, 1);
+  assert.deepEqual([p.call.state, p.call.facts.renewing], ["talking", true]);
+  connect("ready");
+  tell("ended", { by: "system", cause: "Connection Error" }, 2); // lost once more
+  connect("lost");
+  connect("ready");
+  assert.equal(did.at(-1), "3: call sip:102@x for c1");
+  tell("ended", { by: "remote", cause: "Dialog Error", code: 481 }, 3);
+  assert.equal(p.call.facts.outcome.key, "failed.connection");
+});
+
+test("hanging up while the line is lost", async (t) => {
+  const { p, tell, legs, connect } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  connect("lost");
+  legs[0].over = true;
+  tell("ended", { by: "system", cause: "RTP Timeout" });
+  p.hangUp();
+  assert.equal(p.call.facts.outcome.key, "ended.local");
+});
+
+test("a cut path makes the connection anew, only in a call", async (t) => {
+  const { p, did, tell } = phone(t);
+  p.networkChanged();
+  await p.dial("102");
+  tell("accepted");
+  tell("cut");
+  assert.deepEqual(did.filter((d) => d === "reconnect"), ["reconnect"]);
 });
 
 test("a reloaded page holds the call that was on hold", async (t) => {
   const first = phone(t);
   await first.p.dial("102");
   first.tell("accepted");
-  first.p.line.dialog = { callId: "c", local: "l", remote: "r" };
   first.p.toggleHold();
 
   const second = phone(t);
   await second.p.resume(first.p.resumable);
-  assert.equal(second.p.stream.track.enabled, false); // not for a moment
+  assert.equal(second.hears(), false); // not for a moment
   second.tell("held", { by: true });
   second.tell("accepted");
   assert.equal(second.p.call.hold, "both");
   assert.ok(second.did.includes("hold"));
 });
 
-test("a reloaded page goes on with the call it had", async (t) => {
+test("a reloaded page goes on with the calls it had", async (t) => {
   const first = phone(t);
   await first.p.dial("102");
-  assert.equal(first.p.resumable, null); // not up yet
+  assert.deepEqual(first.p.resumable, []); // not up yet
   first.tell("accepted");
-  first.p.line.dialog = { callId: "c", local: "l", remote: "r" };
+  await first.p.dial("103");
+  first.tell("accepted");
   first.p.toggleMute();
   const left = first.p.resumable;
   const { since } = first.p.call.facts;
-  assert.deepEqual([left.dialog.callId, left.direction, left.since, left.muted], ["c", "out", since, true]);
+  assert.deepEqual(left.map((l) => [l.dialog.callId, l.held, l.muted]), [["c1", false, true], ["c0", true, false]]);
 
   const second = phone(t);
   await second.p.resume(left);
-  assert.equal(second.p.call.state, "calling");
-  second.tell("accepted");
+  assert.deepEqual([second.p.call.state, second.p.call.facts.peer.number, second.p.others[0].state], ["calling", "103", "calling"]);
+  for (const n of [0, 1]) second.tell("accepted", {}, n);
   assert.equal(second.p.call.facts.since, since);
-  assert.equal(second.p.stream.track.enabled, false);
-  assert.ok(second.did.includes("call sip:102@x"));
-  assert.ok(second.did.includes("mute"));
-  assert.equal(second.p.recent.entries.length, 0); // it is the same call
+  assert.deepEqual([second.hears(0), second.hears(1)], [false, false]);
+  assert.deepEqual(second.did, ["1: call sip:103@x for c1", "call sip:102@x for c0", "hold", "1: mute"]);
+  assert.equal(second.p.recent.entries.length, 0); // they are the same calls
 
   const late = phone(t);
-  await late.p.resume(left);
+  await late.p.resume(left.slice(0, 1));
   late.tell("ended", { by: "remote", cause: "Dialog Error", code: 481, reason: "Call/Transaction Does Not Exist" });
   assert.equal(late.p.call.facts.outcome.key, "ended.away");
 });

@@ -1,7 +1,7 @@
-// resume.js – a call that a reload of the page interrupts. Session storage keeps what the next page needs to take the call over
-// (INVITE with Replaces, RFC 3891): the gateway holds the call for a while after its browser is gone.
+// resume.js – calls that a reload of the page interrupts. Session storage keeps what the next page needs to take them over
+// (INVITE with Replaces, RFC 3891): the gateway holds a call for a while after its browser is gone.
 
-const key = "cordboard.call";
+const key = "cordboard.calls";
 const held = 30_000; // ms that the gateway waits
 
 /**
@@ -15,26 +15,30 @@ const held = 30_000; // ms that the gateway waits
  * @property {boolean} held  we put the other side on hold
  */
 
-/** @param {Storage} storage  @param {Kept} call  @param {number} now  ms since 1970 */
-export function keep(storage, call, now) {
-  storage.setItem(key, JSON.stringify({ ...call, left: now }));
+/** @param {Storage} storage  @param {Kept[]} calls  @param {number} now  ms since 1970 */
+export function keep(storage, calls, now) {
+  storage.setItem(key, JSON.stringify({ calls, left: now }));
 }
 
-/** @returns {Kept | null} the call to come back to, once. */
+/** @returns {Kept[]} the calls to come back to, once. */
 export function kept(storage, now) {
   const text = storage.getItem(key);
   storage.removeItem(key);
-  if (!text) return null;
   try {
-    const { left, ...call } = JSON.parse(text);
+    const { calls, left } = JSON.parse(text ?? "{}");
     const fresh = now - left < held && now >= left;
-    return fresh && call.dialog.callId && call.peer.uri && call.since > 0 ? call : null;
+    return fresh && calls.every((c) => c.dialog.callId && c.peer.uri && c.since > 0) ? calls : [];
   } catch {
-    return null; // not ours
+    return []; // not ours
   }
 }
 
 /** The Replaces header for a dialog. */
-export function replaces({ callId, local, remote }) {
-  return `Replaces: ${callId};from-tag=${local};to-tag=${remote}`;
+export function replaces(dialog) {
+  return `Replaces: ${replacesValue(dialog)}`;
+}
+
+/** Its value: the tags as the other end of the dialog sees them (RFC 3891 §3). */
+export function replacesValue({ callId, local, remote }) {
+  return `${callId};to-tag=${remote};from-tag=${local}`;
 }

@@ -6,6 +6,9 @@ const ring = { period: 3, notes: [[0, 659.3], [0.16, 880], [0.5, 659.3], [0.66, 
 /** The ringing tone of most of Europe (ITU-T E.180): 425 Hz, 1 s in 5 s. */
 const ringback = { period: 5, frequency: 425, length: 1 };
 
+/** The tone of a waiting call: 425 Hz, two short ones in 6 s. */
+const knock = { period: 6, frequency: 425, length: 0.2, at: [0, 0.4] };
+
 /** Plays through one audio element, so that a page can choose the loudspeaker in every browser that has setSinkId. */
 export class Sound {
   #element;
@@ -54,9 +57,16 @@ export class Sound {
 
   /** Plays the tone that a caller hears while the other phone rings, until stop. */
   ringback() {
-    this.#start("loudspeaker", ringback.period, (context, out) => {
+    this.#start("ringback", ringback.period, (context, out) => {
       const t = context.currentTime + 0.05;
       note(context, out, t, ringback.frequency, ringback.length, 0.06, true);
+    });
+  }
+
+  /** Plays the tone that says another call waits (ITU-T E.180), until stop. */
+  knock() {
+    this.#start("knock", knock.period, (context, out) => {
+      for (const at of knock.at) note(context, out, context.currentTime + 0.05 + at, knock.frequency, knock.length, 0.06, true);
     });
   }
 
@@ -86,7 +96,7 @@ export class Sound {
     context.resume();
     this.#out = context.createMediaStreamDestination();
     this.#element.srcObject = this.#out.stream;
-    this.#route(this.#element, use).then(() => this.#playing === use && this.#element.play()).catch(() => {}); // silent until the first touch
+    this.#route(this.#element, use === "ring" ? "ring" : "loudspeaker").then(() => this.#playing === use && this.#element.play()).catch(() => {}); // silent until the first touch
     strike(context, this.#out);
     this.#timer = setInterval(() => strike(context, this.#out), period * 1000);
   }

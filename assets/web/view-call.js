@@ -13,12 +13,13 @@ export class CallView {
   #words;
   #quality = "";
   #asks = false; // the field asks whom to pass the call on to
+  #shown = null; // the call that was on stage when last looked
 
   /** @param {import("./phone.js").Phone} phone  @param {import("./words.js").Words} words */
   constructor(phone, words) {
     this.#phone = phone;
     this.#words = words;
-    phone.call.addEventListener("change", () => this.show());
+    phone.addEventListener("change", () => this.show());
     phone.addEventListener("quality", ({ detail }) => {
       this.#quality = detail;
       this.#showLine();
@@ -55,6 +56,7 @@ export class CallView {
     find("hold").addEventListener("click", () => phone.toggleHold());
     find("transfer").addEventListener("click", () => (this.#asks ? this.#pass() : this.#ask(true)));
     find("transfer-cancel").addEventListener("click", () => this.#ask(false));
+    find("ask-first").addEventListener("click", () => this.#askFirst());
     document.addEventListener("keydown", (e) => this.#key(e));
   }
 
@@ -76,6 +78,15 @@ export class CallView {
   #pass() {
     if (this.#phone.pass(find("dial").value)) this.#ask(false);
     else find("dial").focus();
+  }
+
+  /** Calls whom the call shall be passed on to, while it waits. */
+  #askFirst() {
+    const typed = find("dial").value;
+    if (typed.trim()) {
+      this.#ask(false);
+      this.#phone.dial(typed);
+    } else find("dial").focus();
   }
 
   #type(text) {
@@ -130,8 +141,9 @@ export class CallView {
     const { state, facts } = call;
     const kind = state === "ended" ? facts.outcome.kind : "";
     const root = find("call");
-    if (state !== "talking") this.#asks = false;
-    const changed = root.dataset.state !== state;
+    if (state !== "talking" || call !== this.#shown) this.#asks = false;
+    const changed = root.dataset.state !== state || call !== this.#shown;
+    this.#shown = call;
     const held = (root.dataset.hold ?? "") !== call.hold;
     root.dataset.state = state;
     root.dataset.hold = call.hold;
@@ -154,7 +166,7 @@ export class CallView {
   #stateWord(state, facts, kind) {
     if (state === "ended" && ["ended.passed", "ended.passing"].includes(facts.outcome.key)) return "passed";
     if (state === "ended" && kind !== "plain") return kind;
-    if (state === "calling" && facts.resuming) return "resuming";
+    if (state === "calling" && facts.resuming || facts.renewing && state === "talking") return "resuming";
     if (state === "ringing" && !facts.rang) return "early";
     if (state === "incoming" && facts.answering) return "answering";
     if (this.#phone.call.hold) return "hold";
@@ -186,6 +198,7 @@ export class CallView {
       else if (hasKeyboard()) message = this.#words.say("incoming.keys");
     }
     if (call.live && facts.from) message = this.#sentence("pass.by", facts.from, facts.peer);
+    if (call.live && facts.said) message = this.#sentence(facts.said.key, facts.said.peer, facts.said.to);
     if (state === "talking" && facts.pass) message = this.#sentence(facts.pass.key, facts.peer, facts.pass.to);
     if (state === "ended") message = this.#sentence(facts.outcome.key, facts.peer, facts.pass?.to);
     setText(find("call-message"), message);
@@ -224,6 +237,7 @@ export class CallView {
     dial.hidden = sends;
     find("keys-sent").hidden = !sends;
     find("transfer-cancel").hidden = !this.#asks;
+    find("ask-first").hidden = !this.#asks;
     const listens = call.takesKeys;
     const label = find("dial-label");
     if (this.#asks) setText(label, this.#words.say("pass.label", { who: this.#who(call.facts.peer) }));
@@ -250,7 +264,7 @@ export class CallView {
     setText(find("mute-word"), this.#words.say(live && facts.muted ? "button.unmute" : "button.mute"));
     showIcon(find("mute-icon"), live && facts.muted ? "mic-off" : "mic");
     find("transfer").hidden = incoming;
-    find("transfer").disabled = state !== "talking" || Boolean(facts.pass?.on);
+    find("transfer").disabled = state !== "talking" || Boolean(facts.pass?.on) || facts.renewing;
     find("transfer").setAttribute("aria-expanded", String(this.#asks));
     setText(find("transfer-word"), this.#words.say(this.#asks ? "button.pass" : "button.transfer"));
     const holds = state === "talking" && facts.held;

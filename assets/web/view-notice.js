@@ -31,7 +31,7 @@ export class NoticeView {
       this.#showConnection();
       if (phone.line.connection === "ready") this.#ask();
     });
-    phone.call.addEventListener("change", () => {
+    phone.addEventListener("change", () => {
       this.#showConnection();
       if (phone.call.facts.outcome?.key.startsWith("failed.pbx")) this.#ask();
     });

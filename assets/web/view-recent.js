@@ -21,7 +21,7 @@ export class RecentView {
     this.#phone = phone;
     this.#words = words;
     recent.addEventListener("change", () => this.show());
-    phone.call.addEventListener("change", () => this.#allow());
+    phone.addEventListener("change", () => this.#allow());
     find("recent-clear").addEventListener("click", () => recent.clear());
     document.addEventListener("click", (e) => {
       const whom = e.target.closest("[data-call]")?.dataset.call;

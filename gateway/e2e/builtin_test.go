@@ -45,6 +45,7 @@ func TestWithoutPBX(t *testing.T) {
 	b := startBrowser(t, toneBob, g.ca())
 	q := openPage(t, b, g, bob)
 	t.Run("by name", func(t *testing.T) {
+		proves(t, "Browser to browser", page)
 		p.dial(t, "bob")
 		q.wantState(t, "incoming")
 		if peer := q.text(t, "#call-peer"); !strings.Contains(peer, "Alice") {
@@ -64,6 +65,7 @@ func TestWithoutPBX(t *testing.T) {
 		p.wantOver(t)
 	})
 	t.Run("forking", func(t *testing.T) {
+		proves(t, "Several devices ring", page)
 		q2 := openPage(t, b, g, bob)
 		for _, first := range []*tab{q2, q} {
 			other := q

@@ -41,6 +41,9 @@ func (c *plainClient) wantState(t *testing.T, state string) {
 	})
 }
 
+// published are the names of the plain clients.
+var published = map[string]string{"sipjs": sipJS, "jssip": jsSIP}
+
 // SIP.js and JsSIP, unmodified, on a site that may use the gateway.
 func TestPlainClients(t *testing.T) {
 	program(t, "npm")
@@ -57,12 +60,15 @@ func TestPlainClients(t *testing.T) {
 	a, b := startBrowser(t, toneAlice, g.ca()), startBrowser(t, toneBob, g.ca())
 
 	for _, kind := range []string{"sipjs", "jssip"} {
+		client := published[kind]
 		t.Run(kind+" with digest", func(t *testing.T) {
+			proves(t, "Digest (MD5)", client)
 			c := openClient(t, a, site.URL, kind, g.ws(), "alice", alice.Password)
 			callsEcho(t, c)
 			c.do(t, "await phone.stop()")
 		})
 		t.Run(kind+" with an ephemeral credential", func(t *testing.T) {
+			proves(t, "Ephemeral credential in the handshake", client)
 			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			callsEcho(t, c)
 			c.do(t, "await phone.stop()")
@@ -78,6 +84,9 @@ func TestPlainClients(t *testing.T) {
 	}
 	for _, kind := range []string{"sipjs", "jssip"} {
 		t.Run(kind+" and the desk phone", func(t *testing.T) {
+			client := published[kind]
+			proves(t, "Call out", client)
+			proves(t, "Call in", client)
 			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			phone.startOver()
 			c.do(t, "await phone.call('201')")
@@ -98,6 +107,7 @@ func TestPlainClients(t *testing.T) {
 		})
 	}
 	t.Run("among themselves", func(t *testing.T) {
+		proves(t, "Browser to browser", sipJS, jsSIP)
 		for _, kinds := range [][2]string{{"sipjs", "jssip"}, {"jssip", "sipjs"}} {
 			from := openClient(t, a, site.URL, kinds[0], g.ws(), "alice", alice.Password)
 			to := openClient(t, b, site.URL, kinds[1], g.ws(), "bob", bob.Password)

@@ -12,6 +12,7 @@ import (
 
 // Sound flows both ways before the answer: sipp sends back what the page says, in a call that it never answers.
 func TestEarlyMedia(t *testing.T) {
+	proves(t, "Early media", page, sipTest)
 	scenario, err := filepath.Abs("testdata/early.xml")
 	if err != nil {
 		t.Fatal(err)

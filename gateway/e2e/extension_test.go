@@ -15,6 +15,7 @@ func TestExtension(t *testing.T) {
 	files := o.gateway.files(t)
 
 	t.Run("page calls phone and hangs up", func(t *testing.T) {
+		proves(t, "Call out", page, desk)
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		o.alice.hangUp(t)
 		o.phone.wantEvent(t, "CALL_CLOSED")
@@ -26,6 +27,7 @@ func TestExtension(t *testing.T) {
 		o.alice.wantOver(t)
 	})
 	t.Run("phone calls page and phone hangs up", func(t *testing.T) {
+		proves(t, "Call in", page, desk)
 		o.phoneCallsPage(t, o.alice, "101", toneAlice)
 		o.phone.hangUp(t)
 		o.alice.wantOver(t)
@@ -45,6 +47,7 @@ func TestExtension(t *testing.T) {
 	})
 	t.Run("digits", func(t *testing.T) { digitsReachPhone(t, o) })
 	t.Run("phone holds", func(t *testing.T) {
+		proves(t, "Hold and resume by the other side", page, desk)
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		o.phone.command(t, "hold", "")
 		wantNoTone(t, "the holding phone", o.phone, toneAlice)
@@ -54,6 +57,7 @@ func TestExtension(t *testing.T) {
 		o.alice.hangUp(t)
 	})
 	t.Run("wideband phone", func(t *testing.T) {
+		proves(t, "Wideband (G.722)", page, desk)
 		wide := startPhone(t, o.pbx, "202", phoneOptions{Codecs: []string{"g722"}, Tone: tonePhone2, Answer: true})
 		o.alice.dial(t, "202")
 		o.alice.wantState(t, "talking")
@@ -63,6 +67,7 @@ func TestExtension(t *testing.T) {
 		wide.wantEvent(t, "CALL_CLOSED")
 	})
 	t.Run("caller gives up", func(t *testing.T) {
+		proves(t, "CANCEL", page, desk)
 		o.phone.dial(t, "101")
 		o.alice.wantState(t, "incoming")
 		o.phone.hangUp(t)
@@ -72,6 +77,7 @@ func TestExtension(t *testing.T) {
 		o.alice.shot(t, "missed")
 	})
 	t.Run("page declines", func(t *testing.T) {
+		proves(t, "Decline", page, desk)
 		o.phone.forget()
 		o.phone.dial(t, "101")
 		o.alice.wantState(t, "incoming")

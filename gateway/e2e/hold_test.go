@@ -46,6 +46,7 @@ func TestHold(t *testing.T) {
 	}
 
 	run("page holds", func(t *testing.T) {
+		proves(t, "Hold and resume", page, desk)
 		o.pageCallsPhone(t, p, toneAlice)
 		for range 2 {
 			p.click(t, "#hold")

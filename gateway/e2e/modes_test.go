@@ -6,6 +6,7 @@ import "testing"
 
 // One registration at the PBX stands for all users: 501 is alice's number there.
 func TestTrunk(t *testing.T) {
+	proves(t, "Trunk", page, desk)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			k := startPBX(t, pbxOptions{})
@@ -22,6 +23,7 @@ func TestTrunk(t *testing.T) {
 
 // The PBX and the gateway know each other by address; nobody registers.
 func TestPeer(t *testing.T) {
+	proves(t, "Peer without registration", page, desk)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			sip := freePort(t)

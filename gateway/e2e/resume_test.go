@@ -11,6 +11,7 @@ import (
 
 // A call goes on when its page is loaded again: the new page takes the leg over, and the phone notices nothing.
 func TestPageReload(t *testing.T) {
+	proves(t, "Call survives a page reload", page)
 	o := openOffice(t, "")
 	reload := func(t *testing.T) time.Duration {
 		t.Helper()

@@ -43,6 +43,7 @@ func TestTransfer(t *testing.T) {
 	}
 
 	run("page passes the phone on", func(t *testing.T) {
+		proves(t, "Blind transfer", page, desk)
 		o.pageCallsPhone(t, p, toneAlice)
 		other.startOver()
 		p.pass(t, "202")
@@ -110,6 +111,7 @@ func TestTransfer(t *testing.T) {
 		o.bob.wantOver(t)
 	})
 	run("phone passes the page on", func(t *testing.T) {
+		proves(t, "Being transferred", page)
 		o.phoneCallsPage(t, p, "101", toneAlice)
 		other.startOver()
 		o.phone.command(t, "transfer", o.pbx.uri("202"))

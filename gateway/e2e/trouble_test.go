@@ -46,6 +46,7 @@ func TestDigestSHA256(t *testing.T) {
 // The PBX dies in mid-call. What is said goes on being heard, the call can be
 // ended, and when the PBX is back everything works again by itself.
 func TestPBXRestarts(t *testing.T) {
+	proves(t, "PBX restarts", page)
 	o := openOffice(t, "")
 	s := signIn(t, o.gateway, alice)
 	o.pageCallsPhone(t, o.alice, toneAlice)

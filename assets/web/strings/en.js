@@ -101,7 +101,22 @@ export default {
   "button.transfer": "Transfer",
   "button.pass": "Pass on",
   "button.cancel": "Cancel",
+  // … or calls that person first, while the other one waits
+  "button.askFirst": "Ask first",
   "button.sound": "Sound",
+
+  // Calls that wait beside the one that is on: for screen readers, then a short word on each button and what it does in full
+  "others.heading": "Waiting calls",
+  "others.answer": "Answer",
+  "others.answer.does": "Answer {who} and put {to} on hold",
+  "others.decline": "Decline",
+  "others.decline.does": "Decline the call of {who}",
+  "others.swap": "Swap",
+  "others.swap.does": "Talk to {who} and put {to} on hold",
+  "others.connect": "Connect",
+  "others.connect.does": "Connect {who} with {to} and leave",
+  "others.hangUp": "Hang up",
+  "others.hangUp.does": "Give up calling {who}",
 
   // Beside the timer: how the other side sounds
   "quality.connecting": "Connecting the sound…",
@@ -177,7 +192,7 @@ export default {
 
   // Strips above everything
   "notice.trust": "Open Trust",
-  "notice.lostInCall": "No connection to Cordboard. You may still hear each other.",
+  "notice.lostInCall": "No connection to Cordboard. Your call comes back with it.",
   "notice.soundOff": "The browser keeps quiet until you touch the page, so you would not hear it ring.",
   "notice.soundOn": "Turn on the ring",
   // {who} is the name of the PBX
@@ -185,6 +200,17 @@ export default {
   "pbx.wrong password": "The PBX “{who}” refuses Cordboard's password, so numbers can't be called. Tell whoever looks after Cordboard.",
   "pbx.refused": "The PBX “{who}” does not let Cordboard in, so numbers can't be called. Tell whoever looks after Cordboard.",
   "pbx.other": "The PBX “{who}” is not ready. Names can be called; numbers may not.",
+
+  // List of colleagues, and what each does just now
+  "people.heading": "Colleagues",
+  "lamp.idle": "free",
+  "lamp.ringing": "it rings",
+  "lamp.busy": "in a call",
+  "lamp.unreachable": "not there",
+  "lamp.unknown": "not known",
+  // In the header: messages in the voice mailbox
+  "voicemail.one": "1 new message",
+  "voicemail.some": "{n} new messages",
 
   // List of calls
   "recent.heading": "Recent",

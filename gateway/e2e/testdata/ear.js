@@ -12,12 +12,14 @@
     ear.track = track;
     ear.pieces = [];
     ear.length = 0;
+    ear.listening?.cancel();
     listen(track);
   };
 
   async function listen(track) {
     const reader = new MediaStreamTrackProcessor({ track: track.clone() }).readable.getReader();
-    while (ear.track === track) {
+    ear.listening = reader; // a page with two calls goes to and fro between tracks
+    while (ear.listening === reader) {
       const { value, done } = await reader.read();
       if (done) break;
       const piece = new Float32Array(value.numberOfFrames);

@@ -1,0 +1,36 @@
+// lamps.js – what colleagues do just now, and how many messages wait, as the gateway tells them.
+
+/**
+ * @typedef {object} Lamp
+ * @property {string} target  whom to call
+ * @property {string} name  may be empty
+ * @property {string} extension  may be empty
+ * @property {"idle"|"ringing"|"busy"|"unreachable"|"unknown"} state
+ */
+
+/** A "change" event tells that a lamp or the number of messages changed. */
+export class Lamps extends EventTarget {
+  #lamps = new Map();
+  messages = 0; // new ones in the voice mailbox
+
+  /** @param {(path: string) => EventSource} open  a stream of events; it comes back by itself when it breaks */
+  constructor(open) {
+    super();
+    const events = open("/api/v1/events");
+    events.addEventListener("lamp", ({ data }) => {
+      const lamp = JSON.parse(data);
+      this.#lamps.set(lamp.target, lamp);
+      this.dispatchEvent(new Event("change"));
+    });
+    events.addEventListener("voicemail", ({ data }) => {
+      this.messages = JSON.parse(data).new;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+
+  /** @returns {Lamp[]} by name */
+  get list() {
+    const by = ({ name, target }) => (name || target).toLowerCase();
+    return [...this.#lamps.values()].sort((a, b) => by(a).localeCompare(by(b)));
+  }
+}

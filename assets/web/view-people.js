@@ -1,0 +1,51 @@
+// view-people.js – colleagues with their lamps, and the lamp of the voice mailbox.
+
+import { initials } from "./target.js";
+import { element, find, icon, setText } from "./view.js";
+
+const icons = { idle: "lamp-on", ringing: "bell", busy: "lamp-busy", unreachable: "lamp-off", unknown: "lamp-wait" };
+
+/** Shows the lamps; pressing a row calls. */
+export class PeopleView {
+  #lamps;
+  #words;
+
+  /** @param {import("./lamps.js").Lamps} lamps  @param {import("./words.js").Words} words */
+  constructor(lamps, words) {
+    this.#lamps = lamps;
+    this.#words = words;
+    lamps.addEventListener("change", () => this.show());
+    this.show();
+  }
+
+  show() {
+    const { list, messages } = this.#lamps;
+    find("people").hidden = list.length === 0;
+    const rows = find("people-list");
+    const focused = [...rows.children].findIndex((row) => row.contains(document.activeElement));
+    const disabled = rows.querySelector("button")?.disabled ?? false; // as the other lists' rows
+    rows.replaceChildren(...list.map((lamp) => this.#row(lamp, disabled)));
+    rows.children[focused]?.querySelector("button").focus();
+    find("voicemail").hidden = messages === 0;
+    setText(find("voicemail-text"), this.#words.say(messages === 1 ? "voicemail.one" : "voicemail.some", { n: messages }));
+  }
+
+  #row({ target, name, extension, state }, disabled) {
+    const button = document.createElement("button");
+    button.dataset.call = target;
+    button.disabled = disabled;
+    const letters = initials({ name: name || target });
+    const disc = element("span", letters, "disc");
+    if (!letters) disc.append(icon("person"));
+    const who = element("span", "", "who");
+    who.append(element("b", name || target));
+    const word = this.#words.say(`lamp.${state}`);
+    who.append(element("span", extension ? `${extension} · ${word}` : word));
+    button.append(disc, who, icon(icons[state] ?? "lamp-wait"));
+    const row = document.createElement("li");
+    row.dataset.lamp = state;
+    row.dataset.target = target;
+    row.append(button);
+    return row;
+  }
+}
