@@ -91,6 +91,17 @@ func TestTollOfTransfers(t *testing.T) {
 		refer(to)
 		alice.wantForbidden(sip.REFER, "Calls to 0900… are not allowed for you")
 	}
+	for _, more := range []string{"r: <sip:0900123@office.example>", "Refer-To: <sip:0900123@office.example>", "REFER-TO: <sip:0900123@office.example>"} {
+		for _, first := range []string{"Refer-To: <sip:300@office.example>\r\n", ""} {
+			seq++
+			alice.send(strings.Replace(alice.within("REFER", ok, seq, ""), "Content-Length", first+more+"\r\nContent-Length", 1))
+			if first == "" {
+				alice.wantForbidden(sip.REFER, "Calls to 0900… are not allowed for you")
+			} else {
+				alice.response(400, sip.REFER)
+			}
+		}
+	}
 	for _, to := range []string{"<sip:300@office.example>", "<sip:112@office.example>", "<sip:carol@elsewhere.example>"} {
 		refer(to)
 		req := w.pbx.request(sip.REFER)
