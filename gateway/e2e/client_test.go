@@ -17,7 +17,7 @@ type client struct {
 	host              string
 	kept              []sip.Message   // came while something else was waited for
 	lastCall, lastTag string          // of the call that was made last
-	log               func() []string // what the phones say; each ACK makes them say more
+	log               func() []string // what the phones say; each ACK and BYE makes them say more
 }
 
 func (b *client) await(t *testing.T, what string, match func(sip.Message) bool) sip.Message {
@@ -98,20 +98,31 @@ func (b *client) invite(t *testing.T, number string) *dialog {
 func (b *client) call(t *testing.T, number string) *dialog {
 	t.Helper()
 	d := b.invite(t, number)
-	b.response(t, 180, sip.INVITE)
 	d.answered(t)
 	return d
 }
 
-// answered takes the 200 that the dialog's INVITE gets, and waits until the phone has the ACK.
+// heard does what makes a phone say more, and waits until it has.
+func (b *client) heard(t *testing.T, do func()) {
+	t.Helper()
+	said := len(b.log())
+	do()
+	eventually(t, patience, "word of the phone", func() bool { return len(b.log()) > said })
+}
+
+// answered takes the 200 that the dialog's INVITE gets.
 func (d *dialog) answered(t *testing.T) *sip.Response {
 	t.Helper()
 	res := d.b.response(t, 200, sip.INVITE)
-	d.remote, d.target = res.To().Value(), res.Contact().Address.String()
-	said := len(d.b.log())
-	d.b.send(t, d.request("ACK", ""))
-	eventually(t, patience, "word of the phone", func() bool { return len(d.b.log()) > said })
+	d.confirm(t, res)
 	return res
+}
+
+// confirm acknowledges the answer and waits until the phone knows.
+func (d *dialog) confirm(t *testing.T, res *sip.Response) {
+	t.Helper()
+	d.remote, d.target = res.To().Value(), res.Contact().Address.String()
+	d.b.heard(t, func() { d.b.send(t, d.request("ACK", "")) })
 }
 
 // change offers another direction and checks the answer's.
@@ -125,7 +136,7 @@ func (d *dialog) change(t *testing.T, direction, want string) {
 
 func (d *dialog) hangUp(t *testing.T) {
 	t.Helper()
-	d.b.send(t, d.request("BYE", ""))
+	d.b.heard(t, func() { d.b.send(t, d.request("BYE", "")) })
 	d.b.response(t, 200, sip.BYE)
 }
 

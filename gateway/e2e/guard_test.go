@@ -102,11 +102,11 @@ func TestBan(t *testing.T) {
 // The rules for calls hold, and others after SIGHUP.
 func TestToll(t *testing.T) {
 	pbx := freePort(t)
-	startScenario(t, "phone.xml", pbx)
+	log := startScenario(t, "phone.xml", pbx)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice},
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[guard]\ndeny = [\"0900\"]\n", secret),
 		PBX:   fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"peer\"\n", pbx.addr())})
-	b := &client{socket: openSocket(t, g, credentialQuery("alice", time.Now().Add(time.Hour))), host: "df7jal23ls0d.invalid"}
+	b := &client{socket: openSocket(t, g, credentialQuery("alice", time.Now().Add(time.Hour))), host: "df7jal23ls0d.invalid", log: log}
 	refused := func(number string) bool {
 		t.Helper()
 		d := b.invite(t, number)
@@ -115,8 +115,7 @@ func TestToll(t *testing.T) {
 			return ok && res.StatusCode >= 200 && res.CallID().Value() == d.id
 		}).(*sip.Response)
 		if res.IsSuccess() {
-			d.remote, d.target = res.To().Value(), res.Contact().Address.String()
-			b.send(t, d.request("ACK", ""))
+			d.confirm(t, res)
 			d.hangUp(t)
 			return false
 		}

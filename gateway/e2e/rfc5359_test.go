@@ -48,9 +48,13 @@ func TestServiceExamples(t *testing.T) {
 				if len(req.Body()) > 0 {
 					t.Errorf("the browser is offered what nobody has offered:\n%s", req.Body())
 				}
-				b.answer(t, req, 200, "OK", description("actpass", "sendrecv"))
+				b.heard(t, func() { b.answer(t, req, 200, "OK", description("actpass", "sendrecv")) })
 				if ack := b.request(t, sip.ACK); !strings.Contains(string(ack.Body()), "a="+direction) {
 					t.Errorf("the browser's offer is answered by\n%s\nwant %s", ack.Body(), direction)
+				}
+				if direction == "sendonly" { // the phone waits for it before it takes the call back
+					b.send(t, c.request("INFO", ""))
+					b.response(t, 200, sip.INFO)
 				}
 			}
 			c.hangUp(t)
@@ -76,7 +80,7 @@ func TestServiceExamples(t *testing.T) {
 			if got := refer.GetHeader("Refer-To").Value(); got != "<sip:300@"+domain+">" {
 				t.Errorf("the browser shall call %s, want 300 here", got)
 			}
-			b.answer(t, refer, 202, "Accepted", "")
+			b.heard(t, func() { b.answer(t, refer, 202, "Accepted", "") })
 			notify := func(state, frag string) {
 				b.send(t, c.request("NOTIFY", frag, "Event: refer", "Subscription-State: "+state, "Content-Type: message/sipfrag"))
 				b.response(t, 200, sip.NOTIFY)
@@ -86,7 +90,7 @@ func TestServiceExamples(t *testing.T) {
 			notify("terminated;reason=noresource", "SIP/2.0 200 OK")
 			b.answer(t, b.request(t, sip.BYE), 200, "OK", "")
 			third.hangUp(t)
-		}, []string{"200 talks", "300 talks", "200 has passed the call on", "300 is over"}},
+		}, []string{"200 talks", "200 waits", "300 talks", "200 has passed the call on", "300 is over"}},
 
 		{"attended transfer by the browser", "phone.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
