@@ -103,10 +103,14 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 		l.mu.Lock()
 		up := l.confirmed
 		l.mu.Unlock()
-		if l != by && up {
-			byes.Go(func() { l.bye(ctx, more) })
+		if l == by || !up {
+			l.drop()
+			continue
 		}
-		l.drop()
+		byes.Go(func() {
+			l.bye(ctx, more)
+			l.drop() // not before: while the leg is there its far end's host may answer
+		})
 	}
 	b.srv.deps.Media.Delete(b.id, "")
 	byes.Wait()

@@ -249,3 +249,53 @@ func TestPBXIsNeverBanned(t *testing.T) {
 	ok, _ := w.up(alice)
 	w.down(alice, ok)
 }
+
+// Also who may speak to the SIP port, as the far end of a call may, gets no answer while it is banned.
+func TestBannedFarEndGetsNothing(t *testing.T) {
+	w, bans := guarded(t, ModePeer)
+	far, err := net.ListenPacket("udp", stranger.String()+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	gw := net.UDPAddrFromAddrPort(w.srv.Addr())
+	e := &end{t: t, name: "far end", in: make(chan sip.Message, 100), send: func(text string) { _, _ = far.WriteTo([]byte(text), gw) }}
+	go func() {
+		buf := make([]byte, 65536)
+		for {
+			n, _, err := far.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			e.parsed(append([]byte(nil), buf[:n]...))
+		}
+	}()
+	alice := w.dial("alice", true)
+	alice.invite("200")
+	w.pbx.answer(w.pbx.request(sip.INVITE), 200, "OK", "phone", "<sip:phone@"+far.LocalAddr().String()+">", "v=0")
+	ok := alice.response(200, sip.INVITE)
+	alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+	e.request(sip.ACK)
+	options := func(from, id string) string {
+		return "OPTIONS sip:" + w.srv.Addr().String() + " SIP/2.0\r\nVia: SIP/2.0/UDP " + from + ";branch=z9hG4bK" + id + "\r\nFrom: <sip:p@p>;tag=1\r\n" +
+			"To: <sip:c@c>\r\nCall-ID: " + id + "\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+	}
+	e.send(options(far.LocalAddr().String(), "before"))
+	e.response(200, sip.OPTIONS)
+	subject := guard.AddressSubject(stranger)
+	if _, err := bans.Add(subject, "", time.Hour, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	e.send(options(far.LocalAddr().String(), "banned"))
+	w.pbx.send(options(w.pbx.addr(), "pbx")) // comes after it by the same socket
+	w.pbx.response(200, sip.OPTIONS)
+	bans.Remove(subject, time.Now())
+	e.send(options(far.LocalAddr().String(), "after"))
+	if got := e.response(200, sip.OPTIONS).CallID().Value(); got != "after" {
+		t.Errorf("OPTIONS %q of the banned is answered", got)
+	}
+	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+	e.answer(e.request(sip.BYE), 200, "OK", "", "", "")
+	alice.response(200, sip.BYE)
+	w.over()
+}
