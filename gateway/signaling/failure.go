@@ -39,6 +39,8 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusForbidden, reason: "Not Allowed", headers: warning(refusal.Text), why: refusal.Text}
 	case errors.As(err, &down):
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
+	case errors.Is(err, errReferTo):
+		return failure{status: sip.StatusBadRequest, reason: "Refer-To Missing or Repeated"}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
 	case errors.Is(err, errNotRegistered):

@@ -18,6 +18,7 @@ import (
 
 var (
 	errBanned        = errors.New("banned for a while")
+	errReferTo       = errors.New("not one Refer-To") // RFC 3515 §2.4.2
 	errAddressBanned = &doorRefusal{http.StatusForbidden, "banned", "This address has misbehaved and is kept out for a while.", 0}
 	errUserBanned    = &doorRefusal{http.StatusForbidden, "banned", "This user has misbehaved and is kept out for a while.", 0}
 )
@@ -113,8 +114,14 @@ func (b *bridge) meter() {
 // mayRefer says whether a browser may have its peer call the number in Refer-To: whom its user may not call it may not
 // have called either. Refer-To the other end of a call that the user has (RFC 3891) makes no new call.
 func (s *Server) mayRefer(l *leg, req *sip.Request) error {
+	if req.Method != sip.REFER {
+		return nil
+	}
 	h := req.GetHeader("Refer-To")
-	if req.Method != sip.REFER || h == nil || l.user == "" {
+	if len(req.GetHeaders("Refer-To")) != 1 {
+		return errReferTo
+	}
+	if l.user == "" {
 		return nil
 	}
 	var uri sip.Uri

@@ -148,8 +148,8 @@ var attacks = []attack{
 // methods are those that there are, and one that there is not.
 var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY", "MESSAGE", "SUBSCRIBE", "PUBLISH", "PRACK", "TELEPORT"}
 
-// relay is a gateway between two PBXs, a host elsewhere, two users, and a call that is up.
-type relay struct {
+// crossroads is a gateway between two PBXs, a host elsewhere, two users, and a call that is up.
+type crossroads struct {
 	*world
 	other, elsewhere *trap
 	alice, bob       *browser
@@ -158,8 +158,8 @@ type relay struct {
 	number           int // of attacks made
 }
 
-func newRelay(t *testing.T) *relay {
-	r := &relay{other: newTrap(t, "127.0.0.3"), elsewhere: newTrap(t, "127.0.0.4")}
+func newCrossroads(t *testing.T) *crossroads {
+	r := &crossroads{other: newTrap(t, "127.0.0.3"), elsewhere: newTrap(t, "127.0.0.4")}
 	r.world = buildWorld(t, ModePeer, func(cfg *Config, _ *Deps) {
 		cfg.PBX = append(cfg.PBX, PBX{Name: "other", URI: "sip:" + r.other.addr(), Mode: ModePeer})
 	})
@@ -172,7 +172,7 @@ func newRelay(t *testing.T) *relay {
 }
 
 // text writes an attack as somebody at via sends it, and gives its Call-ID and method.
-func (r *relay) text(a attack, method, via string) (text, callID string) {
+func (r *crossroads) text(a attack, method, via string) (text, callID string) {
 	r.number++
 	local, _ := r.ok.To().Params.Get("tag")
 	remote, _ := r.ok.From().Params.Get("tag")
@@ -204,7 +204,7 @@ func (r *relay) text(a attack, method, via string) (text, callID string) {
 }
 
 // each runs f for every attack with every method.
-func (r *relay) each(f func(a attack, method string)) {
+func (r *crossroads) each(f func(a attack, method string)) {
 	for _, a := range attacks {
 		for _, method := range methods {
 			f(a, method)
@@ -213,7 +213,7 @@ func (r *relay) each(f func(a attack, method string)) {
 }
 
 // check ends the call, which shows that it was up all the while, stops the gateway and looks what came to whom.
-func (r *relay) check(t *testing.T) {
+func (r *crossroads) check(t *testing.T) {
 	t.Helper()
 	r.alice.send(r.alice.within("BYE", r.ok, 1000, ""))
 	r.pbx.answer(r.pbx.request(sip.BYE), 200, "OK", "", "", "")
@@ -246,7 +246,7 @@ func (r *relay) check(t *testing.T) {
 
 func TestNoOpenRelay(t *testing.T) {
 	t.Run("WebSocket without identity", func(t *testing.T) {
-		r := newRelay(t)
+		r := newCrossroads(t)
 		var b *browser
 		r.each(func(a attack, method string) {
 			if method == methods[0] { // a flow for each attack: a stranger's requests are few
@@ -265,7 +265,7 @@ func TestNoOpenRelay(t *testing.T) {
 		r.check(t)
 	})
 	t.Run("WebSocket of another user", func(t *testing.T) { // bob tries inside alice's call
-		r := newRelay(t)
+		r := newCrossroads(t)
 		r.each(func(a attack, method string) {
 			if !a.within || method == "REGISTER" {
 				return
@@ -286,7 +286,7 @@ func TestNoOpenRelay(t *testing.T) {
 		r.check(t)
 	})
 	t.Run("UDP from a stranger", func(t *testing.T) {
-		r := newRelay(t)
+		r := newCrossroads(t)
 		stranger, err := net.ListenPacket("udp", "127.0.0.2:0")
 		if err != nil {
 			t.Fatal(err)
@@ -306,7 +306,7 @@ func TestNoOpenRelay(t *testing.T) {
 		}
 	})
 	t.Run("TCP from a stranger", func(t *testing.T) {
-		r := newRelay(t)
+		r := newCrossroads(t)
 		r.each(func(a attack, method string) {
 			c := dialFrom(t, "127.0.0.2", r.srv.Addr())
 			defer c.Close()
@@ -319,7 +319,7 @@ func TestNoOpenRelay(t *testing.T) {
 		r.check(t)
 	})
 	t.Run("UDP from the PBX", func(t *testing.T) {
-		r := newRelay(t)
+		r := newCrossroads(t)
 		r.each(func(a attack, method string) {
 			if a.within || method == "ACK" {
 				return // its own call
@@ -331,7 +331,7 @@ func TestNoOpenRelay(t *testing.T) {
 		r.check(t)
 	})
 	t.Run("TCP from the PBX", func(t *testing.T) {
-		r := newRelay(t)
+		r := newCrossroads(t)
 		c := dialFrom(t, "127.0.0.1", r.srv.Addr())
 		defer c.Close()
 		e := &end{t: t, name: "PBX by TCP", in: make(chan sip.Message, 100), send: func(text string) { _, _ = c.Write([]byte(text)) }}
@@ -350,7 +350,7 @@ func TestNoOpenRelay(t *testing.T) {
 }
 
 // wantRefused awaits the final answer to an attack of the PBX; OPTIONS alone may succeed, for we answer that ourselves.
-func (r *relay) wantRefused(t *testing.T, e *end, a attack, method, callID string) {
+func (r *crossroads) wantRefused(t *testing.T, e *end, a attack, method, callID string) {
 	t.Helper()
 	res := e.await("answer", func(m sip.Message) bool {
 		res, ok := m.(*sip.Response)
