@@ -39,6 +39,8 @@ type talk struct {
 	proposed *sdp.Remote // of that offer; in force when it is answered
 	agreed   *sdp.Remote // what is in force
 	said     []byte      // the party's description that is in force
+	wish     string      // the direction that the party would have, whatever the other side lets it
+	final    []sdp.Codec // those in use
 }
 
 // actpass is what our offers say of DTLS: the browser chooses (RFC 8842 §5.2).
@@ -210,15 +212,27 @@ func (l *leg) forgo() {
 func (l *leg) accept(text []byte, answer *sdp.Remote) {
 	l.forgo()
 	l.talk.said = bytes.Clone(text)
+	l.wishes(answer.Direction)
 	if l.talk.setup = "passive"; answer.Setup == "passive" {
 		l.talk.setup = "active"
 	}
 	l.agree(answer)
 }
 
+// wishes takes the direction of the party's answer as its wish, unless our offer left it no better one.
+func (l *leg) wishes(direction string) {
+	if l.talk.wish == "" {
+		l.talk.wish = "sendrecv"
+	}
+	if offered, err := sdp.Parse(l.talk.sent); err != nil || direction == "sendrecv" || direction != sdp.Reverse(offered.Direction) {
+		l.talk.wish = direction
+	}
+}
+
 // answered puts the party's offer in force. The caller holds the session's mutex.
 func (l *leg) answered() {
 	l.talk.said = l.talk.offer
+	l.talk.wish = l.talk.proposed.Direction
 	if l.talk.fresh != (credentials{}) {
 		l.talk.local, l.talk.fresh = l.talk.fresh, credentials{}
 	}

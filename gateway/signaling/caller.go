@@ -83,7 +83,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		id, err = s.guess(f, given, req, now)
 		switch {
 		case err == nil:
-			if req.From().Address.User != id.User || !f.Bind(id) {
+			if req.From().Address.User != id.User && !anonymous(req.From()) || !f.Bind(id) {
 				s.trespass(f, id.User, req, tx, "identity mismatch")
 				return false
 			}
@@ -109,7 +109,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		s.breach(f, req, tx, "credential expired")
 		return false
 	}
-	if from := req.From(); from == nil || from.Address.User != id.User {
+	if from := req.From(); from == nil || from.Address.User != id.User && (req.Method == sip.REGISTER || !anonymous(from)) {
 		s.trespass(f, id.User, req, tx, "From of another user")
 		return false
 	}

@@ -45,7 +45,7 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
 	defer cancel()
-	tx, err := s.ua.TransactionLayer().Request(ctx, req)
+	tx, err := s.transaction(ctx, req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -64,9 +64,10 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 	}
 }
 
-// endOf is why a transaction ended without a final response. sipgo gives no error when it was told to end it.
+// endOf is why a transaction ended without a final response. sipgo gives no error, or a moment later that of a CANCEL, when it
+// was told to end it, as a flow does that closes.
 func endOf(tx sip.ClientTransaction) error {
-	if err := tx.Err(); err != nil {
+	if err := tx.Err(); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) {
 		return plain(err)
 	}
 	return sip.ErrTransactionTerminated
@@ -99,6 +100,9 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 			return nil, req, err
 		}
 		again, err := s.answerChallenge(req, res, l.creds, try)
+		if err == nil && again == nil {
+			again = l.raise(req, res)
+		}
 		if err != nil || again == nil {
 			return res, req, err
 		}
@@ -110,7 +114,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 }
 
 func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
-	tx, err := s.ua.TransactionLayer().Request(context.WithoutCancel(ctx), req)
+	tx, err := s.transaction(context.WithoutCancel(ctx), req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -130,7 +134,9 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 			}
 			silence.Stop()
 			alive = true
-			provisional(res)
+			if s.provisional(l, res) {
+				provisional(res)
+			}
 		case <-tx.Done():
 			return nil, endOf(tx)
 		case <-silence.C:

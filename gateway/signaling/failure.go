@@ -19,7 +19,15 @@ var (
 	errNotRegistered = errors.New("no device is signed in")
 	errNotOurs       = errors.New("not a number or name of this gateway")
 	errNoDescription = errors.New("no session description")
+	errNoDialog      = errors.New("no such dialog")
+	errBadReplaces   = errors.New("malformed Replaces in Refer-To")
+	errBusyExchange  = errors.New("another change of the call is under way")
 )
+
+// refusedError is the final response to a request of our own that changes a call.
+type refusedError struct{ status int }
+
+func (e *refusedError) Error() string { return "refused with " + itoa(e.status) }
 
 // failure is the final answer to a call that nobody took.
 type failure struct {
@@ -41,12 +49,22 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
 	case errors.Is(err, errReferTo):
 		return failure{status: sip.StatusBadRequest, reason: "Refer-To Missing or Repeated"}
+	case errors.Is(err, errForgedToken):
+		return failure{status: sip.StatusForbidden, reason: "Forbidden"}
+	case errors.Is(err, errFlowFailed):
+		return failure{status: statusFlowFailed, reason: "Flow Failed", why: call.ReasonLost}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
+	case errors.Is(err, errLoop):
+		return failure{status: sip.StatusLoopDetected, reason: "Loop Detected"}
+	case errors.Is(err, errNoDialog):
+		return failure{status: sip.StatusCallTransactionDoesNotExists, reason: "Call/Transaction Does Not Exist"}
 	case errors.Is(err, errNotRegistered):
 		return failure{status: sip.StatusTemporarilyUnavailable, reason: "Not Signed In", why: call.ReasonNoDevice}
 	case errors.Is(err, errNoAnswer):
 		return failure{status: sip.StatusRequestTimeout, reason: "Request Timeout", why: call.ReasonUnavailable}
+	case errors.Is(err, errUnacknowledged): // RFC 3262 §3
+		return failure{status: sip.StatusGatewayTimeout, reason: "Server Time-out", headers: warning(err.Error()), why: call.ReasonLost}
 	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, errNoDescription):
 		return failure{status: sip.StatusNotAcceptableHere, reason: "Not Acceptable Here", headers: warning(err.Error())}
 	case errors.Is(err, sdp.ErrMalformed):

@@ -57,6 +57,26 @@ func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
 }
 
+// Changes is false for descriptions with the word "same".
+func (m *fakeMedia) Changes(_ string, _, _ call.Party, offer []byte) bool {
+	return !strings.Contains(string(offer), "same")
+}
+
+func (m *fakeMedia) Keep(_ context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
+	m.note(id)
+	return fmt.Appendf(nil, "kept for %s of %s", from.Profile, offer), nil
+}
+
+func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byte, error) {
+	m.note(id)
+	return fmt.Appendf(nil, "again for %s", to.Profile), nil
+}
+
+func (m *fakeMedia) Meet(_ context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	m.note(id)
+	return fmt.Appendf(nil, "answer for %s of %s", first.Profile, offer), fmt.Appendf(nil, "%s meets %s", party.Profile, offer), nil
+}
+
 func (m *fakeMedia) Wait(id, leg string, waiting bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -85,15 +85,15 @@ func (g *gate) Accept() (net.Conn, error) {
 }
 
 // mayLeave says whether the branch l may go out. Whoever called, and however the call came to this branch: toward a PBX it goes on
-// the account of the user who makes it, and what a PBX sends goes to no PBX.
+// the account of the user who makes or forwards it, and what a PBX sends goes to no PBX by itself.
 func (u *setup) mayLeave(ctx context.Context, l *leg) error {
 	if l.pbx == nil {
 		return nil
 	}
-	if u.a.user == "" {
+	if l.payer == "" {
 		return errNotFound
 	}
-	return u.srv.deps.Toll.Enter(ctx, u.id, u.a.user, l.target.User, time.Now())
+	return u.srv.deps.Toll.Enter(ctx, u.id, l.payer, l.target.User, time.Now())
 }
 
 // meterTime is how long a talking call goes on at most until its user's talk time is looked at again: another call may use it up too.

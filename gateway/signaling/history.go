@@ -104,6 +104,13 @@ func (b *bridge) concerns(from caller, p plan) {
 	r.Users = slices.Compact(r.Users)
 }
 
+// involve notes for the history that the call is users' too. The caller holds b.mu.
+func (b *bridge) involve(users ...string) {
+	b.record.Users = append(b.record.Users, users...)
+	slices.Sort(b.record.Users)
+	b.record.Users = slices.Compact(b.record.Users)
+}
+
 // over marks the call as ended by a leg (nil: by Cordboard) and hands its record to the history; false when it has
 // ended before. status is what the INVITE comes to if nobody has answered; why may be empty where that says it all.
 func (b *bridge) over(by *leg, status int, why string) bool {

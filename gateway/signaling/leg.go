@@ -31,6 +31,7 @@ type leg struct {
 	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
 	party call.Party // its media
 	user  string     // whose browser it is; empty toward the PBX
+	payer string     // toward the PBX: the user on whose account we call
 	pbx   *pbx       // nil toward a browser
 	creds auth.Credentials
 
@@ -41,6 +42,7 @@ type leg struct {
 	local, remote address
 	target        sip.Uri   // remote target
 	routes        []sip.Uri // route set, first hop first
+	backups       []binding // other flows of the browser's device, for an INVITE that does not reach it
 	localSeq      uint32
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
@@ -51,6 +53,13 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
+
+	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
+	early        map[string]*early // by the callee's tag
+	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	parked       int               // changes by the peer that wait for that
+	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
+	timer        sessionTimer
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.
@@ -72,6 +81,7 @@ func (l *leg) drop() {
 	if l.lost != nil {
 		l.lost.Stop() // the media's waiting ends with the media
 	}
+	l.timer.stop()
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
 }
@@ -115,6 +125,10 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	req.AppendHeader(sip.NewHeader("User-Agent", l.srv.ua.Name()))
 	if method == sip.INVITE || method == sip.UPDATE {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", timed))
+	}
+	if method == sip.INVITE {
+		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	}
 	if l.pbx != nil {
 		l.pbx.address(req)
@@ -140,8 +154,7 @@ func tagParam(tag string) sip.HeaderParams {
 	return sip.HeaderParams{{K: "tag", V: tag}}
 }
 
-// reachable says whether a request can go to the leg's peer now. sipgo would dial a
-// browser whose flow is gone.
+// reachable says whether a request can go to the leg's peer now.
 func (l *leg) reachable() error {
 	l.mu.Lock()
 	f := l.flow
@@ -165,14 +178,13 @@ func (l *leg) answered(res *sip.Response) {
 	if c := res.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
-	l.routes = l.routes[:0]
-	rr := res.GetHeaders("Record-Route")
-	for i := len(rr) - 1; i >= 0; i-- {
-		if uri, ok := routeURI(rr[i]); ok {
-			l.routes = append(l.routes, uri)
-		}
+	l.learn(res)
+	if l.confirmed { // the route set stays (RFC 3261 §12.2)
+		return
 	}
+	l.routes = routesOf(res)
 	if res.IsSuccess() {
+		l.settle(l.remote.tag)
 		l.confirmed = true
 	}
 }
@@ -187,6 +199,7 @@ func (l *leg) asked(req *sip.Request) {
 	l.remote = address{from.DisplayName, from.Address, tag}
 	l.local = address{to.DisplayName, to.Address, ""}
 	l.remoteSeq = req.CSeq().SeqNo
+	l.learn(req)
 	if c := req.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
@@ -237,7 +250,7 @@ func (l *leg) repeatAck() {
 	if req == nil || l.reachable() != nil {
 		return
 	}
-	if err := l.srv.ua.TransportLayer().WriteMsg(req); err != nil {
+	if err := l.srv.write(req); err != nil {
 		l.call.log.Debug("ACK not sent", "error", err)
 	}
 }
@@ -285,7 +298,7 @@ func (l *leg) acknowledged(req *sip.Request) {
 	seq := req.CSeq().SeqNo
 	if ch, ok := l.acks[seq]; ok {
 		delete(l.acks, seq)
-		l.inviting = false
+		l.free()
 		ch <- req
 	}
 }
@@ -319,7 +332,7 @@ func (l *leg) begin() (finish func(), ok bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.exchange == this {
-			l.inviting = false
+			l.free()
 		}
 	}, true
 }

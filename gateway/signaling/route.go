@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -29,6 +28,9 @@ var builtins = []string{"echo", "tone"}
 // route decides who is called: names and built-ins are local, numbers go to the PBX when there is one, else to the
 // local user with that extension. What comes from the PBX goes to the user whose extension it names.
 func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
+	if p, named, err := s.toPinned(ctx, from, req); named {
+		return p, err
+	}
 	target := callee(req.Recipient.User)
 	if from.pbx != nil {
 		users, err := s.usersForPBX(ctx, from.pbx, target, req)
@@ -84,7 +86,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
 	}
 	for _, user := range users {
-		bindings := s.reg.of(user.Name, time.Now())
+		bindings := s.devices(user.Name, req)
 		if len(bindings) > 0 {
 			p.users = append(p.users, user)
 		}
@@ -92,7 +94,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 			target := b.contact
 			target.Headers = nil // they are no part of a Request-URI (RFC 3261 §19.1.1)
 			p.branches = append(p.branches, &leg{
-				user: user.Name, flow: b.flow, target: target, local: local,
+				user: user.Name, flow: b.flow, routes: b.path, backups: b.backups, target: target, local: local,
 				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
 				party:  call.Party{Profile: sdp.WebRTC, Host: b.flow.Remote().Addr().Unmap()},
 			})
@@ -121,7 +123,7 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	target := *p.uri.Clone()
 	target.User = number
 	return plan{out: true, branches: []*leg{{
-		pbx: p, creds: creds, target: target,
+		pbx: p, payer: from.user.Name, creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
 		party:  call.Party{Profile: sdp.RTP, Host: p.remoteAddr()},

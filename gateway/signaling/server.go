@@ -34,8 +34,16 @@ type Media interface {
 	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)
 	// Local answers party's offer by a built-in callee, "echo" or "tone".
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
+	// Meet lets a party join that has offered as well as the first one, whose offer nobody has answered yet: each gets an answer.
+	Meet(ctx context.Context, call string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error)
 	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
 	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
+	// Changes says whether from's offer changes more for to than how we reach from.
+	Changes(call string, from, to call.Party, offer []byte) bool
+	// Keep answers from's offer by what to has agreed to already.
+	Keep(ctx context.Context, call string, from, to call.Party, offer []byte) ([]byte, error)
+	// Again offers to to what from said last; an Answer follows.
+	Again(ctx context.Context, call string, from, to call.Party) ([]byte, error)
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
@@ -64,22 +72,29 @@ const flushTime = 500 * time.Millisecond
 
 // Server is the SIP side of the gateway. Run owns every goroutine it starts.
 type Server struct {
-	cfg   Config
-	deps  Deps
-	log   *slog.Logger
-	ua    *sipgo.UserAgent
-	door  *door
-	pbxes []*pbx
-	board call.Board
-	reg   registrar
-	tries *auth.Limiter // wrong digests, by address
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	ua     *sipgo.UserAgent
+	door   *door
+	pbxes  []*pbx
+	board  call.Board
+	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
+	sealer sealer                                     // of flow tokens and temporary GRUUs
+	ready  chan struct{}                              // closed when requests can be taken
+	reg    registrar
+	loops  loops
+	load   overload
+	tries  *auth.Limiter // wrong digests, by address
 
 	history *recorder
 
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
 	sip    netip.AddrPort // where udp and tcp listen
-	routed sync.WaitGroup // calls being set up and other work that outlives its request
+	routed tasks          // calls being set up and other work that outlives its request
+
+	grants grants // what users may replace
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -95,7 +110,11 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if deps.Toll == nil {
 		deps.Toll = guard.NewToll(nil)
 	}
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	var err error
+	if s.sealer, err = newSealer(); err != nil {
+		return nil, fmt.Errorf("make a key for tokens: %w", err)
+	}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -109,7 +128,6 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 			return nil, err
 		}
 	}
-	quiet := slog.New(slog.DiscardHandler) // sipgo logs whole messages, credentials and all
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
@@ -123,9 +141,11 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
 	}
 	s.ua = ua
+	s.handle()
 	s.door = newDoor(doorConfig{
 		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake, Bans: deps.Bans,
 		Authenticate: authenticate(deps.Ephemeral, deps.Sessions, deps.Users),
+		Request:      s.serve,
 		Opened:       func(*flow) {},
 		Closed:       s.flowClosed,
 	}, log)
@@ -171,24 +191,22 @@ func (s *Server) Calls() []call.Info { return s.board.List() }
 // Run serves until ctx ends. Then it hangs up every call, unregisters at the
 // PBX, closes the browsers' flows and records what has ended, in at most five seconds.
 func (s *Server) Run(ctx context.Context) error {
-	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(slog.New(slog.DiscardHandler)))
+	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(quiet))
 	if err != nil {
 		return errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
 	}
-	s.handle(srv)
+	srv.OnNoRoute(s.dispatch)
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
 	go s.history.run(writing)
 
 	var served sync.WaitGroup
-	secure, plain := s.door.listener(true), s.door.listener(false)
-	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
-	served.Go(func() { srv.ServeWS(plain) })
 	if s.udp != nil {
-		served.Go(func() { srv.ServeUDP(s.udp) })
+		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
 		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
 		s.awaitUDP(ctx)
 	}
+	close(s.ready)
 	s.runPBXes(ctx)
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -200,7 +218,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
 	s.door.close(ending)
-	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
+	err = errors.Join(ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
 	served.Wait()
 	return err
 }
@@ -217,7 +235,7 @@ func (s *Server) awaitUDP(ctx context.Context) {
 }
 
 // wait waits for wg, but not longer than ctx.
-func wait(ctx context.Context, wg *sync.WaitGroup) {
+func wait(ctx context.Context, wg interface{ Wait() }) {
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
 	select {
@@ -234,18 +252,14 @@ func ignoreClosed(err error) error {
 }
 
 // handle says who takes which request.
-func (s *Server) handle(srv *sipgo.Server) {
-	on := func(method sip.RequestMethod, take sipgo.RequestHandler) {
-		srv.OnRequest(method, func(req *sip.Request, tx sip.ServerTransaction) {
-			if s.wellFormed(req, tx) && s.understood(req, tx) {
-				take(req, tx)
-			}
-		})
-	}
+func (s *Server) handle() {
+	s.takes = make(map[sip.RequestMethod]sipgo.RequestHandler)
+	on := func(method sip.RequestMethod, take sipgo.RequestHandler) { s.takes[method] = take }
 	on(sip.REGISTER, s.onRegister)
 	on(sip.INVITE, s.onInvite)
 	on(sip.ACK, s.onAck)
 	on(sip.BYE, s.onBye)
+	on(sip.PRACK, s.onPrack)
 	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.MESSAGE} {
 		on(method, s.onPassed)
 	}
@@ -253,18 +267,39 @@ func (s *Server) handle(srv *sipgo.Server) {
 	on(sip.CANCEL, func(req *sip.Request, tx sip.ServerTransaction) { // its INVITE is not, or no longer, known
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	})
-	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
-		if f := s.door.flow(req.Source()); !s.wellFormed(req, tx) || f != nil && !s.authorize(f, req, tx) {
-			return
+}
+
+// serve takes a request of a browser that came at the time arrived.
+func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	<-s.ready
+	now := time.Now()
+	s.load.begins(now.Sub(arrived), now)
+	s.dispatch(req, tx)
+}
+
+// dispatch takes a request, whoever sent it.
+func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
+	s.load.under.Add(1)
+	defer s.load.under.Add(-1)
+	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) {
+		return
+	}
+	if take, known := s.takes[req.Method]; known {
+		if s.understood(req, tx) {
+			take(req, tx)
 		}
-		res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
-		res.AppendHeader(sip.NewHeader("Allow", allow))
-		s.respond(tx, res)
-	})
+		return
+	}
+	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+		return
+	}
+	res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
+	res.AppendHeader(sip.NewHeader("Allow", allow))
+	s.respond(tx, res)
 }
 
 // allow lists the methods we take (RFC 3261 §20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
+const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {

@@ -1,5 +1,8 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer and hangUp. What happens is
+// client(kind, options) with register, call, answer, hangUp and forward (302), and for transfers
+// keep (the call becomes the first of two), join (the first one's peer is to talk to the second's)
+// and dialog (the call's identifiers, as somebody names them who takes the far end's place).
+// Who is asked to call somebody else does. What happens is
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
 import JsSIP from "jssip";
@@ -23,13 +26,22 @@ function hear(pc) {
 
 const media = { audio: true, video: false };
 
-function sipjs({ ws, user, domain, password }) {
-  let session = null;
+function sipjs({ ws, user, domain, password, instance, regId }) {
+  let session = null, first = null;
+  const options = { sessionDescriptionHandlerOptions: { constraints: media } };
   const take = (s) => {
     session = s;
+    s.delegate = {
+      onRefer: async (referral) => {
+        await referral.accept();
+        const next = referral.makeInviter(options);
+        take(next);
+        await next.invite();
+      },
+    };
     s.stateChange.addListener((state) => {
       if (state === SessionState.Established) { hear(s.sessionDescriptionHandler.peerConnection); enter("talking"); }
-      if (state === SessionState.Terminated) enter("ended");
+      if (state === SessionState.Terminated && s === session) enter("ended");
     });
   };
   const agent = new UserAgent({
@@ -38,13 +50,14 @@ function sipjs({ ws, user, domain, password }) {
     authorizationUsername: user,
     authorizationPassword: password,
     logLevel: "warn",
+    ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
       onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
     },
   });
-  const registerer = new Registerer(agent);
+  const registerer = new Registerer(agent, { ...(instance && { instanceId: instance }), ...(regId && { regId }) });
   return {
     register: async () => {
       await agent.start();
@@ -54,25 +67,32 @@ function sipjs({ ws, user, domain, password }) {
       });
     },
     call: async (target) => {
-      const inviter = new Inviter(agent, UserAgent.makeURI(`sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
+      const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
       await inviter.invite({ requestDelegate: { onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: () => session.accept({ sessionDescriptionHandlerOptions: { constraints: media } }),
+    gruu: () => agent.contact.pubGruu?.toString() ?? "",
     hangUp: () => (session.state === SessionState.Established ? session.bye() : session.cancel()),
+    forward: (target) => session.reject({ statusCode: 302, reasonPhrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    keep: () => { first = session; },
+    join: () => first.refer(session),
+    dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
     stop: () => agent.stop(),
   };
 }
 
-function jssip({ ws, user, domain, password }) {
-  let session = null;
+function jssip({ ws, user, domain, password, instance }) {
+  let session = null, first = null;
+  const withMedia = { mediaConstraints: media, pcConfig: { iceServers: [] } };
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(ws)],
     uri: `sip:${user}@${domain}`,
     authorization_user: user,
     password,
     register: true,
+    ...(instance && { instance_id: instance }),
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
   agent.on("newRTCSession", ({ session: s, originator }) => {
@@ -82,7 +102,8 @@ function jssip({ ws, user, domain, password }) {
       enter("incoming");
     }
     s.on("confirmed", () => enter("talking"));
-    s.on("ended", () => enter("ended"));
+    s.on("ended", () => { if (s === session) enter("ended"); });
+    s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
   return {
@@ -93,11 +114,16 @@ function jssip({ ws, user, domain, password }) {
     }),
     call: (target) => {
       enter("calling");
-      const s = agent.call(`sip:${target}@${domain}`, { mediaConstraints: media, pcConfig: { iceServers: [] } });
+      const s = agent.call(target.includes("@") ? target : `sip:${target}@${domain}`, withMedia);
       hear(s.connection);
     },
-    answer: () => session.answer({ mediaConstraints: media, pcConfig: { iceServers: [] } }),
+    answer: () => session.answer(withMedia),
+    gruu: () => agent.contact.pub_gruu ?? "",
     hangUp: () => session.terminate(),
+    forward: (target) => session.terminate({ status_code: 302, reason_phrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    keep: () => { first = session; },
+    join: () => first.refer(session.remote_identity.uri, { replaces: session }),
+    dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
     stop: () => agent.stop(),
   };
 }
