@@ -133,7 +133,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, History: g.accounts.store, Bans: g.bans, CA: g.cert.CA(),
+		Page: host.Page, WS: g.signaling, Status: g.status, Watch: g.signaling.Watch, History: g.accounts.store, Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err
 }

@@ -50,6 +50,7 @@ type pbx struct {
 type pbxOptions struct {
 	Algorithm     string // digest: "MD5" (default) or "SHA-256"
 	PeerPort      int    // SIP port on loopback that needs no password; 0: none
+	Presence      bool   // dialogs and voice mail can be subscribed to
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
 }
 
@@ -62,6 +63,13 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	if o.PeerTransport == "" {
 		o.PeerTransport = "udp"
 	}
+	tables := ""
+	if o.Presence {
+		tables = filepath.Join(k.dir, "tables")
+		if err := os.CopyFS(tables, os.DirFS("/usr/share/kamailio/dbtext/kamailio")); err != nil {
+			missing(t, "kamailio-presence-modules: "+err.Error())
+		}
+	}
 	file, err := os.Create(k.config())
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)
@@ -69,7 +77,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	defer file.Close()
 	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
 		"Addr": k.listen.addr(), "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport,
+		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)

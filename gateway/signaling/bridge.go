@@ -62,6 +62,7 @@ func (b *bridge) enter(state call.State) {
 	}
 	b.info.State = state
 	b.srv.board.Set(b.info)
+	b.srv.around.movedCall(b.a, b.b)
 }
 
 // peer is the leg across from l; nil when there is none (yet).

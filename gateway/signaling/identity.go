@@ -142,7 +142,10 @@ func (s *Server) answering(from, to *leg, res *sip.Response) []sip.Header {
 	if from.pbx != nil || res.StatusCode >= 300 || to.pbx == nil && wantsPrivacy(res) {
 		return nil
 	}
-	return []sip.Header{assertedIdentity(from.remote.display, s.renamed(from, to, from.remote.uri))}
+	from.mu.Lock()
+	who := from.remote
+	from.mu.Unlock()
+	return []sip.Header{assertedIdentity(who.display, s.renamed(from, to, who.uri))}
 }
 
 func first(list []string) string {

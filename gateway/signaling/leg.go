@@ -70,6 +70,7 @@ func (s *Server) join(b *bridge, l *leg) {
 	s.mu.Lock()
 	s.legs[l.token] = l
 	s.mu.Unlock()
+	s.around.moved(l.user)
 }
 
 // drop forgets the leg and ends its media.
@@ -84,6 +85,7 @@ func (l *leg) drop() {
 	l.timer.stop()
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
+	l.srv.around.moved(l.user)
 }
 
 // contact is our Contact toward the leg's peer.
@@ -187,6 +189,7 @@ func (l *leg) answered(res *sip.Response) {
 		l.settle(l.remote.tag)
 		l.confirmed = true
 	}
+	l.srv.around.moved(l.user)
 }
 
 // asked takes the peer's address from the INVITE that makes the dialog (RFC 3261 §12.1.1).

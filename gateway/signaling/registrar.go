@@ -197,6 +197,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	if f.gone() { // closed meanwhile, so flowClosed came too early for these bindings
 		s.unregister(f)
 	}
+	s.around.moved(id.User)
 	s.respond(tx, s.registered(f, req, can, asked, list, now))
 }
 
@@ -221,6 +222,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 func (s *Server) flowClosed(f *flow) {
 	s.judge(f)
 	s.unregister(f)
+	s.around.flowClosed(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
@@ -236,6 +238,7 @@ func (s *Server) flowClosed(f *flow) {
 func (s *Server) unregister(f *flow) {
 	if id, ok := f.Identity(); ok {
 		s.reg.remove(id.User, func(b binding) bool { return b.flow == f })
+		s.around.moved(id.User)
 	}
 }
 

@@ -64,6 +64,7 @@ func (s *Server) syncAccounts(ctx context.Context) {
 		s.log.Error("accounts not read", "error", err)
 		return
 	}
+	s.around.syncAccounts(ctx, users)
 	for _, p := range s.pbxes {
 		want := make(map[string]auth.Credentials)
 		switch p.cfg.mode() {

@@ -97,7 +97,7 @@ func examine(req *sip.Request) (f failure, ok bool) {
 			return bad("To Is No SIP Address")
 		}
 		return examineContacts(req)
-	case sip.INVITE, sip.UPDATE:
+	case sip.INVITE, sip.UPDATE, sip.SUBSCRIBE:
 		return examineContacts(req)
 	}
 	return failure{}, true

@@ -88,6 +88,7 @@ type Server struct {
 	tries  *auth.Limiter // wrong digests, by address
 
 	history *recorder
+	around  *around
 
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
@@ -111,6 +112,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		deps.Toll = guard.NewToll(nil)
 	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	s.around = newAround(s)
 	var err error
 	if s.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("make a key for tokens: %w", err)
@@ -207,6 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.awaitUDP(ctx)
 	}
 	close(s.ready)
+	s.around.open()
 	s.runPBXes(ctx)
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -214,7 +217,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.hangUpAll()
 	goodbye, silence := context.WithTimeout(ending, stopTime-flushTime)
 	defer silence()
+	var unwatched sync.WaitGroup
+	unwatched.Go(func() { s.around.close(goodbye) })
 	s.unregisterAll(goodbye)
+	unwatched.Wait()
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
 	s.door.close(ending)
@@ -260,7 +266,11 @@ func (s *Server) handle() {
 	on(sip.ACK, s.onAck)
 	on(sip.BYE, s.onBye)
 	on(sip.PRACK, s.onPrack)
-	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.MESSAGE} {
+	on(sip.MESSAGE, s.onMessage)
+	on(sip.SUBSCRIBE, s.onSubscribe)
+	on(sip.NOTIFY, s.onNotify)
+	on(sip.PUBLISH, s.onPublish)
+	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER} {
 		on(method, s.onPassed)
 	}
 	on(sip.OPTIONS, s.onOptions)
@@ -299,7 +309,7 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 }
 
 // allow lists the methods we take (RFC 3261 §20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
+const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE, PUBLISH, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
@@ -308,6 +318,7 @@ func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	res.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
+	res.AppendHeader(allowEvents())
 	s.respond(tx, res)
 }
 

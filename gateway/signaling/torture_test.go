@@ -47,7 +47,7 @@ var tortures = []torture{
 	{"3.1.1.8", "dblreq", "j.user", 200, 403, "what follows the body is no message (RFC 3261 §18.3); the PBX does not register here", nil},
 	{"3.1.1.9", "semiuri", "", 200, 200, "; in a user part begins no parameter", nil},
 	{"3.1.1.10", "transports", "", 200, 200, "only the first Via's transport is ours to know", nil},
-	{"3.1.1.11", "mpart01", "fluffy", 481, 481, "a binary body harms nobody; MESSAGE passes only inside a call", nil},
+	{"3.1.1.11", "mpart01", "fluffy", 404, 404, "a binary body harms nobody; the message is for somebody elsewhere", nil},
 	{"3.1.1.12", "unreason", "", dropped, dropped, "a reason in UTF-8 is fine, but nobody asked", nil},
 	{"3.1.1.13", "noreason", "", dropped, dropped, "an empty reason is fine, but nobody asked", nil},
 

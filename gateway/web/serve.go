@@ -62,6 +62,7 @@ func (s *Server) serve(g *errgroup.Group, stop context.Context, d *door) {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // others' mistakes only
 	}
 	server.Protocols.SetHTTP1(true)
+	server.RegisterOnShutdown(s.streams.end)
 	g.Go(func() error {
 		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %v: %w", d.Addr(), err)

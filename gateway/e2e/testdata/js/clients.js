@@ -1,12 +1,12 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer, hangUp and forward (302), and for transfers
+// client(kind, options) with register, call, answer, hangUp, message, subscribe and forward (302), and for transfers
 // keep (the call becomes the first of two), join (the first one's peer is to talk to the second's)
 // and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. What happens is
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
 import JsSIP from "jssip";
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent } from "sip.js";
+import { Inviter, Messager, Publisher, Registerer, RegistererState, SessionState, Subscriber, UserAgent } from "sip.js";
 
 window.log = [];
 window.state = "idle";
@@ -54,6 +54,7 @@ function sipjs({ ws, user, domain, password, instance, regId }) {
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
+      onMessage: (message) => { note(`text ${message.request.body}`); message.accept(); },
       onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
     },
   });
@@ -79,6 +80,20 @@ function sipjs({ ws, user, domain, password, instance, regId }) {
     keep: () => { first = session; },
     join: () => first.refer(session),
     dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
+    message: (target, text) => new Messager(agent, UserAgent.makeURI(`sip:${target}@${domain}`), text).message({ requestDelegate: {
+      onAccept: (r) => note(`sent ${r.message.statusCode}`), onReject: (r) => note(`not sent ${r.message.statusCode}`) } }),
+    subscribe: async (target, event) => {
+      const s = new Subscriber(agent, UserAgent.makeURI(`sip:${target}@${domain}`), event, { delegate: {
+        onNotify: (n) => { n.accept(); note(`${event} of ${target}: ${n.request.body.replace(/\s+/g, " ")}`); } } });
+      s.stateChange.addListener((state) => note(`subscription to ${event} of ${target} ${state}`));
+      await s.subscribe();
+      return s;
+    },
+    publish: (body) => {
+      const p = new Publisher(agent, UserAgent.makeURI(`sip:${user}@${domain}`), "presence", { body, contentType: "application/pidf+xml", expires: 600 });
+      p.on?.("published", () => note("published"));
+      return p.publish(body);
+    },
     stop: () => agent.stop(),
   };
 }
@@ -95,6 +110,7 @@ function jssip({ ws, user, domain, password, instance }) {
     ...(instance && { instance_id: instance }),
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
+  agent.on("newMessage", ({ originator, request }) => { if (originator === "remote") note(`text ${request.body}`); });
   agent.on("newRTCSession", ({ session: s, originator }) => {
     session = s;
     if (originator === "remote") {
@@ -124,6 +140,16 @@ function jssip({ ws, user, domain, password, instance }) {
     keep: () => { first = session; },
     join: () => first.refer(session.remote_identity.uri, { replaces: session }),
     dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
+    message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
+      succeeded: ({ response }) => note(`sent ${response.status_code}`), failed: (e) => note(`not sent ${e.response?.status_code}`) } }),
+    subscribe: (target, event) => {
+      const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary" }[event];
+      const s = agent.subscribe(`sip:${target}@${domain}`, event, accept, { expires: 600 });
+      s.on("notify", (final, request, body) => note(`${event} of ${target}: ${(body ?? "").replace(/\s+/g, " ")}`));
+      s.on("terminated", (code, reason) => note(`subscription to ${event} of ${target} Terminated ${code} ${reason ?? ""}`));
+      s.subscribe();
+      return s;
+    },
     stop: () => agent.stop(),
   };
 }
