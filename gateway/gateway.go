@@ -14,6 +14,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/store"
@@ -33,6 +34,8 @@ type Gateway struct {
 	log       *slog.Logger
 	accounts  *Accounts
 	live      *store.Live
+	bans      *guard.Bans
+	toll      *guard.Toll
 	cert      *cert.Keeper
 	media     *media.Engine
 	signaling *signaling.Server
@@ -74,6 +77,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	}
 	if age := time.Duration(cfg.Store.History); age > 0 {
 		g.accounts.store.KeepCalls(age)
+	}
+	if err = g.openGuard(ctx); err != nil {
+		return g, err
 	}
 	names, addrs := certificateNames(cfg)
 	if g.cert, err = cert.Open(cfg.TLS, host.Dir, names, addrs, log); err != nil {
@@ -127,7 +133,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
-		TLS: g.cert.TLSConfig(), Live: g.live,
+		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll,
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -141,7 +147,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
-		CA: g.cert.CA(),
+		Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err
 }
@@ -201,12 +207,13 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts. It
+// Reload takes over what of a new configuration can change while calls go on: the accounts and the guard. It
 // returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
+	g.setGuard(cfg)
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already
@@ -214,9 +221,9 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts and the log's level, in which two configurations differ.
+// differences names the tables, but for accounts, the guard and the log's level, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Log.Level, other.Notices = c.User, c.Log.Level, c.Notices
+	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

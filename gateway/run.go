@@ -32,6 +32,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "certificate", run: g.cert.Run},
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},
+		{name: "bans", run: g.keepBans},
 	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {

@@ -65,6 +65,7 @@ func (c *Config) faults() []Fault {
 	c.Listen.check(&check)
 	c.checkPBX(&check)
 	c.checkUsers(&check)
+	c.checkGuard(&check)
 	check.part("auth", c.Auth.Validate())
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())

@@ -20,6 +20,7 @@ type User struct {
 	MustChange bool   // one-time password: only good for choosing a new one
 	PBX        Credentials
 	PBXName    string // whose credentials PBX are; empty: those of the first PBX in mode extension
+	Admin      bool   // may do what concerns others
 }
 
 // Credentials are what a user registers with at the PBX in extension mode.

@@ -58,6 +58,8 @@ func (b *bridge) enter(state call.State) {
 		if b.b != nil {
 			b.record.AnsweredBy = b.b.user
 		}
+		b.srv.deps.Toll.Answered(b.id, now)
+		b.meter()
 	}
 	b.info.State = state
 	b.srv.board.Set(b.info)
@@ -105,10 +107,14 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 		l.mu.Lock()
 		up := l.confirmed
 		l.mu.Unlock()
-		if l != by && up {
-			byes.Go(func() { l.bye(ctx, more) })
+		if l == by || !up {
+			l.drop()
+			continue
 		}
-		l.drop()
+		byes.Go(func() {
+			l.bye(ctx, more)
+			l.drop() // not before: while the leg is there its far end's host may answer
+		})
 	}
 	b.srv.deps.Media.Delete(b.id, "")
 	byes.Wait()

@@ -11,6 +11,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -92,7 +93,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		switch {
 		case err == nil:
 			if req.From().Address.User != id.User && !anonymous(req.From()) || !f.Bind(id) {
-				s.breach(f, req, tx, "identity mismatch")
+				s.trespass(f, id.User, req, tx, "identity mismatch")
 				return false
 			}
 			return true
@@ -118,7 +119,7 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		return false
 	}
 	if from := req.From(); from == nil || from.Address.User != id.User && (req.Method == sip.REGISTER || !anonymous(from)) {
-		s.breach(f, req, tx, "From of another user")
+		s.trespass(f, id.User, req, tx, "From of another user")
 		return false
 	}
 	return true
@@ -136,10 +137,13 @@ func (s *Server) guess(f *flow, given string, req *sip.Request, now time.Time) (
 	}
 	id, err := s.deps.Digest.Check(context.Background(), given, req.Method.String(), req.Recipient.String(), req.Body(), s.deps.Users, s.deps.Ephemeral, now)
 	switch {
+	case err == nil && s.deps.Bans.User(id.User, now):
+		return auth.Identity{}, errBanned
 	case err == nil:
 		s.tries.Success(key)
 	case errors.Is(err, auth.ErrWrongPassword):
 		s.tries.Fail(key, now)
+		s.deps.Bans.BlameAddress(f.Remote().Addr(), guard.WrongPassword, "wrong passwords", now)
 	}
 	return id, err
 }

@@ -20,7 +20,7 @@ func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
 	s.mu.Lock()
 	l := s.legs[req.Recipient.User]
 	s.mu.Unlock()
-	if l == nil || !l.accepts(req, f) {
+	if l == nil || l.call.life.Err() != nil || !l.accepts(req, f) { // unknown, or of a call that has ended
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/guard"
 )
 
 // flowsPerAddress is how many flows one client address may have at a time: an office behind one
@@ -43,6 +44,7 @@ type doorConfig struct {
 	TrustedProxies   []netip.Prefix // whose X-Forwarded-… is believed
 	RequireHandshake bool           // refuse a handshake without a credential
 	FlowsPerAddress  int            // 0: flowsPerAddress
+	Bans             *guard.Bans    // nil: a list of its own
 
 	// Authenticate checks the credential in a handshake; auth.ErrNoCredentials when there is none.
 	Authenticate func(r *http.Request, now time.Time) (auth.Identity, error)
@@ -60,6 +62,9 @@ func newDoor(cfg doorConfig, log *slog.Logger) *door {
 	tuneSipgo()
 	if cfg.FlowsPerAddress == 0 {
 		cfg.FlowsPerAddress = flowsPerAddress
+	}
+	if cfg.Bans == nil {
+		cfg.Bans = guard.NewBans(nil)
 	}
 	d := &door{
 		cfg: cfg, log: log, origins: make(map[string]bool),
@@ -84,6 +89,9 @@ func (d *door) flow(source string) *flow {
 // open or refused; an open flow goes on without it.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := d.visitor(r)
+	if err == nil && d.cfg.Bans.Address(v.client.Addr(), time.Now()) {
+		err = errAddressBanned
+	}
 	if err == nil {
 		err = d.examine(r, v)
 	}
@@ -122,7 +130,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // identify checks the credential in the handshake.
 func (d *door) identify(r *http.Request, v doorVisitor) (auth.Identity, error) {
-	who, err := d.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), doorVisitorKey{}, v)), time.Now())
+	now := time.Now()
+	who, err := d.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), doorVisitorKey{}, v)), now)
+	switch {
+	case err == nil && d.cfg.Bans.User(who.User, now):
+		return auth.Identity{}, errUserBanned
+	case errors.Is(err, auth.ErrWrongPassword):
+		d.cfg.Bans.BlameAddress(v.client.Addr(), guard.WrongPassword, "wrong passwords", now)
+	}
 	if errors.Is(err, auth.ErrNoCredentials) && !d.cfg.RequireHandshake {
 		return auth.Identity{}, nil
 	}

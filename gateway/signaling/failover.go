@@ -313,7 +313,7 @@ func (l *leg) elsewhere(res *sip.Response, err error) *leg {
 	l.pbx.log.Info("next server", "method", sip.INVITE, "from", l.hop, "to", next, "error", err)
 	party := l.party
 	party.Host = next.Addr.Addr()
-	return &leg{pbx: l.pbx, creds: l.creds, target: l.target, local: l.local, remote: remote, party: party, hop: next, tried: tried}
+	return &leg{pbx: l.pbx, payer: l.payer, creds: l.creds, target: l.target, local: l.local, remote: remote, party: party, hop: next, tried: tried}
 }
 
 // elsewhere is the leg to try when e is the failure of a PBX's server; nil when it is none, or the last.

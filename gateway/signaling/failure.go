@@ -9,6 +9,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -40,9 +41,14 @@ type failure struct {
 // statusOf is the one place where errors become SIP statuses.
 func statusOf(err error) failure {
 	var down *downError
+	var refusal *guard.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return failure{status: sip.StatusForbidden, reason: "Not Allowed", headers: warning(refusal.Text), why: refusal.Text}
 	case errors.As(err, &down):
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
+	case errors.Is(err, errReferTo):
+		return failure{status: sip.StatusBadRequest, reason: "Refer-To Missing or Repeated"}
 	case errors.Is(err, errForgedToken):
 		return failure{status: sip.StatusForbidden, reason: "Forbidden"}
 	case errors.Is(err, errFlowFailed):

@@ -402,6 +402,9 @@ func (p *fakePBX) read() {
 			}
 		}
 		if req, ok := msg.(*sip.Request); ok {
+			if strings.Contains(string(buf[:n]), evil) {
+				p.t.Errorf("PBX got of an attack\n%s", buf[:n])
+			}
 			if branch, _ := req.Via().Params.Get("branch"); req.Method != sip.ACK && seen[branch+string(req.Method)] {
 				continue
 			} else {

@@ -121,6 +121,7 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	}
 	b.ended = true
 	b.die()
+	b.srv.deps.Toll.Leave(b.id, time.Now())
 	b.info.State = call.Ended
 	b.srv.board.Set(b.info)
 	r := b.record

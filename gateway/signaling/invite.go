@@ -218,6 +218,9 @@ func (u *setup) ring(ctx context.Context, l *leg, live map[*leg]bool) error {
 
 // branch makes the second leg's INVITE, with a media offer of its own.
 func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
+	if err := u.mayLeave(ctx, l); err != nil {
+		return nil, err
+	}
 	l.owner = true
 	l.callID = u.a.callID
 	l.local.tag = u.a.remote.tag

@@ -31,6 +31,7 @@ type leg struct {
 	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
 	party call.Party // its media
 	user  string     // whose browser it is; empty toward the PBX
+	payer string     // toward the PBX: the user on whose account we call
 	pbx   *pbx       // nil toward a browser
 	guest *guest     // whose browser it is at a PBX in mode passthrough
 	hop   *target    // the PBX's server that made or took the call; nil: the one in use

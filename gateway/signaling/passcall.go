@@ -37,7 +37,7 @@ func (s *Server) routeGuest(from caller, req *sip.Request) (plan, error) {
 	target.UriParams.Remove("transport")
 	to.UriParams.Remove("transport")
 	return plan{out: true, branches: []*leg{{
-		pbx: g.pbx, hop: hop, target: target,
+		pbx: g.pbx, payer: g.name(), hop: hop, target: target,
 		localSeq: req.CSeq().SeqNo - 1, // an INVITE that answers a challenge comes under the next number here as there
 		local:    address{display: req.From().DisplayName, uri: g.aor},
 		remote:   address{display: req.To().DisplayName, uri: to},

@@ -18,6 +18,11 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	if l == nil {
 		return
 	}
+	if err := s.mayRefer(l, req); err != nil {
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
 	if req.Method == sip.UPDATE {
 		s.onUpdate(l, req, tx)
 		return

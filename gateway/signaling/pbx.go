@@ -218,7 +218,7 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 	if at.Transport != "UDP" && at.Transport != "TCP" {
 		return data, nil
 	}
-	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) {
+	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
 		if at.Transport == "UDP" { // by TCP a message comes in pieces
 			data = squeezeDatagram(data)
 		}

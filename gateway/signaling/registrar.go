@@ -179,7 +179,7 @@ func (s *Server) onRegister(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	id, _ := f.Identity()
 	if req.To() == nil || req.To().Address.User != id.User {
-		s.breach(f, req, tx, "registration for another user")
+		s.trespass(f, id.User, req, tx, "registration for another user")
 		return
 	}
 	now := time.Now()
@@ -230,6 +230,7 @@ func expiresOf(req *sip.Request, c *sip.ContactHeader) time.Duration {
 
 // flowClosed unregisters what came in on a flow and gives its calls time to come back on another.
 func (s *Server) flowClosed(f *flow) {
+	s.judge(f)
 	s.unregister(f)
 	s.around.flowClosed(f)
 	s.guestClosed(f)

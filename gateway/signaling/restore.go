@@ -61,6 +61,7 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 		}
 		b.log.Info("call restored", "from", b.info.From, "to", b.info.To, "down", down)
 		s.board.Set(b.info)
+		b.payAgain(ctx)
 		for _, l := range []*leg{b.a, b.b} {
 			if l != nil && l.pbx == nil {
 				l.mu.Lock()
@@ -72,6 +73,22 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 		b.keep() // the numbers have gone up
 	}
 	return over
+}
+
+// payAgain lets a call go on at the cost of the user who pays for it.
+func (b *bridge) payAgain(ctx context.Context) {
+	toll := b.srv.deps.Toll
+	for _, l := range []*leg{b.a, b.b} {
+		if l == nil || l.payer == "" {
+			continue
+		}
+		if err := toll.Enter(ctx, b.id, l.payer, l.remote.uri.User, b.info.Answer); err != nil {
+			b.log.Info("restored call beyond its user's limits", "user", l.payer, "error", err)
+			continue
+		}
+		toll.Answered(b.id, b.info.Answer)
+		b.meter()
+	}
 }
 
 // bury records a call of which nothing is left but its state, as far as that can be read, and forgets it.
@@ -166,7 +183,7 @@ func (s *Server) revive(ctx context.Context, id string, state []byte) (*bridge, 
 
 // reviveLeg makes a leg of its state.
 func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
-	l := &leg{srv: s, token: saved.Token, party: saved.Party, user: saved.User, callID: saved.CallID, confirmed: true,
+	l := &leg{srv: s, token: saved.Token, party: saved.Party, user: saved.User, payer: saved.Payer, callID: saved.CallID, confirmed: true,
 		localSeq: saved.LocalSeq + seqJump, remoteSeq: saved.RemoteSeq, referrals: saved.Referrals, acks: make(map[uint32]chan *sip.Request)}
 	if saved.PBX == "" {
 		l.flow = noFlow

@@ -25,6 +25,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/locate"
 )
 
@@ -74,6 +75,8 @@ type Deps struct {
 	TLS          *tls.Config     // our certificate, for ListenTLS
 	Resolver     locate.Resolver // finds PBXs by name; nil: the system's DNS
 	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
+	Bans         *guard.Bans     // who is kept out; nil: a list of our own
+	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -124,6 +127,12 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
+	if deps.Bans == nil {
+		deps.Bans = guard.NewBans(nil)
+	}
+	if deps.Toll == nil {
+		deps.Toll = guard.NewToll(nil)
+	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
 		guests: newGuestBook(), learned: make(chan struct{}, 1), lines: newLines()}
 	s.around = newAround(s)
@@ -143,6 +152,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		}
 		s.pbxes = append(s.pbxes, x)
 	}
+	s.spare()
 	if len(s.pbxes) > 0 {
 		if err := s.listen(); err != nil {
 			return nil, err
@@ -167,7 +177,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	s.ua = ua
 	s.handle()
 	s.door = newDoor(doorConfig{
-		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake,
+		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake, Bans: deps.Bans,
 		Authenticate: authenticate(deps.Ephemeral, deps.Sessions, deps.Users),
 		Request:      s.serve,
 		Opened:       func(*flow) {},
@@ -235,7 +245,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var served sync.WaitGroup
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
-		served.Go(func() { srv.ServeTCP(s.tcp) })
+		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
 		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
 		served.Go(func() { srv.ServeTLS(s.lines.tls) })
 		if s.sips != nil {

@@ -41,6 +41,7 @@ type savedLeg struct {
 	User      string       `json:"user,omitzero"`
 	PBX       string       `json:"pbx,omitzero"`
 	Account   string       `json:"account,omitzero"` // whose credentials it has at the PBX
+	Payer     string       `json:"payer,omitzero"`
 	CallID    string       `json:"call_id"`
 	Local     savedAddress `json:"local"`
 	Remote    savedAddress `json:"remote"`
@@ -140,7 +141,7 @@ func (b *bridge) save() (saved savedCall, ok bool) {
 func (l *leg) save() (savedLeg, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	saved := savedLeg{Token: l.token, Party: l.party, User: l.user, CallID: l.callID, Local: l.local.save(), Remote: l.remote.save(),
+	saved := savedLeg{Token: l.token, Party: l.party, User: l.user, Payer: l.payer, CallID: l.callID, Local: l.local.save(), Remote: l.remote.save(),
 		Target: l.target.String(), LocalSeq: l.localSeq, RemoteSeq: l.remoteSeq, Referrals: slices.Clone(l.referrals),
 		Owner: l.owner, Refresh: l.timer.interval, Refreshes: l.timer.ours}
 	for _, r := range l.routes {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"cordboard/gateway/guard"
 	"cordboard/gateway/locate"
 )
 
@@ -206,6 +207,9 @@ func (s *Server) shownTo(hello *tls.ClientHelloInfo, otherwise *tls.Config) (*tl
 
 // mayDial says whether a TLS connection from addr is worth a handshake.
 func (s *Server) mayDial(addr netip.Addr) bool {
+	if s.deps.Bans.Address(addr, time.Now()) {
+		return false
+	}
 	for _, p := range s.pbxes {
 		if p.cfg.Cert != "" || p.owns(addr, true) {
 			return true
@@ -227,6 +231,7 @@ func (s *Server) greet(ctx context.Context, conn net.Conn, cfg *tls.Config) {
 	p := s.admit(hostOf(conn.RemoteAddr().String()), secure.ConnectionState().PeerCertificates)
 	if p == nil {
 		s.log.Warn("TLS connection of no PBX closed", "address", conn.RemoteAddr())
+		s.deps.Bans.BlameAddress(hostOf(conn.RemoteAddr().String()), guard.Scan, "knocked on the SIP port", time.Now())
 		secure.Close()
 		return
 	}

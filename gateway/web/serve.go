@@ -41,10 +41,10 @@ func (s *Server) Serve(ctx context.Context, on Listeners) error {
 	if on.HTTPS != nil {
 		config := on.TLS.Clone()
 		config.NextProtos = []string{"http/1.1"} // WebSocket (RFC 6455) wants no other
-		s.serve(g, stop, &door{Listener: on.HTTPS, tls: config, waiting: newWaiting(s.cfg)})
+		s.serve(g, stop, &door{Listener: on.HTTPS, tls: config, waiting: newWaiting(s)})
 	}
 	if on.HTTP != nil {
-		s.serve(g, stop, &door{Listener: on.HTTP, waiting: newWaiting(s.cfg)})
+		s.serve(g, stop, &door{Listener: on.HTTP, waiting: newWaiting(s)})
 	}
 	return g.Wait()
 }

@@ -29,6 +29,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 )
 
 // Deps is what the server needs of the other parts.
@@ -43,6 +44,7 @@ type Deps struct {
 	History   call.History      // the calls that have ended; never nil
 	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
 	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
+	Bans  *guard.Bans      // who is kept out; nil: a list of our own
 	CA    []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
 	Now   func() time.Time // nil: time.Now
 }
@@ -93,6 +95,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	if deps.Bans == nil {
+		deps.Bans = guard.NewBans(nil)
+	}
 	files, err := readPage(deps.Page)
 	if err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
@@ -117,6 +122,8 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
 	mux.Handle("/api/v1/pbx", s.api(http.MethodGet, s.pbxs))
 	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
+	mux.Handle("/api/v1/bans", s.api("", s.bans))
+	mux.Handle("/api/v1/bans/{address...}", s.api(http.MethodDelete, s.unban))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
 	s.handler = mux
 	return s, nil
@@ -133,6 +140,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	s.secure(w.Header(), r)
+	if s.deps.Bans.Address(s.cfg.client(r).addr, s.deps.Now()) { // came through a proxy, or before its ban
+		s.fail(w, r, errBanned)
+		return
+	}
 	s.handler.ServeHTTP(w, r)
 }
 
