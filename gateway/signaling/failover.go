@@ -65,6 +65,7 @@ func (p *pbx) settle() {
 	renew := p.using != nil && p.using.fresh && p.err == nil
 	if renew {
 		p.using.fresh = false
+		p.renewed++
 	}
 	if asked && down == (p.err != nil) && was == p.using && !renew {
 		return

@@ -57,6 +57,7 @@ type pbx struct {
 	err     error     // why it does not answer; nil while it does or before it was asked
 	asked   bool
 	changed chan struct{} // closed and replaced when err comes or goes
+	renewed uint          // see renewals
 	regs    map[string]*registration
 
 	facts facts // what its messages have told
@@ -130,6 +131,13 @@ func (p *pbx) change() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.changed
+}
+
+// renewals counts how often the PBX had to be told of us anew, because a connection broke or our address changed.
+func (p *pbx) renewals() uint {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed
 }
 
 // credentials are those with which a user calls through the PBX.

@@ -152,7 +152,7 @@ func (r *registration) run(ctx context.Context) {
 		case <-time.After(turn):
 		}
 		turn = 0
-		changed := r.pbx.change()
+		changed, renewed := r.pbx.change(), r.pbx.renewals()
 		lifetime, state, detail := r.register(ctx, askExpires)
 		if ctx.Err() != nil {
 			return
@@ -161,6 +161,9 @@ func (r *registration) run(ctx context.Context) {
 		if state == stateRegistered {
 			r.pbx.note(nil) // the PBX lives, whatever the last OPTIONS said
 			changed = r.pbx.change()
+			if r.pbx.renewals() != renewed { // meanwhile
+				continue
+			}
 		}
 		var wait time.Duration
 		switch state {
