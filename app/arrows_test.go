@@ -29,6 +29,7 @@ var arrows = []struct {
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
+	{"gateway/guard", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", shared},
 	{"gateway/signaling", shared},
@@ -40,7 +41,7 @@ var arrows = []struct {
 }
 
 // shared is what the parts of the gateway have in common. They never import one another.
-var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "audio", "audio/codec"}
+var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "gateway/guard", "audio", "audio/codec"}
 
 // strangers are libraries that a package must not know: signaling knows no RTP, media no SIP.
 var strangers = []struct{ pkg, library string }{
@@ -51,6 +52,7 @@ var strangers = []struct{ pkg, library string }{
 	{"gateway/store", "github.com/pion/"},
 	{"gateway/auth", "github.com/"},
 	{"gateway/call", "github.com/"},
+	{"gateway/guard", "github.com/"},
 }
 
 // packages gives the direct imports of every package of the module, without those of tests.

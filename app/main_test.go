@@ -82,6 +82,8 @@ func TestCommandLines(t *testing.T) {
 		{"weak password", []string{"user", "add", "dave", data}, "short\n", 1, "", "at least 8 characters"},
 		{"no PBX password", []string{"user", "add", "dave", "--generate", "--pbx-password-file", empty, data}, "", 1, "", "is empty"},
 		{"generate", []string{"user", "add", "erin", "--generate", data}, "", 0, "One-time password: ", ""},
+		{"add an administrator", []string{"user", "add", "frank", "--admin", data}, "correct horse\n", 0, "User frank added.\n", ""},
+		{"administrators in the list", []string{"user", "list", data}, "", 0, "administrator\n", ""},
 		{"another password", []string{"user", "password", "alice", data}, "battery staple\n", 0, "Password of alice changed.\n", ""},
 		{"password of one of the file", []string{"user", "password", "carol", data, "--config", good}, "battery staple\n", 1, "", "configuration file"},
 		{"password of nobody", []string{"user", "password", "zed", data}, "battery staple\n", 1, "", "no such user"},

@@ -39,7 +39,9 @@ func userAdd() command {
 		flags: func(f *flag.FlagSet) {
 			p.flags(f)
 			f.StringVar(&u.Display, "display", "", "the `NAME` that others see")
+			f.BoolVar(&u.Admin, "admin", false, "may do what concerns others, as lifting bans")
 			f.StringVar(&u.Extension, "extension", "", "the `NUMBER` that rings this user")
+			f.StringVar(&u.PBX, "pbx", "", "`NAME` of the PBX to register at; else the first one in mode extension")
 			f.StringVar(&u.PBXUsername, "pbx-username", "", "`NAME` to register with at the PBX; else the extension")
 			f.StringVar(&secret, "pbx-password-file", "", "`FILE` with the password at the PBX")
 			f.BoolVar(&generate, "generate", false, "make a one-time password and print it")
@@ -192,6 +194,9 @@ func listUsers(out io.Writer, a *gateway.Accounts) error {
 			note = "in the configuration file"
 		case u.MustChange:
 			note = "one-time password not used yet"
+		}
+		if u.Admin {
+			note = strings.TrimPrefix(note+", administrator", ", ")
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.Name, dash(u.Extension), dash(u.Display), note)
 	}

@@ -78,7 +78,8 @@ func (u User) account() (auth.User, error) {
 			return auth.User{}, err
 		}
 	}
-	made.PBX = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}
+	made.PBX, made.PBXName = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}, u.PBX
+	made.Admin = u.Admin
 	return made, nil
 }
 
@@ -115,8 +116,8 @@ func (a *Accounts) Add(ctx context.Context, u User, oneTime bool) error {
 	if err != nil {
 		return err
 	}
-	made.MustChange = oneTime
-	made.PBX = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}
+	made.MustChange, made.Admin = oneTime, u.Admin
+	made.PBX, made.PBXName = auth.Credentials{Username: cmp.Or(u.PBXUsername, u.Extension), Password: u.PBXPassword}, u.PBX
 	return a.store.Put(ctx, made)
 }
 
@@ -228,7 +229,7 @@ func (a *Accounts) first(ctx context.Context) (password string, unused bool, err
 		return "", len(users) == 1 && users[0].Name == firstAccount && users[0].MustChange, nil
 	}
 	password = auth.OneTimePassword()
-	if err := a.Add(ctx, User{Name: firstAccount, Display: "Operator", Password: password}, true); err != nil {
+	if err := a.Add(ctx, User{Name: firstAccount, Display: "Operator", Password: password, Admin: true}, true); err != nil {
 		return "", false, fmt.Errorf("make the first account: %w", err)
 	}
 	return password, false, nil

@@ -28,9 +28,10 @@ type Config struct {
 	Name      string          `toml:"name"`   // on the page; default: the machine's name
 	Domain    string          `toml:"domain"` // SIP domain of the local users; default: the machine's name + ".local"
 	Listen    Listen          `toml:"listen"`
-	PBX       []signaling.PBX `toml:"pbx"` // the first one is the default route
+	PBX       []signaling.PBX `toml:"pbx"` // the first one that is not in mode passthrough is the default route
 	User      []User          `toml:"user"`
 	Auth      auth.Config     `toml:"auth"`
+	Guard     Guard           `toml:"guard"`
 	Web       web.Config      `toml:"web"`
 	TLS       cert.Config     `toml:"tls"`
 	TURN      Switch          `toml:"turn"`
@@ -46,11 +47,11 @@ type Config struct {
 // Listen is the [listen] table: where the gateway is reached. Addresses are "host:port"; an empty
 // host is every interface, port 0 a free one, an empty text switches the port off.
 type Listen struct {
-	HTTPS          string   `toml:"https"` // page, API and wss
-	HTTP           string   `toml:"http"`  // the same without TLS, for localhost or a reverse proxy
-	Media          string   `toml:"media"` // UDP: all browser media
-	SIP            string   `toml:"sip"`   // UDP and TCP toward the PBX
-	SIPS           string   `toml:"sips"`
+	HTTPS          string   `toml:"https"`           // page, API and wss
+	HTTP           string   `toml:"http"`            // the same without TLS, for localhost or a reverse proxy
+	Media          string   `toml:"media"`           // UDP: all browser media
+	SIP            string   `toml:"sip"`             // UDP and TCP toward the PBX
+	SIPS           string   `toml:"sips"`            // TLS from the PBX; empty: none
 	RTP            string   `toml:"rtp"`             // "first-last": UDP ports toward the PBX, even RTP, odd RTCP
 	Advertise      []string `toml:"advertise"`       // IP addresses for descriptions and candidates; empty: those of the interfaces
 	TrustedProxies []string `toml:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
@@ -64,6 +65,24 @@ type User struct {
 	Extension   string `toml:"extension"`
 	PBXUsername string `toml:"pbx_username"` // empty: the extension
 	PBXPassword string `toml:"pbx_password"`
+	PBX         string `toml:"pbx"`   // name of the PBX that it registers at; empty: the first one in mode extension
+	Admin       bool   `toml:"admin"` // may do what concerns others, as lifting bans
+
+	// Its own limits, instead of those of [guard].
+	Allow   []string `toml:"allow"`
+	Deny    []string `toml:"deny"`
+	Calls   *int     `toml:"calls"`
+	Minutes *int     `toml:"minutes"`
+}
+
+// Guard is the [guard] table: what users may do through a PBX, and who is never banned.
+type Guard struct {
+	Allow     []string `toml:"allow"`     // beginnings of numbers; empty: all but those of Deny
+	Deny      []string `toml:"deny"`      // of a number that begins like some of both the longest decides
+	Calls     int      `toml:"calls"`     // of a user at a time; 0: any number
+	Minutes   int      `toml:"minutes"`   // that a user may talk a day; 0: any
+	Emergency []string `toml:"emergency"` // numbers that nothing limits
+	NeverBan  []string `toml:"never_ban"` // networks; PBXs and trusted proxies are among them anyway
 }
 
 // Switch is a table of a part that can be switched off.
@@ -106,6 +125,10 @@ func defaults() Config {
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
 		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
 		Log: Log{Level: "info", Format: "text"},
+		Guard: Guard{
+			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
+			NeverBan:  []string{"127.0.0.0/8", "::1/128"},
+		},
 	}
 }
 

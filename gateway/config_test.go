@@ -81,6 +81,18 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`8: [[pbx]] uri: "sip:[::1": "[::1" is neither an IP address nor a name`}},
 		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"", []string{
 			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, sdes, dtls`}},
+		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
+			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
+			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,
+			`4: [[pbx]] prefixes: "" is not the beginning of a number, like "0" or "+49"`,
+			`6: [[pbx]] domains: "b c" is not a name like sales.example`,
+			`6: [[pbx]] domains: "Office.example" is the domain of Cordboard's own users`,
+			"11: [[pbx]] prefixes: no numbers go to a PBX in mode passthrough; browsers call it by its domain",
+			"15: [[pbx]] strip: there are no prefixes to take off"}},
+		{"PBX of a user", "[[pbx]]\nname = \"a\"\nuri = \"sip:h\"\n[[pbx]]\nname = \"b\"\nuri = \"sip:i\"\nmode = \"peer\"\n" +
+			"[[user]]\nname = \"x\"\npbx = \"a\"\n[[user]]\nname = \"y\"\npbx = \"b\"\n[[user]]\nname = \"z\"\npbx = \"c\"", []string{
+			`13: [[user]] pbx: users register only at a PBX in mode extension, and "b" is in mode peer`,
+			`16: [[user]] pbx: there is no PBX "c"`}},
 		{"trunk without user name", "[[pbx]]\nuri = \"sip:h\"\nmode = \"trunk\"", []string{"1: [[pbx]] username: missing; a trunk registers with a user name"}},
 		{"PBXs of one name", "[[pbx]]\nname = \"a\"\nuri = \"sip:h\"\n[[pbx]]\nname = \"a\"\nuri = \"sip:i\"", []string{`5: [[pbx]] name: there is another PBX "a" above`}},
 		{"user names", "[[user]]\n[[user]]\nname = \"Alice\"\n[[user]]\nname = \"echo\"\n[[user]]\nname = \"101\"", []string{
@@ -103,6 +115,12 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`2: [auth] hash: "md5" is not one of sha1, sha256, sha384, sha512`, `3: [auth] ttl: read duration: "soon" is not like "1h" or "90s"`}},
 		{"negative ttl", "[auth]\nttl = \"-1h\"", []string{`2: [auth] ttl: read duration: "-1h", want more than 0`}},
 		{"origins", "[web]\norigins = [\"www.example\"]", []string{`2: [web] origins: "www.example": want an address as "https://www.example.com"`}},
+		{"backups of a PBX", "[[pbx]]\nuri = \"sip:h\"\nbackup = [\"ok:5070\", \"2001:db8::1\", \"[::1]:0\"]", []string{
+			`3: [[pbx]] backup: "2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
+			`3: [[pbx]] backup: "[::1]:0": port "0" is not from 1 to 65535`}},
+		{"files of a PBX", "[[pbx]]\nuri = \"sips:h\"\nca = \"/missing\"\nkey = \"/k\"", []string{
+			"1: [[pbx]] cert: missing, though key is set",
+			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
@@ -246,21 +264,18 @@ uri = "sip:h"
 		t.Fatal(err)
 	}
 	want := []string{
-		"cordboard.toml:3: [listen] sips: does nothing yet",
 		"cordboard.toml:5: [turn] enabled: does nothing yet",
 		"cordboard.toml:7: [audio] enabled: does nothing yet",
 		"cordboard.toml:9: [discovery] enabled: does nothing yet",
 		"cordboard.toml:11: [store] url: does nothing yet",
-		`cordboard.toml:15: [[pbx]] mode: passthrough is not there yet, so PBX "a" is left out`,
-		`cordboard.toml:18: [[pbx]] uri: transport tls is not there yet, so PBX "b" is left out`,
 		`cordboard.toml:21: [[pbx]] uri: transport wss is not there yet, so PBX "c" is left out`,
 		`cordboard.toml:25: [[pbx]] media: sdes is not there yet, so PBX "d" is left out`,
 	}
 	if diff := cmp.Diff(want, strings.Split(Faults(cfg.Notices).Error(), "\n")); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
-	if left := cfg.usablePBX(); len(left) != 1 || left[0].Name != "e" {
-		t.Errorf("usable PBXs = %v, want only e", left)
+	if left := cfg.usablePBX(); len(left) != 3 || left[0].Name != "a" || left[1].Name != "b" || left[2].Name != "e" {
+		t.Errorf("usable PBXs = %v, want a, b and e", left)
 	}
 }
 

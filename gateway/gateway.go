@@ -7,14 +7,17 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
+	"cordboard/gateway/store"
 	"cordboard/gateway/web"
 )
 
@@ -30,6 +33,9 @@ type Gateway struct {
 	cfg       Config
 	log       *slog.Logger
 	accounts  *Accounts
+	live      *store.Live
+	bans      *guard.Bans
+	toll      *guard.Toll
 	cert      *cert.Keeper
 	media     *media.Engine
 	signaling *signaling.Server
@@ -39,6 +45,9 @@ type Gateway struct {
 	changed   chan struct{}
 	greeting  Greeting
 }
+
+// liveName is the file of the calls that are up in the data folder.
+const liveName = "calls.db"
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {
@@ -69,6 +78,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if age := time.Duration(cfg.Store.History); age > 0 {
 		g.accounts.store.KeepCalls(age)
 	}
+	if err = g.openGuard(ctx); err != nil {
+		return g, err
+	}
 	names, addrs := certificateNames(cfg)
 	if g.cert, err = cert.Open(cfg.TLS, host.Dir, names, addrs, log); err != nil {
 		return g, fmt.Errorf("open certificate: %w", err)
@@ -80,6 +92,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 		if g.http, err = openTCP("http", "HTTP", cfg.Listen.HTTP); err != nil {
 			return g, err
 		}
+	}
+	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
+		return g, err
 	}
 	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised()}, log)
 	if err != nil {
@@ -111,22 +126,28 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	g.signaling, err = signaling.New(signaling.Config{
 		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
 		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
-		PBX:     cfg.usablePBX(),
-		Origins: cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
+		ListenTLS: cfg.Listen.SIPS,
+		PBX:       cfg.usablePBX(),
+		Origins:   cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
-		Media: g.media, UsersChanged: g.changed, History: g.accounts.store,
+		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
+		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll,
 	}, g.log)
-	if err != nil {
+	switch {
+	case errors.Is(err, signaling.ErrTLSPort):
+		return portError("sips", "SIP TLS", cfg.Listen.SIPS, err)
+	case err != nil:
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
 	}
 	page := cfg.Web
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
-	page.PBX, page.TrustedProxies = len(cfg.usablePBX()) > 0, cfg.Listen.proxies()
+	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, History: g.accounts.store, CA: g.cert.CA(),
+		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err
 }
@@ -177,18 +198,22 @@ func (g *Gateway) closeAll() error {
 	if g.media != nil {
 		errs = append(errs, g.media.Run(ended))
 	}
+	if g.live != nil {
+		errs = append(errs, g.live.Close())
+	}
 	if g.accounts != nil {
 		errs = append(errs, g.accounts.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts. It
+// Reload takes over what of a new configuration can change while calls go on: the accounts and the guard. It
 // returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
+	g.setGuard(cfg)
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already
@@ -196,9 +221,9 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts and the log's level, in which two configurations differ.
+// differences names the tables, but for accounts, the guard and the log's level, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Log.Level, other.Notices = c.User, c.Log.Level, c.Notices
+	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

@@ -23,16 +23,22 @@ func (c *Config) checkPBX(check *checker) {
 		check.credential(table+".name", p.Name)
 		check.credential(table+".username", p.Username)
 		check.credential(table+".password", p.Password)
-		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, "passthrough")
+		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, signaling.ModePassthrough)
 		check.oneOf(table+".media", p.Media, "rtp", "sdes", "dtls")
 		if p.URI == "" {
 			check.add(table+".uri", "missing; set the PBX's address, like \"sip:192.0.2.10\"")
 		} else if _, err := pbxTransport(p.URI); err != nil {
 			check.add(table+".uri", "%v", err)
 		}
+		for j, text := range p.Backup {
+			if err := checkHostPort(text); err != nil {
+				check.add(table+".backup"+index0(j), "%q: %v", text, err)
+			}
+		}
 		if p.Mode == signaling.ModeTrunk && p.Username == "" {
 			check.add(table+".username", "missing; a trunk registers with a user name")
 		}
+		c.checkRoutes(check, table, p)
 		if key, _ := unavailable(p); key == "" && len(check.at(table)) == 0 {
 			check.part(table, p.Validate())
 		}
@@ -117,9 +123,7 @@ func checkHostPort(text string) error {
 func unavailable(p signaling.PBX) (key, what string) {
 	transport, err := pbxTransport(p.URI)
 	switch {
-	case p.Mode == "passthrough":
-		return "mode", "passthrough"
-	case err == nil && (transport == "tls" || transport == "wss"):
+	case err == nil && transport == "wss":
 		return "uri", "transport " + transport
 	case p.Media == "sdes" || p.Media == "dtls":
 		return "media", p.Media
@@ -144,10 +148,6 @@ func notices(c *Config, doc *document) []Fault {
 	var all []Fault
 	for _, e := range doc.entries {
 		switch plain(e.path) {
-		case "listen.sips":
-			if c.Listen.SIPS == "" {
-				continue
-			}
 		case "store.url":
 			if c.Store.URL == "" {
 				continue

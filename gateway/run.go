@@ -32,6 +32,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "certificate", run: g.cert.Run},
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},
+		{name: "bans", run: g.keepBans},
 	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {
@@ -43,7 +44,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		g.log.Info("stopping")
 	case <-failed:
 	}
-	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.accounts.Close())
+	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.live.Close(), g.accounts.Close())
 	g.log.Info("stopped")
 	return err
 }

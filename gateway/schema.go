@@ -39,6 +39,10 @@ func (s schema) addType(t reflect.Type, path string) {
 	switch {
 	case reflect.PointerTo(t).Implements(text), t.Kind() == reflect.String:
 		s[path] = unstable.String
+	case t.Kind() == reflect.Pointer:
+		s.addType(t.Elem(), path)
+	case t.Kind() == reflect.Int:
+		s[path] = unstable.Integer
 	case t.Kind() == reflect.Bool:
 		s[path] = unstable.Bool
 	case t.Kind() == reflect.Struct:

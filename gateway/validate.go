@@ -65,6 +65,7 @@ func (c *Config) faults() []Fault {
 	c.Listen.check(&check)
 	c.checkPBX(&check)
 	c.checkUsers(&check)
+	c.checkGuard(&check)
 	check.part("auth", c.Auth.Validate())
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())
@@ -108,6 +109,7 @@ func (c *Config) checkUsers(check *checker) {
 		}
 		check.credential(table+".pbx_username", u.PBXUsername)
 		check.credential(table+".pbx_password", u.PBXPassword)
+		c.checkHome(check, table, u)
 	}
 }
 

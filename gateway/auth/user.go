@@ -19,6 +19,8 @@ type User struct {
 	SHA256     string // the same by SHA-256
 	MustChange bool   // one-time password: only good for choosing a new one
 	PBX        Credentials
+	PBXName    string // whose credentials PBX are; empty: those of the first PBX in mode extension
+	Admin      bool   // may do what concerns others
 }
 
 // Credentials are what a user registers with at the PBX in extension mode.
@@ -50,7 +52,7 @@ func NewUser(name, display, extension, password string) (User, error) {
 // is for the PBX.
 func (u User) Validate() error {
 	faults := []error{ValidateName(u.Name), validateDisplay(u.Display), ValidateExtension(u.Extension)}
-	for _, c := range []struct{ what, text string }{{"user name at the PBX", u.PBX.Username}, {"password at the PBX", u.PBX.Password}} {
+	for _, c := range []struct{ what, text string }{{"user name at the PBX", u.PBX.Username}, {"password at the PBX", u.PBX.Password}, {"name of the PBX", u.PBXName}} {
 		if len(c.text) > maxPassword || !utf8.ValidString(c.text) || strings.ContainsFunc(c.text, unicode.IsControl) {
 			faults = append(faults, fmt.Errorf("%s: longer than %d bytes or with a control character", c.what, maxPassword))
 		}

@@ -83,10 +83,10 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	listen := freePorts(t, 2) // for SIP, and its neighbour for SIP over TLS
 	sip, ctrl := listen[0], freePort(t)
 	first, last := freeRange(t, 40)
-	p.write(t, "config", fmt.Sprintf(phoneConfig, sip.addr(), toneFile(t, o.Tone, 16000, 3*time.Minute),
+	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, 3*time.Minute),
 		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t)))
 	p.write(t, "accounts", fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s\n",
-		number, k.listen.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ",")))
+		number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ",")))
 	p.write(t, "contacts", "")
 	for _, held := range append(listen, ctrl) {
 		held.release()

@@ -18,9 +18,18 @@ type plainClient struct{ *tab }
 // openClient opens the site's page and registers. ws is the WebSocket's address.
 func openClient(t *testing.T, b *browser, site, kind, ws, user, password string) *plainClient {
 	t.Helper()
+	return openDevice(t, b, site, kind, map[string]any{"ws": ws, "user": user, "password": password})
+}
+
+// openDevice does the same with any options.
+func openDevice(t *testing.T, b *browser, site, kind string, given map[string]any) *plainClient {
+	t.Helper()
 	c := &plainClient{b.open(t, site)}
 	c.connection = "window.pc"
-	options, _ := json.Marshal(map[string]string{"ws": ws, "user": user, "domain": domain, "password": password})
+	if given["domain"] == nil {
+		given["domain"] = domain
+	}
+	options, _ := json.Marshal(given)
 	c.do(t, fmt.Sprintf("window.phone = client(%q, %s); await phone.register()", kind, options))
 	return c
 }

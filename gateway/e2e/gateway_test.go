@@ -38,6 +38,8 @@ type gatewayOptions struct {
 	PBX   string // [[pbx]] tables as text
 	Extra string // more tables as text
 	SIP   *port  // SIP port; nil: any
+	Host  string // of the SIP port; empty: 127.0.0.1
+	SIPS  *port  // SIP port for TLS; nil: none
 }
 
 // gateway is a running `cordboard serve`.
@@ -45,6 +47,7 @@ type gateway struct {
 	*process
 	dir, data         string
 	https, sip        *port
+	sips              *port // nil: none
 	media             *port
 	firstRTP, lastRTP int
 }
@@ -61,7 +64,11 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	g.firstRTP, g.lastRTP = freeRange(t, 40)
 	var text strings.Builder
 	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [\"127.0.0.1\"]\n\n",
-		domain, g.https.addr(), g.media.addr(), g.sip.addr(), g.firstRTP, g.lastRTP)
+		domain, g.https.addr(), g.media.addr(), address(o.Host, g.sip), g.firstRTP, g.lastRTP)
+	if o.SIPS != nil {
+		g.sips = o.SIPS
+		text.WriteString(fmt.Sprintf("sips = %q\n\n", g.sips.addr()))
+	}
 	fmt.Fprintf(&text, "[log]\nlevel = \"debug\"\n\n%s\n%s\n", o.Extra, o.PBX)
 	for _, u := range o.Users {
 		fmt.Fprintf(&text, "[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\npbx_password = %q\n\n",
@@ -86,6 +93,9 @@ func (g *gateway) start(t *testing.T) {
 	g.https.release()
 	g.media.release()
 	g.sip.release()
+	if g.sips != nil {
+		g.sips.release()
+	}
 	cmd := exec.Command(binary, "serve", "--config", g.config(), "--data", g.data)
 	cmd.Env = append(os.Environ(), "HOME="+g.dir)
 	g.process = start(t, "cordboard", cmd)
@@ -214,9 +224,17 @@ func (g *gateway) wantLog(t *testing.T, words ...string) {
 	})
 }
 
+// address is a port on a host, loopback of IPv4 if that is empty.
+func address(host string, p *port) string {
+	if host == "" {
+		return p.addr()
+	}
+	return fmt.Sprintf("%s:%d", host, p.number)
+}
+
 // extensionPBX is the [[pbx]] table for a PBX where each user is an extension.
 func extensionPBX(k *pbx) string { return pbxTable(k, "extension", "udp", "") }
 
 func pbxTable(k *pbx, mode, transport, more string) string {
-	return fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=%s\"\nmode = %q\n%s\n", k.listen.addr(), transport, mode, more)
+	return fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=%s\"\nmode = %q\n%s\n", k.addr(), transport, mode, more)
 }

@@ -43,6 +43,7 @@ type pbx struct {
 	*process
 	dir    string
 	listen *port
+	host   string
 }
 
 // pbxOptions are what tests vary about a PBX. The zero value is a good PBX
@@ -50,17 +51,35 @@ type pbx struct {
 type pbxOptions struct {
 	Algorithm     string // digest: "MD5" (default) or "SHA-256"
 	PeerPort      int    // SIP port on loopback that needs no password; 0: none
+	Presence      bool   // dialogs and voice mail can be subscribed to
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
+	Path          bool   // keeps Path (RFC 3327) and uses it
+	Host          string // "127.0.0.1" (default) or "[::1]"
+	Port          *port  // nil: any
+	TLS           *pbxTLS
 }
 
 func startPBX(t *testing.T, o pbxOptions) *pbx {
 	t.Helper()
-	k := &pbx{dir: t.TempDir(), listen: freePort(t)}
+	k := &pbx{dir: t.TempDir(), listen: o.Port, host: o.Host}
+	if k.listen == nil {
+		k.listen = freePort(t)
+	}
+	if k.host == "" {
+		k.host = "127.0.0.1"
+	}
 	if o.Algorithm == "" {
 		o.Algorithm = "MD5"
 	}
 	if o.PeerTransport == "" {
 		o.PeerTransport = "udp"
+	}
+	tables := ""
+	if o.Presence {
+		tables = filepath.Join(k.dir, "tables")
+		if err := os.CopyFS(tables, os.DirFS("/usr/share/kamailio/dbtext/kamailio")); err != nil {
+			missing(t, "kamailio-presence-modules: "+err.Error())
+		}
 	}
 	file, err := os.Create(k.config())
 	if err != nil {
@@ -68,8 +87,8 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	}
 	defer file.Close()
 	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
-		"Addr": k.listen.addr(), "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport,
+		"Addr": k.addr(), "TLS": o.TLS, "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
+		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)
@@ -99,7 +118,7 @@ func (k *pbx) start(t *testing.T) {
 
 // alive tells whether the PBX answers OPTIONS.
 func (k *pbx) alive() bool {
-	c, err := net.Dial("udp4", k.listen.addr())
+	c, err := net.Dial("udp", k.addr())
 	if err != nil {
 		return false
 	}
@@ -107,16 +126,19 @@ func (k *pbx) alive() bool {
 	c.SetDeadline(time.Now().Add(300 * time.Millisecond))
 	fmt.Fprintf(c, "OPTIONS sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bK%[3]d;rport\r\nMax-Forwards: 5\r\n"+
 		"From: <sip:probe@%[2]s>;tag=%[3]d\r\nTo: <sip:%[1]s>\r\nCall-ID: %[3]d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
-		k.listen.addr(), c.LocalAddr(), time.Now().UnixNano())
+		k.addr(), c.LocalAddr(), time.Now().UnixNano())
 	buf := make([]byte, 2048)
 	n, err := c.Read(buf)
 	return err == nil && strings.HasPrefix(string(buf[:n]), "SIP/2.0 200")
 }
 
 // registered tells whether the PBX knows a contact of user.
-func (k *pbx) registered(user string) bool {
+func (k *pbx) registered(user string) bool { return strings.Contains(k.location(user), "Contact") }
+
+// location is all that the PBX keeps of a user's contacts.
+func (k *pbx) location(user string) string {
 	out, _ := exec.Command("kamcmd", "-s", "unixs:"+k.control(), "ul.lookup", "location", "s:"+user).CombinedOutput()
-	return strings.Contains(string(out), "Contact")
+	return string(out)
 }
 
 // wantRegistered waits until users are registered.
@@ -128,4 +150,7 @@ func (k *pbx) wantRegistered(t *testing.T, users ...string) {
 }
 
 // uri is the SIP address of a number at the PBX.
-func (k *pbx) uri(number string) string { return "sip:" + number + "@" + k.listen.addr() }
+func (k *pbx) uri(number string) string { return "sip:" + number + "@" + k.addr() }
+
+// addr is where the PBX listens for UDP and TCP.
+func (k *pbx) addr() string { return fmt.Sprintf("%s:%d", k.host, k.listen.number) }

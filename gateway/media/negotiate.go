@@ -87,6 +87,7 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	}
 	a.accept(answer, remote)
 	b.answered()
+	a.talk.final, b.talk.final = told.Codecs, told.Codecs
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	return text, nil
 }

@@ -37,22 +37,30 @@ func parsePorts(text string) (first, pairs int, err error) {
 }
 
 // open binds a pair: RTP on an even port, RTCP on the next one (RFC 3550 §11). The whole range is tried, from the pair
-// after the last one given on, so that a port rests before it is used again.
-func (r *portRange) open(network string) (media, control *net.UDPConn, port uint16, err error) {
+// after the last one given on, so that a port rests before it is used again. With at, it is that pair or none.
+func (r *portRange) open(network string, at uint16) (media, control *net.UDPConn, port uint16, err error) {
+	if at != 0 {
+		media, control, err = bindPair(network, int(at))
+		return media, control, at, err
+	}
 	for range r.pairs {
 		n := r.first + 2*int((r.next.Add(1)-1)%uint64(r.pairs))
-		media, err := net.ListenUDP(network, &net.UDPAddr{Port: n})
-		if err != nil {
-			continue
+		if media, control, err := bindPair(network, n); err == nil {
+			return media, control, uint16(n), nil
 		}
-		control, err := net.ListenUDP(network, &net.UDPAddr{Port: n + 1})
-		if err != nil {
-			media.Close()
-			continue
-		}
-		return media, control, uint16(n), nil
 	}
 	return nil, nil, 0, fmt.Errorf("open RTP ports %d to %d: %w", r.first, r.first+2*r.pairs-1, ErrNoPorts)
+}
+
+func bindPair(network string, port int) (media, control *net.UDPConn, err error) {
+	if media, err = net.ListenUDP(network, &net.UDPAddr{Port: port}); err != nil {
+		return nil, nil, fmt.Errorf("open RTP port: %w", err)
+	}
+	if control, err = net.ListenUDP(network, &net.UDPAddr{Port: port + 1}); err != nil {
+		media.Close()
+		return nil, nil, fmt.Errorf("open RTCP port: %w", err)
+	}
+	return media, control, nil
 }
 
 // read hands the datagrams of a socket to handle until the socket is closed. Errors of single datagrams, as some

@@ -44,7 +44,42 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 		return nil, err
 	}
 	l.answered()
+	l.talk.final = told.Codecs
 	gone.stopWaiting()
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
 	return text, nil
+}
+
+// Meet lets party join the call in which first has offered and nobody has answered yet, though party offers too: it picks up a call that
+// rings elsewhere. Each is answered by what the other has offered.
+func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	toParty, err = e.negotiate(ctx, id, []call.Party{first, party}, func(s *session, legs []*leg) ([]byte, error) {
+		a, l := legs[0], legs[1]
+		if a.talk.proposed == nil {
+			return nil, fmt.Errorf("%w %q: leg %q has offered nothing", ErrUnknownCall, id, first.Leg)
+		}
+		if _, err := l.propose(offer); err != nil {
+			return nil, err
+		}
+		text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(a.talk.offer, offer, local) })
+		if err != nil {
+			return nil, err
+		}
+		told, err := sdp.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		toFirst, err = a.tell(a.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(offer, a.talk.offer, local) })
+		if err != nil {
+			return nil, err
+		}
+		a.answered()
+		l.answered()
+		s.link(a, l, common(told.Codecs, l.talk.proposed.Codecs))
+		return text, nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("join media: %w", err)
+	}
+	return toFirst, toParty, nil
 }

@@ -39,6 +39,8 @@ type talk struct {
 	proposed *sdp.Remote // of that offer; in force when it is answered
 	agreed   *sdp.Remote // what is in force
 	said     []byte      // the party's description that is in force
+	wish     string      // the direction that the party would have, whatever the other side lets it
+	final    []sdp.Codec // those in use
 }
 
 // actpass is what our offers say of DTLS: the browser chooses (RFC 8842 §5.2).
@@ -121,6 +123,11 @@ func (s *session) join(party call.Party) (*leg, error) {
 		}
 		s.remove(party.Leg)
 	}
+	return s.begin(party, 0)
+}
+
+// begin makes the leg of a party. Toward the PBX it has that port, or any for 0. The caller holds mu.
+func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 	l := &leg{engine: s.engine, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
@@ -128,7 +135,7 @@ func (s *session) join(party call.Party) (*leg, error) {
 		line := newSecureLine(s.engine, l)
 		l.line, l.talk.local = line, s.engine.table.enroll(line)
 	} else {
-		line, err := s.engine.openPlainLine(l)
+		line, err := s.engine.openPlainLine(l, port)
 		if err != nil {
 			return nil, err
 		}
@@ -138,13 +145,13 @@ func (s *session) join(party call.Party) (*leg, error) {
 	return l, nil
 }
 
-// openPlainLine binds ports of the party's address family and reads them.
-func (e *Engine) openPlainLine(l *leg) (*plainLine, error) {
+// openPlainLine binds ports of the party's address family, that one and the next or for 0 any, and reads them.
+func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 	network := "udp4"
 	if e.addresses.toward(l.party.Host).Is6() {
 		network = "udp6"
 	}
-	media, control, port, err := e.ports.open(network)
+	media, control, port, err := e.ports.open(network, at)
 	if err != nil {
 		return nil, err
 	}
@@ -210,15 +217,27 @@ func (l *leg) forgo() {
 func (l *leg) accept(text []byte, answer *sdp.Remote) {
 	l.forgo()
 	l.talk.said = bytes.Clone(text)
+	l.wishes(answer.Direction)
 	if l.talk.setup = "passive"; answer.Setup == "passive" {
 		l.talk.setup = "active"
 	}
 	l.agree(answer)
 }
 
+// wishes takes the direction of the party's answer as its wish, unless our offer left it no better one.
+func (l *leg) wishes(direction string) {
+	if l.talk.wish == "" {
+		l.talk.wish = "sendrecv"
+	}
+	if offered, err := sdp.Parse(l.talk.sent); err != nil || direction == "sendrecv" || direction != sdp.Reverse(offered.Direction) {
+		l.talk.wish = direction
+	}
+}
+
 // answered puts the party's offer in force. The caller holds the session's mutex.
 func (l *leg) answered() {
 	l.talk.said = l.talk.offer
+	l.talk.wish = l.talk.proposed.Direction
 	if l.talk.fresh != (credentials{}) {
 		l.talk.local, l.talk.fresh = l.talk.fresh, credentials{}
 	}

@@ -109,6 +109,11 @@ func (s session) remote() (Remote, error) {
 	_, r.Mux = m.Attribute("rtcp-mux")
 	_, r.ICELite = s.Attribute("ice-lite")
 	r.Rejected = s.rejected(s.audio)
+	for i := range s.streams {
+		if i != s.audio && !s.rejected(i) {
+			r.Others++
+		}
+	}
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
 		r.PTime = time.Duration(ms) * time.Millisecond

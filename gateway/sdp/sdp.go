@@ -78,6 +78,7 @@ type Remote struct {
 	Setup            string // "actpass", "active" or "passive" (RFC 4145 §4)
 	MID              string // RFC 5888
 	Rejected         bool   // the audio stream's port is 0 and it is not bundled
+	Others           int    // further streams that are not rejected
 }
 
 // Codec gives the payload type of a codec at a clock rate.

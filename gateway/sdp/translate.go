@@ -28,6 +28,11 @@ var carried = map[Profile][]Codec{
 // When text is an answer, offer is the party's own offer, whose m= lines, protocol, codecs and direction the answer keeps to;
 // nil when text is itself an offer. Then to.Previous says which m= lines the party knows.
 func Translate(text, offer []byte, to Local) ([]byte, error) {
+	return translate(text, offer, func(Codec) bool { return true }, to)
+}
+
+// translate is Translate with only those codecs for which wanted is true.
+func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, error) {
 	said, err := read(text)
 	if err != nil {
 		return nil, err
@@ -36,7 +41,7 @@ func Translate(text, offer []byte, to Local) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !slices.ContainsFunc(carried[to.Profile], c.same) })
+	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !slices.ContainsFunc(carried[to.Profile], c.same) })
 	audio := audioStream{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,

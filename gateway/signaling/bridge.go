@@ -26,7 +26,9 @@ type bridge struct {
 	a, b    *leg                    // b is nil before the answer and with a built-in callee
 	builtin string                  // the built-in callee, if it is one
 	cancel  context.CancelCauseFunc // ends the set-up
+	setup   *setup                  // the set-up itself; nil for a moment at first
 	ended   bool
+	keeping keeping
 }
 
 // newBridge puts a call on the board.
@@ -56,9 +58,12 @@ func (b *bridge) enter(state call.State) {
 		if b.b != nil {
 			b.record.AnsweredBy = b.b.user
 		}
+		b.srv.deps.Toll.Answered(b.id, now)
+		b.meter()
 	}
 	b.info.State = state
 	b.srv.board.Set(b.info)
+	b.srv.around.movedCall(b.a, b.b)
 }
 
 // peer is the leg across from l; nil when there is none (yet).
@@ -88,6 +93,7 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 	if !b.over(by, sip.StatusRequestTerminated, why) {
 		return
 	}
+	b.forget()
 	b.mu.Lock()
 	a, c := b.a, b.b
 	b.mu.Unlock()
@@ -101,10 +107,14 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 		l.mu.Lock()
 		up := l.confirmed
 		l.mu.Unlock()
-		if l != by && up {
-			byes.Go(func() { l.bye(ctx, more) })
+		if l == by || !up {
+			l.drop()
+			continue
 		}
-		l.drop()
+		byes.Go(func() {
+			l.bye(ctx, more)
+			l.drop() // not before: while the leg is there its far end's host may answer
+		})
 	}
 	b.srv.deps.Media.Delete(b.id, "")
 	byes.Wait()

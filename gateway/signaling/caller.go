@@ -11,6 +11,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -20,6 +21,8 @@ type caller struct {
 	user auth.User // of the flow
 	pbx  *pbx
 	req  *sip.Request
+
+	guest *guest // of the flow, if its user is one of a PBX in mode passthrough
 }
 
 // name is the caller as the board shows it.
@@ -34,9 +37,9 @@ func (c caller) name() string {
 func (c caller) leg(req *sip.Request) *leg {
 	if c.pbx != nil {
 		source, _ := netip.ParseAddrPort(req.Source())
-		return &leg{pbx: c.pbx, party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
+		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
 	}
-	return &leg{flow: c.flow, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
+	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
 }
 
 // caller finds out who sent req. When nobody known did it answers the request itself and ok is false.
@@ -44,6 +47,7 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	f := s.door.flow(req.Source())
 	if f == nil {
 		if p := s.pbxAt(req); p != nil {
+			p.learnRequest(req)
 			return caller{pbx: p, req: req}, true
 		}
 		s.reply(req, tx, sip.StatusForbidden, "Forbidden")
@@ -51,6 +55,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 	}
 	if !s.authorize(f, req, tx) {
 		return caller{}, false
+	}
+	if g := s.guests.of(f); g != nil {
+		return caller{flow: f, user: auth.User{Name: g.name(), Display: req.From().DisplayName}, guest: g, req: req}, true
 	}
 	id, _ := f.Identity()
 	user, err := s.deps.Users.User(context.Background(), id.User)
@@ -65,6 +72,9 @@ func (s *Server) caller(req *sip.Request, tx sip.ServerTransaction) (c caller, o
 // authorize lets a request of a browser pass if its flow belongs to somebody, by the handshake, by an earlier
 // request or by digest in this one, and From names that somebody. Otherwise it answers and gives false.
 func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) bool {
+	if g := s.guestOf(f, req); g != nil {
+		return s.authorizeGuest(g, f, req, tx)
+	}
 	now := time.Now()
 	id, bound := f.Identity()
 	if !bound {
@@ -82,8 +92,8 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		id, err = s.guess(f, given, req, now)
 		switch {
 		case err == nil:
-			if req.From().Address.User != id.User || !f.Bind(id) {
-				s.breach(f, req, tx, "identity mismatch")
+			if req.From().Address.User != id.User && !anonymous(req.From()) || !f.Bind(id) {
+				s.trespass(f, id.User, req, tx, "identity mismatch")
 				return false
 			}
 			return true
@@ -108,8 +118,8 @@ func (s *Server) authorize(f *flow, req *sip.Request, tx sip.ServerTransaction) 
 		s.breach(f, req, tx, "credential expired")
 		return false
 	}
-	if from := req.From(); from == nil || from.Address.User != id.User {
-		s.breach(f, req, tx, "From of another user")
+	if from := req.From(); from == nil || from.Address.User != id.User && (req.Method == sip.REGISTER || !anonymous(from)) {
+		s.trespass(f, id.User, req, tx, "From of another user")
 		return false
 	}
 	return true
@@ -127,10 +137,13 @@ func (s *Server) guess(f *flow, given string, req *sip.Request, now time.Time) (
 	}
 	id, err := s.deps.Digest.Check(context.Background(), given, req.Method.String(), req.Recipient.String(), req.Body(), s.deps.Users, s.deps.Ephemeral, now)
 	switch {
+	case err == nil && s.deps.Bans.User(id.User, now):
+		return auth.Identity{}, errBanned
 	case err == nil:
 		s.tries.Success(key)
 	case errors.Is(err, auth.ErrWrongPassword):
 		s.tries.Fail(key, now)
+		s.deps.Bans.BlameAddress(f.Remote().Addr(), guard.WrongPassword, "wrong passwords", now)
 	}
 	return id, err
 }

@@ -29,9 +29,15 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
 // seq is the CSeq number that was used last.
 func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+	var tried []*target
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
-		if res, err = s.once(ctx, req); err != nil {
+		res, err = s.once(ctx, req)
+		if again := s.elsewhere(req, &tried, res, err); again != nil {
+			req, try = again, -1
+			continue
+		}
+		if err != nil {
 			return nil, seq, err
 		}
 		again, err := s.answerChallenge(req, res, creds, try)
@@ -45,7 +51,7 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
 	defer cancel()
-	tx, err := s.ua.TransactionLayer().Request(ctx, req)
+	tx, err := s.transaction(ctx, req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -54,6 +60,10 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		select {
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
+				s.learn(req, res)
+				if p := s.pbxOf(req); p != nil {
+					p.learn(res)
+				}
 				return res, nil
 			}
 		case <-tx.Done():
@@ -64,9 +74,10 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 	}
 }
 
-// endOf is why a transaction ended without a final response. sipgo gives no error when it was told to end it.
+// endOf is why a transaction ended without a final response. sipgo gives no error, or a moment later that of a CANCEL, when it
+// was told to end it, as a flow does that closes.
 func endOf(tx sip.ClientTransaction) error {
-	if err := tx.Err(); err != nil {
+	if err := tx.Err(); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) {
 		return plain(err)
 	}
 	return sip.ErrTransactionTerminated
@@ -99,6 +110,9 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 			return nil, req, err
 		}
 		again, err := s.answerChallenge(req, res, l.creds, try)
+		if err == nil && again == nil {
+			again = l.raise(req, res)
+		}
 		if err != nil || again == nil {
 			return res, req, err
 		}
@@ -110,7 +124,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 }
 
 func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
-	tx, err := s.ua.TransactionLayer().Request(context.WithoutCancel(ctx), req)
+	tx, err := s.transaction(context.WithoutCancel(ctx), req)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -125,12 +139,17 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 	for {
 		select {
 		case res := <-tx.Responses():
+			if l.pbx != nil {
+				l.pbx.learnCall(req, res)
+			}
 			if !res.IsProvisional() {
 				return res, nil
 			}
 			silence.Stop()
 			alive = true
-			provisional(res)
+			if s.provisional(l, res) {
+				provisional(res)
+			}
 		case <-tx.Done():
 			return nil, endOf(tx)
 		case <-silence.C:
@@ -186,7 +205,7 @@ func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	same := tag == l.remote.tag
 	var stray *leg
 	if !same {
-		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, flow: l.flow, creds: l.creds,
+		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, hop: l.hop, flow: l.flow, creds: l.creds,
 			callID: l.callID, local: l.local, remote: l.remote, localSeq: l.localSeq}
 	}
 	l.mu.Unlock()

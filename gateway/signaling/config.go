@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/locate"
 )
 
 // Config is what signaling needs of the configuration file.
@@ -15,8 +17,9 @@ type Config struct {
 	Name, Domain     string // Domain is the SIP domain of the local users
 	Version          string // for User-Agent and Server
 	Listen           string // SIP over UDP and TCP, "host:port"; not opened while there is no PBX
+	ListenTLS        string // SIP over TLS from PBXs; empty: none
 	Advertise        []netip.Addr
-	PBX              []PBX // the first one is the default route
+	PBX              []PBX // the first one that is not in mode passthrough is the default route
 	Origins          []string
 	TrustedProxies   []netip.Prefix
 	RequireHandshake bool
@@ -27,16 +30,28 @@ const (
 	ModeExtension = "extension" // each user registers as its own extension
 	ModeTrunk     = "trunk"     // one registration for all
 	ModePeer      = "peer"      // no registration; it knows us by our address
+
+	ModePassthrough = "passthrough" // browsers come through with accounts of the PBX's own
 )
 
 // PBX is a [[pbx]] table of the configuration file.
 type PBX struct {
 	Name     string `toml:"name"`
-	URI      string `toml:"uri"` // "sip:host[:port][;transport=udp|tcp]"
+	URI      string `toml:"uri"` // "sip:host[:port][;transport=udp|tcp|tls]" or "sips:host[:port]"
 	Mode     string `toml:"mode"`
 	Username string `toml:"username"`
 	Password string `toml:"password"`
 	Media    string `toml:"media"`
+
+	Prefixes []string `toml:"prefixes"` // numbers that begin so go to it
+	Domains  []string `toml:"domains"`  // of addresses that go to it, beside uri's host
+	Strip    bool     `toml:"strip"`    // whether the prefix is taken off the number before
+
+	Backup []string `toml:"backup"` // "host[:port]": servers to try after those of URI, in this order
+
+	CA   string `toml:"ca"`   // PEM file: authorities of the PBX's certificate; empty: those of the system
+	Cert string `toml:"cert"` // PEM file: our certificate at the PBX; then it must show one too when it calls us by TLS
+	Key  string `toml:"key"`  // PEM file, not encrypted
 }
 
 // Validate names every fault at once.
@@ -45,13 +60,13 @@ func (p PBX) Validate() error {
 	if _, err := p.uri(); err != nil {
 		faults = append(faults, fmt.Errorf("uri: %w", err))
 	}
-	if !slices.Contains([]string{ModeExtension, ModeTrunk, ModePeer}, p.mode()) {
-		faults = append(faults, fmt.Errorf("mode: %q, want extension, trunk or peer", p.Mode))
+	if !slices.Contains([]string{ModeExtension, ModeTrunk, ModePeer, ModePassthrough}, p.mode()) {
+		faults = append(faults, fmt.Errorf("mode: %q, want extension, trunk, peer or passthrough", p.Mode))
 	}
 	if p.mode() == ModeTrunk && p.Username == "" {
 		faults = append(faults, errors.New("username: missing, a trunk registers with one"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, p.validateTLS()...)...)
 }
 
 func (p PBX) mode() string {
@@ -66,19 +81,25 @@ func (p PBX) uri() (sip.Uri, error) {
 	if err := sip.ParseUri(p.URI, &uri); err != nil {
 		return uri, fmt.Errorf("%q is not a SIP address", p.URI)
 	}
-	if uri.Scheme != "sip" || uri.Host == "" {
-		return uri, fmt.Errorf("%q, want sip:host[:port][;transport=udp|tcp]", p.URI)
+	if uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" {
+		return uri, fmt.Errorf("%q, want sip:host[:port][;transport=udp|tcp|tls]", p.URI)
 	}
-	if t := transportOf(uri); t != "UDP" && t != "TCP" {
-		return uri, fmt.Errorf("transport %q, want udp or tcp", strings.ToLower(t))
+	switch t := transportOf(uri); {
+	case t != locate.UDP && t != locate.TCP && t != locate.TLS:
+		return uri, fmt.Errorf("transport %q, want udp, tcp or tls", strings.ToLower(t))
+	case uri.Scheme == "sips" && t != locate.TLS:
+		return uri, fmt.Errorf("sips goes over tls, not %s", strings.ToLower(t))
 	}
 	return uri, nil
 }
 
-// transportOf is the transport a SIP address asks for, in upper case; UDP when it names none (RFC 3261 §19.1.1).
+// transportOf is the transport a SIP address asks for, in upper case; when it names none UDP, and TLS for sips (RFC 3261 §19.1.1).
 func transportOf(uri sip.Uri) string {
 	if t, ok := uri.UriParams.Get("transport"); ok && t != "" {
 		return strings.ToUpper(t)
 	}
-	return "UDP"
+	if uri.Scheme == "sips" {
+		return locate.TLS
+	}
+	return locate.UDP
 }

@@ -2,10 +2,12 @@ package signaling
 
 import (
 	"context"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
+	"cordboard/gateway/locate"
 )
 
 // dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
@@ -18,13 +20,16 @@ func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
 	s.mu.Lock()
 	l := s.legs[req.Recipient.User]
 	s.mu.Unlock()
-	if l == nil || !l.accepts(req, f) {
+	if l == nil || l.call.life.Err() != nil || !l.accepts(req, f) { // unknown, or of a call that has ended
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return nil
 	}
 	if !l.inOrder(req) {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return nil
+	}
+	if l.pbx != nil {
+		l.pbx.learnRequest(req)
 	}
 	return l
 }
@@ -35,24 +40,24 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	to, _ := req.To().Params.Get("tag")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if req.CallID().Value() != l.callID || from != l.remote.tag || to != l.local.tag {
+	if req.CallID().Value() != l.callID || !l.inside(from, to) {
 		return false
 	}
 	if l.pbx != nil {
-		return f == nil
+		return f == nil && (!l.pbx.secure() || req.Transport() == locate.TLS)
 	}
 	if f == nil {
 		return false
 	}
-	if id, ok := f.Identity(); !ok || id.User != l.user {
-		return false
-	}
 	if f != l.flow {
-		l.flow = f
-		l.found()
-		if f.gone() {
-			l.await()
+		if id, ok := f.Identity(); !ok || id.User != l.user {
+			return false
 		}
+		yield := time.Duration(0)
+		if req.IsInvite() { // its own offer brings new ICE and DTLS too
+			yield = yieldTime
+		}
+		l.move(f, yield)
 	}
 	return true
 }
@@ -62,10 +67,11 @@ func (l *leg) inOrder(req *sip.Request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seq := req.CSeq().SeqNo
-	if seq < l.remoteSeq {
+	last := l.order(req)
+	if seq < *last {
 		return req.IsAck()
 	}
-	l.remoteSeq = seq
+	*last = seq
 	return true
 }
 
@@ -84,6 +90,10 @@ func (s *Server) onAck(req *sip.Request, _ sip.ServerTransaction) {
 func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	l := s.dialog(req, tx)
 	if l == nil {
+		return
+	}
+	if peer := l.call.peer(l); l.guest != nil && peer != nil && peer.pbx == l.guest.pbx {
+		s.byeThrough(l, peer, req, tx)
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
@@ -111,24 +121,25 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusInternalServerError, "Call Being Set Up", sip.NewHeader("Retry-After", "2"))
 		return
 	}
-	finish, ok := l.begin()
+	if s.tooShort(req, tx) {
+		return
+	}
+	l.heardOf(req)
+	if builtin == "" {
+		c := &change{srv: s, l: l, peer: peer, req: req, tx: tx, offer: offer}
+		c.run()
+		return
+	}
+	ctx, stop := context.WithTimeout(b.life, 64*sip.T1)
+	defer stop()
+	finish, ok := l.beginFor(ctx, l)
 	if !ok {
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
 		return
 	}
 	defer finish()
 	l.refresh(req)
-	if builtin != "" {
-		s.reofferBuiltin(l, builtin, offer, req, tx)
-		return
-	}
-	freePeer, ok := peer.begin()
-	if !ok {
-		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
-		return
-	}
-	defer freePeer()
-	s.reoffer(l, peer, offer, req, tx, freePeer)
+	s.reofferBuiltin(l, builtin, offer, req, tx)
 }
 
 func (s *Server) reofferBuiltin(l *leg, callee string, offer []byte, req *sip.Request, tx sip.ServerTransaction) {
@@ -155,56 +166,4 @@ func (l *leg) accept(req *sip.Request, sdp []byte) *sip.Response {
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	setSDP(res, sdp)
 	return res
-}
-
-// reoffer carries an INVITE inside the dialog, with or without an offer, across and its answer back. It calls freePeer when the
-// exchange with the peer is over.
-func (s *Server) reoffer(l, peer *leg, offer []byte, req *sip.Request, tx sip.ServerTransaction, freePeer func()) {
-	ctx, stop := context.WithTimeout(context.Background(), 64*sip.T1)
-	defer stop()
-	tx.OnCancel(func(*sip.Request) { stop() })
-	b := l.call
-	out := peer.request(sip.INVITE)
-	passHeaders(req, out)
-	var sdp []byte
-	if len(offer) > 0 {
-		var err error
-		if sdp, err = s.deps.Media.Offer(ctx, b.id, l.party, peer.party, offer); err != nil {
-			f := statusOf(err)
-			s.reply(req, tx, f.status, f.reason, f.headers...)
-			return
-		}
-	}
-	setSDP(out, sdp)
-	res, sent, err := s.invite(ctx, peer, out, func(*sip.Response) {})
-	if err != nil {
-		f := statusOf(err)
-		s.reply(req, tx, f.status, f.reason, f.headers...)
-		return
-	}
-	if !res.IsSuccess() {
-		s.reply(req, tx, passable(res.StatusCode), res.Reason)
-		return
-	}
-	peer.answered(res)
-	seq, creds := sent.CSeq().SeqNo, credentialsOf(sent)
-	if sdp, err = b.across(ctx, peer, l, res, len(offer) > 0); err != nil {
-		peer.sendAck(seq, nil, creds)
-		f := statusOf(err)
-		s.reply(req, tx, f.status, f.reason, f.headers...)
-		return
-	}
-	ack, ok := s.confirm(l.call.life, l, req, tx, l.accept(req, sdp))
-	var answer []byte
-	if ok && len(offer) == 0 {
-		text, _ := sdpOf(ack)
-		if answer, err = s.deps.Media.Answer(ctx, b.id, l.party, peer.party, text); err != nil {
-			b.log.Warn("answer in ACK not usable", "error", err)
-		}
-	}
-	freePeer()
-	peer.sendAck(seq, answer, creds)
-	if !ok {
-		b.endLater(nil, call.ReasonLost, reason(sip.StatusRequestTimeout, "Not confirmed"))
-	}
 }

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/guard"
 )
 
 // flowsPerAddress is how many flows one client address may have at a time: an office behind one
@@ -20,16 +22,15 @@ import (
 // of it. Loopback addresses are not limited: what is on this machine has simpler ways to harm it.
 const flowsPerAddress = 100
 
-// door upgrades /ws and hands each browser's messages to sipgo as a connection of our own. sipgo's
-// own WebSocket server must not face a network: one client stalled in its handshake blocks all others.
+// door upgrades /ws and runs each browser's transactions. sipgo's own WebSocket server must not face
+// a network: one client stalled in its handshake blocks all others.
 type door struct {
 	cfg     doorConfig
 	log     *slog.Logger
 	origins map[string]bool // cfg.Origins in normal form
 
-	secure, plain *flowListener
-	running       sync.WaitGroup // flows and handshakes
-	opened        atomic.Uint64  // flows ever made
+	running sync.WaitGroup // flows and handshakes
+	opened  atomic.Uint64  // flows ever made
 
 	mu      sync.RWMutex
 	flows   map[string]*flow   // by source; nil while the handshake is going on
@@ -43,9 +44,13 @@ type doorConfig struct {
 	TrustedProxies   []netip.Prefix // whose X-Forwarded-… is believed
 	RequireHandshake bool           // refuse a handshake without a credential
 	FlowsPerAddress  int            // 0: flowsPerAddress
+	Bans             *guard.Bans    // nil: a list of its own
 
 	// Authenticate checks the credential in a handshake; auth.ErrNoCredentials when there is none.
 	Authenticate func(r *http.Request, now time.Time) (auth.Identity, error)
+	// Request takes a request in a goroutine of its own, or what waits for nobody in the flow's reader; the transaction ends when
+	// it returns.
+	Request func(req *sip.Request, tx sip.ServerTransaction, arrived time.Time)
 	// Opened is called before the flow's first message is handed up.
 	Opened func(*flow)
 	// Closed is called once for each Opened, after the last message was handed up. By then Done is
@@ -58,9 +63,11 @@ func newDoor(cfg doorConfig, log *slog.Logger) *door {
 	if cfg.FlowsPerAddress == 0 {
 		cfg.FlowsPerAddress = flowsPerAddress
 	}
+	if cfg.Bans == nil {
+		cfg.Bans = guard.NewBans(nil)
+	}
 	d := &door{
 		cfg: cfg, log: log, origins: make(map[string]bool),
-		secure: newFlowListener(true), plain: newFlowListener(false),
 		flows: make(map[string]*flow), places: make(map[netip.Addr]int),
 	}
 	for _, o := range cfg.Origins {
@@ -69,14 +76,6 @@ func newDoor(cfg doorConfig, log *slog.Logger) *door {
 		}
 	}
 	return d
-}
-
-// listener gives sipgo the flows: those over TLS for ServeWSS, the others for ServeWS.
-func (d *door) listener(secure bool) *flowListener {
-	if secure {
-		return d.secure
-	}
-	return d.plain
 }
 
 // flow finds a flow by the source of a message from it, "ip:port"; nil when it is gone.
@@ -90,6 +89,9 @@ func (d *door) flow(source string) *flow {
 // open or refused; an open flow goes on without it.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := d.visitor(r)
+	if err == nil && d.cfg.Bans.Address(v.client.Addr(), time.Now()) {
+		err = errAddressBanned
+	}
 	if err == nil {
 		err = d.examine(r, v)
 	}
@@ -128,7 +130,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // identify checks the credential in the handshake.
 func (d *door) identify(r *http.Request, v doorVisitor) (auth.Identity, error) {
-	who, err := d.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), doorVisitorKey{}, v)), time.Now())
+	now := time.Now()
+	who, err := d.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), doorVisitorKey{}, v)), now)
+	switch {
+	case err == nil && d.cfg.Bans.User(who.User, now):
+		return auth.Identity{}, errUserBanned
+	case errors.Is(err, auth.ErrWrongPassword):
+		d.cfg.Bans.BlameAddress(v.client.Addr(), guard.WrongPassword, "wrong passwords", now)
+	}
 	if errors.Is(err, auth.ErrNoCredentials) && !d.cfg.RequireHandshake {
 		return auth.Identity{}, nil
 	}

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -211,9 +212,39 @@ type flowHijacker struct {
 	conn net.Conn
 }
 
+// Sizes of a WebSocket's buffers, in bytes. What does not fit goes past them; most messages to a browser fit. net/http's own
+// buffers, 4 KiB each, would be a third of what an idle flow takes.
+const (
+	socketIn  = 512
+	socketOut = 1 << 10
+)
+
 // Hijack takes the connection over from net/http.
 func (h *flowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
 	h.conn = conn
-	return conn, rw, err
+	if n := rw.Reader.Buffered(); n > 0 { // the client did not wait for our answer
+		early, _ := rw.Reader.Peek(n)
+		conn = &earlyConn{conn, bytes.Clone(early)}
+	}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketIn), bufio.NewWriterSize(conn, socketOut)), nil
+}
+
+// earlyConn is a connection of which some bytes have been read already.
+type earlyConn struct {
+	net.Conn
+	early []byte
+}
+
+// Read gives those first.
+func (c *earlyConn) Read(p []byte) (int, error) {
+	if len(c.early) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.early)
+	c.early = c.early[n:]
+	return n, nil
 }

@@ -16,19 +16,16 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
 )
 
-// doorBench is a door with a real sipgo behind it, which answers every request with 200 and its body.
+// doorBench is a door that answers every request with 200 and its body.
 type doorBench struct {
-	t      testing.TB
-	door   *door
-	ua     *sipgo.UserAgent
-	served sync.WaitGroup
-	web    *httptest.Server
+	t    testing.TB
+	door *door
+	web  *httptest.Server
 
 	opened, closed atomic.Int32
 	requests       chan *sip.Request // what came up
@@ -46,20 +43,7 @@ func newDoorBench(t testing.TB, change func(*doorConfig)) *doorBench {
 	if change != nil {
 		change(&cfg)
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	b.door = newDoor(cfg, quiet)
-	ua, err := sipgo.NewUA(
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(quiet)),
-		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(quiet), sip.WithTransactionLayerTerminateOnConnClose()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.ua = ua
-	srv, err := sipgo.NewServer(ua, sipgo.WithServerLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
+	cfg.Request = func(req *sip.Request, tx sip.ServerTransaction, _ time.Time) {
 		select {
 		case b.requests <- req:
 		default:
@@ -69,9 +53,8 @@ func newDoorBench(t testing.TB, change func(*doorConfig)) *doorBench {
 			return
 		}
 		tx.Respond(sip.NewResponseFromRequest(req, 200, "OK", req.Body()))
-	})
-	b.served.Go(func() { srv.ServeWSS(b.door.listener(true)) })
-	b.served.Go(func() { srv.ServeWS(b.door.listener(false)) })
+	}
+	b.door = newDoor(cfg, quiet)
 	return b
 }
 
@@ -95,10 +78,6 @@ func (b *doorBench) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	b.door.close(ctx)
-	b.door.listener(true).Close()
-	b.door.listener(false).Close()
-	b.ua.Close()
-	b.served.Wait()
 	if b.web != nil {
 		b.web.Close()
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 	"cordboard/gateway/sdp"
 )
 
@@ -18,7 +19,15 @@ var (
 	errNotRegistered = errors.New("no device is signed in")
 	errNotOurs       = errors.New("not a number or name of this gateway")
 	errNoDescription = errors.New("no session description")
+	errNoDialog      = errors.New("no such dialog")
+	errBadReplaces   = errors.New("malformed Replaces in Refer-To")
+	errBusyExchange  = errors.New("another change of the call is under way")
 )
+
+// refusedError is the final response to a request of our own that changes a call.
+type refusedError struct{ status int }
+
+func (e *refusedError) Error() string { return "refused with " + itoa(e.status) }
 
 // failure is the final answer to a call that nobody took.
 type failure struct {
@@ -32,15 +41,32 @@ type failure struct {
 // statusOf is the one place where errors become SIP statuses.
 func statusOf(err error) failure {
 	var down *downError
+	var refusal *guard.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return failure{status: sip.StatusForbidden, reason: "Not Allowed", headers: warning(refusal.Text), why: refusal.Text}
 	case errors.As(err, &down):
 		return failure{status: sip.StatusServiceUnavailable, reason: "PBX Unreachable", headers: warning(down.Error()), why: call.ReasonUnreachable(down.name)}
+	case errors.Is(err, errReferTo):
+		return failure{status: sip.StatusBadRequest, reason: "Refer-To Missing or Repeated"}
+	case errors.Is(err, errForgedToken):
+		return failure{status: sip.StatusForbidden, reason: "Forbidden"}
+	case errors.Is(err, errFlowFailed):
+		return failure{status: statusFlowFailed, reason: "Flow Failed", why: call.ReasonLost}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
+	case errors.Is(err, errLoop):
+		return failure{status: sip.StatusLoopDetected, reason: "Loop Detected"}
+	case errors.Is(err, errNoDialog):
+		return failure{status: sip.StatusCallTransactionDoesNotExists, reason: "Call/Transaction Does Not Exist"}
 	case errors.Is(err, errNotRegistered):
 		return failure{status: sip.StatusTemporarilyUnavailable, reason: "Not Signed In", why: call.ReasonNoDevice}
+	case errors.Is(err, errTooManyTries):
+		return failure{status: sip.StatusServiceUnavailable, reason: "Too Many Tries", headers: []sip.Header{sip.NewHeader("Retry-After", "60")}}
 	case errors.Is(err, errNoAnswer):
 		return failure{status: sip.StatusRequestTimeout, reason: "Request Timeout", why: call.ReasonUnavailable}
+	case errors.Is(err, errUnacknowledged): // RFC 3262 §3
+		return failure{status: sip.StatusGatewayTimeout, reason: "Server Time-out", headers: warning(err.Error()), why: call.ReasonLost}
 	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, errNoDescription):
 		return failure{status: sip.StatusNotAcceptableHere, reason: "Not Acceptable Here", headers: warning(err.Error())}
 	case errors.Is(err, sdp.ErrMalformed):
@@ -76,6 +102,10 @@ func failureOf(res *sip.Response, l *leg) failure {
 	case sip.StatusUnauthorized, sip.StatusProxyAuthRequired:
 		if l.pbx == nil {
 			return failure{status: sip.StatusTemporarilyUnavailable, reason: "Temporarily Unavailable", by: l}
+		}
+		if l.pbx.passes() { // but here they are the caller's
+			f.headers = challengesOf(res)
+			return f
 		}
 		why := l.pbx.cfg.Name + " refuses the password of " + l.creds.Username
 		if l.creds.Password == "" {

@@ -26,6 +26,10 @@ type fakeMedia struct {
 	mu    sync.Mutex
 	calls map[string]int // legs alive, by call
 	waits []string       // what Wait was told
+
+	broken  bool     // nothing can be restored
+	settled bool     // a restored leg needs no offer of ours
+	answers []string // what Reanswer was told
 }
 
 func (m *fakeMedia) note(id string) {
@@ -55,6 +59,26 @@ func (m *fakeMedia) Local(_ context.Context, id string, _ call.Party, callee str
 func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
 	m.note(id)
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
+}
+
+// Changes is false for descriptions with the word "same".
+func (m *fakeMedia) Changes(_ string, _, _ call.Party, offer []byte) bool {
+	return !strings.Contains(string(offer), "same")
+}
+
+func (m *fakeMedia) Keep(_ context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
+	m.note(id)
+	return fmt.Appendf(nil, "kept for %s of %s", from.Profile, offer), nil
+}
+
+func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byte, error) {
+	m.note(id)
+	return fmt.Appendf(nil, "again for %s", to.Profile), nil
+}
+
+func (m *fakeMedia) Meet(_ context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	m.note(id)
+	return fmt.Appendf(nil, "answer for %s of %s", first.Profile, offer), fmt.Appendf(nil, "%s meets %s", party.Profile, offer), nil
 }
 
 func (m *fakeMedia) Wait(id, leg string, waiting bool) {
@@ -125,12 +149,17 @@ func buildWorld(t *testing.T, mode string, change func(*Config, *Deps)) *world {
 	deps := Deps{Users: auth.Static(users), Ephemeral: w.eph, Digest: auth.NewDigest([]byte("digest secret of test")),
 		Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: w.media, History: w.kept}
 	change(&cfg, &deps)
+	w.srv = buildServer(t, cfg, deps)
+	return w
+}
+
+func buildServer(t *testing.T, cfg Config, deps Deps) *Server {
+	t.Helper()
 	srv, err := New(cfg, deps, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.srv = srv
-	return w
+	return srv
 }
 
 // start runs the server until stop or the test's end.
@@ -238,6 +267,7 @@ type browser struct {
 	end
 	conn   *websocket.Conn
 	user   string
+	domain string // of its address
 	host   string
 	seq    int
 	closed chan error // why reading has ended
@@ -254,7 +284,7 @@ func (w *world) dial(user string, signedIn bool) *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b := &browser{conn: conn, user: user, host: token()[:8] + ".invalid", closed: make(chan error, 1)}
+	b := &browser{conn: conn, user: user, domain: "office.example", host: token()[:8] + ".invalid", closed: make(chan error, 1)}
 	b.end = end{t: w.t, name: user, in: make(chan sip.Message, 100), send: func(text string) {
 		_ = conn.Write(context.Background(), websocket.MessageText, []byte(text))
 	}}
@@ -279,7 +309,7 @@ func (b *browser) build(method, uri, to, callID, fromTag, body string, more ...s
 		fmt.Sprintf("%s %s SIP/2.0", method, uri),
 		fmt.Sprintf("Via: SIP/2.0/WSS %s;branch=z9hG4bK%s", b.host, token()),
 		"Max-Forwards: 69",
-		fmt.Sprintf("From: <sip:%s@office.example>;tag=%s", b.user, fromTag),
+		fmt.Sprintf("From: <sip:%s@%s>;tag=%s", b.user, b.domain, fromTag),
 		"To: " + to,
 		"Call-ID: " + callID,
 		fmt.Sprintf("CSeq: %d %s", b.seq, method),
@@ -323,6 +353,9 @@ type fakePBX struct {
 	mute bool
 	regs map[string]string // contact by address of record
 	ask  string            // password to ask REGISTER for; "": none
+
+	registrar func(*sip.Request)      // takes REGISTER in the place of register; nil: none
+	take      func(*sip.Request) bool // takes a request before all else; nil: none
 }
 
 func newFakePBX(t *testing.T) *fakePBX {
@@ -331,6 +364,11 @@ func newFakePBX(t *testing.T) *fakePBX {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return fakePBXOn(t, conn)
+}
+
+// fakePBXOn is a PBX that reads one message at a time from conn.
+func fakePBXOn(t *testing.T, conn net.PacketConn) *fakePBX {
 	t.Cleanup(func() { conn.Close() })
 	p := &fakePBX{conn: conn, regs: make(map[string]string)}
 	p.end = end{t: t, name: "PBX", in: make(chan sip.Message, 100), send: func(text string) { _, _ = conn.WriteTo([]byte(text), p.gw.Load().(net.Addr)) }}
@@ -364,17 +402,32 @@ func (p *fakePBX) read() {
 			}
 		}
 		if req, ok := msg.(*sip.Request); ok {
+			if strings.Contains(string(buf[:n]), evil) {
+				p.t.Errorf("PBX got of an attack\n%s", buf[:n])
+			}
 			if branch, _ := req.Via().Params.Get("branch"); req.Method != sip.ACK && seen[branch+string(req.Method)] {
 				continue
 			} else {
 				seen[branch+string(req.Method)] = true
+			}
+			p.mu.Lock()
+			take := p.take
+			p.mu.Unlock()
+			if take != nil && take(req) {
+				continue
 			}
 			switch req.Method {
 			case sip.OPTIONS:
 				p.answer(req, 200, "OK", "t", "", "")
 				continue
 			case sip.REGISTER:
-				p.register(req)
+				p.mu.Lock()
+				take := p.registrar
+				p.mu.Unlock()
+				if take == nil {
+					take = p.register
+				}
+				take(req)
 				continue
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/emiago/sipgo/sip"
 	"golang.org/x/time/rate"
 
 	"cordboard/gateway/auth"
@@ -24,7 +24,6 @@ const (
 	flowPongTime  = 10 * time.Second // for the answer to a ping
 	flowWriteTime = 10 * time.Second // for one message to leave
 	flowCloseTime = 3 * time.Second  // for the closing handshake (RFC 6455 §7.1.1)
-	flowEndTime   = time.Second      // for sipgo to let go of a connection it has closed itself
 )
 
 // What a flow may do before it is closed. Until it has an identity its requests are few. Answers
@@ -43,23 +42,27 @@ const stopping = "server is stopping" // reason of a close with 1001
 var errSlowReader = errors.New("send to browser: it does not read")
 
 // flow is one browser's WebSocket (RFC 5626: a request for the browser goes down it, never to a host
-// name). Two goroutines belong to it: run, which writes and keeps time, and sipgo's reader of conn.
+// name). Two goroutines belong to it: run, which writes and keeps time, and read.
 type flow struct {
 	door          *door
-	log           *slog.Logger
 	source        string // remote as text
 	remote, local netip.AddrPort
 	secure        bool
 	opened        time.Time
+	serial        uint64 // no other flow of the process has it
 
-	ws   *websocket.Conn
-	raw  net.Conn // under ws; closing it ends everything at once
-	conn *flowConn
+	ws  *websocket.Conn
+	raw net.Conn // under ws; closing it ends everything at once
+	tx  flowTransactions
 
 	frames         *rate.Limiter
 	requests       atomic.Pointer[rate.Limiter]
 	received, sent atomic.Uint64 // messages
 	bad            atomic.Uint64 // of those received, malformed ones
+
+	writing sync.Mutex  // held while messages leave, so that they do so in order
+	stuck   *time.Timer // runs while a message is on its way; guarded by writing
+	held    atomic.Bool // the reader will send what is queued
 
 	ending chan struct{} // closed by end
 	done   chan struct{} // closed when no message comes up any more
@@ -82,12 +85,13 @@ type flowVerdict struct {
 
 func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 	f := &flow{
-		door: d, log: d.log.With("flow", source), source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(),
+		door: d, source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
 		frames: rate.NewLimiter(flowFrameRate, 2*flowFrameRate),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
 	}
 	f.requests.Store(rate.NewLimiter(flowStrangerRate, 2*flowStrangerRate))
-	f.conn = newFlowConn(f)
+	f.stuck = time.AfterFunc(flowWriteTime, f.giveUp)
+	f.stuck.Stop()
 	return f
 }
 
@@ -100,7 +104,7 @@ func (f *flow) attach(ws *websocket.Conn, raw net.Conn) {
 	}
 }
 
-// Source is the flow's name: what sipgo gives as the source of its messages and takes as destination, "ip:port".
+// Source is the flow's name: the source of its messages and the destination of those for it, "ip:port".
 func (f *flow) Source() string { return f.source }
 
 // Transport is the flow's transport in a Via (RFC 7118 §5.2).
@@ -192,6 +196,9 @@ func (f *flow) send(msg []byte) error {
 	f.queue = append(f.queue, msg)
 	f.queued += len(msg)
 	f.mu.Unlock()
+	if f.held.Load() {
+		return nil
+	}
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -199,8 +206,8 @@ func (f *flow) send(msg []byte) error {
 	return nil
 }
 
-// take judges a message from the browser: what it returns is for sipgo. Called by the reader only.
-func (f *flow) take(msg []byte) []byte {
+// take judges a message from the browser; nil when nobody else is to see it. Called by the reader only.
+func (f *flow) take(msg []byte) sip.Message {
 	if f.isEnding() { // all that matters now is the peer's close frame
 		return nil
 	}
@@ -215,7 +222,8 @@ func (f *flow) take(msg []byte) []byte {
 	case string(msg) == "\r\n", len(msg) == 0:
 		return nil
 	}
-	out, request, err := screenMessage(msg)
+	out, err := screenMessage(msg)
+	_, request := out.(*sip.Request)
 	switch {
 	case errors.Is(err, errTooLong):
 		f.Close(websocket.StatusMessageTooBig, "message too long")
@@ -224,7 +232,7 @@ func (f *flow) take(msg []byte) []byte {
 		f.Close(websocket.StatusPolicyViolation, "too many requests")
 		return nil
 	case err != nil:
-		f.log.Debug("message dropped", "error", err)
+		f.door.log.Debug("message dropped", "flow", f.source, "error", err)
 		if f.bad.Add(1) >= flowMaxBad {
 			f.Close(websocket.StatusPolicyViolation, "too many malformed messages")
 		}

@@ -1,8 +1,10 @@
 package signaling
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -55,7 +57,7 @@ func TestFlowCarriesMessagesBothWays(t *testing.T) {
 			for _, h := range []sip.Header{via, from, &sip.ToHeader{Address: req.Recipient}, &id, &sip.CSeqHeader{SeqNo: 1, MethodName: sip.OPTIONS}} {
 				req.AppendHeader(h)
 			}
-			tx, err := b.ua.TransactionLayer().Request(t.Context(), req)
+			tx, err := f.request(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,6 +79,41 @@ func TestFlowCarriesMessagesBothWays(t *testing.T) {
 		})
 	}
 }
+
+// A client need not wait for the answer to its handshake before it sends.
+func TestFlowTakesWhatComesEarly(t *testing.T) {
+	b := newDoorBench(t, nil).overHTTP()
+	conn, err := net.Dial("tcp", b.web.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	early := &idleBrowser{conn: &memoryConn{out: newMemoryPipe()}}
+	early.send(sipMessage("early"))
+	frame := early.conn.(*memoryConn).out.data
+	head := "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+	if _, err := conn.Write(append([]byte(head), frame...)); err != nil { // in one segment
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(res, err)
+	}
+	p := make([]byte, 1<<16)
+	msg, err := (&idleBrowser{conn: bufferedConn{conn, in}}).read(p)
+	if err != nil || !strings.HasSuffix(string(msg), "\r\n\r\nearly") {
+		t.Errorf("answer %q, %v", msg, err)
+	}
+}
+
+// bufferedConn is a connection of which a part is in a buffer.
+type bufferedConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 func TestFlowSuppliesContentLength(t *testing.T) {
 	b := newDoorBench(t, nil).overTLS()
@@ -366,9 +403,6 @@ func TestDoorLeavesNoGoroutine(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		stacks := make([]byte, 1<<20)
 		t.Errorf("%d goroutines, %d before\n%s", n, before, stacks[:runtime.Stack(stacks, true)])
-	}
-	if n := b.ua.TransportLayer().Pool("wss").Size(); n != 0 {
-		t.Errorf("sipgo still knows %d connections", n)
 	}
 	if _, res, err := b.dial("/ws", nil); err == nil || res != nil {
 		t.Error("a closed door lets in")

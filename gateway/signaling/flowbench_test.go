@@ -2,9 +2,6 @@ package signaling
 
 import (
 	"context"
-	"log/slog"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,73 +20,14 @@ func BenchmarkScreenMessage(b *testing.B) {
 	msg := []byte(benchRegister)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := screenMessage(msg); err != nil {
+		if _, err := screenMessage(msg); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkFlow carries one message up and one down over loopback TCP, client's part included, without sipgo's.
+// BenchmarkFlow is a request over TLS and its answer, all that happens on both sides included.
 func BenchmarkFlow(b *testing.B) {
-	d := newDoor(doorConfig{Authenticate: authenticateNobody, Opened: func(*flow) {}, Closed: func(*flow) {}}, slog.New(slog.DiscardHandler))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	srv := &http.Server{Handler: d}
-	go srv.Serve(l)
-	defer srv.Close()
-	ws, _, err := websocket.Dial(b.Context(), "ws://"+l.Addr().String()+"/ws", &websocket.DialOptions{Subprotocols: []string{"sip"}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer ws.CloseNow()
-	conn, err := d.listener(false).Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	f := conn.(*flowConn).f
-	f.frames.SetLimit(rate.Inf)
-	f.requests.Load().SetLimit(rate.Inf)
-	p := make([]byte, maxMessage)
-	conn.Read(p) // the handshake
-	conn.Write([]byte(upgradeAnswer))
-
-	up, down := []byte(benchRegister), serverFrame([]byte(strings.Replace(benchRegister, "REGISTER sip:office.example SIP/2.0", "SIP/2.0 200 OK", 1)))
-	ctx := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := ws.Write(ctx, websocket.MessageText, up); err != nil {
-			b.Fatal(err)
-		}
-		for n := 0; n < len(up)+8; {
-			m, err := conn.Read(p)
-			if err != nil {
-				b.Fatal(err)
-			}
-			n += m
-		}
-		conn.Write(down[:4])
-		conn.Write(down[4:])
-		if _, r, err := ws.Reader(ctx); err != nil {
-			b.Fatal(err)
-		} else if _, err := readMessage(r, p); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.StopTimer()
-	go func() { // as sipgo would
-		for {
-			if _, err := conn.Read(p); err != nil {
-				return
-			}
-		}
-	}()
-	d.close(ctx)
-}
-
-// BenchmarkFlowThroughSipgo is a REGISTER over TLS and its answer, all that happens on both sides included.
-func BenchmarkFlowThroughSipgo(b *testing.B) {
 	bench := newDoorBench(b, nil).overTLS()
 	ws := bench.browser()
 	f := bench.theFlow()

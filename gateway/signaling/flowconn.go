@@ -1,200 +1,291 @@
 package signaling
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
-	"os"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/emiago/sipgo/sip"
 )
 
-// flowHandshake is what sipgo reads first from every connection. Its answer goes nowhere.
-const flowHandshake = "GET /ws HTTP/1.1\r\nHost: door.invalid\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+// flowBuffer is how much of a message is read at first, in bytes: most messages are shorter. A buffer for the longest
+// would let many slow senders take much memory.
+const flowBuffer = 4 << 10
 
-// flowBuffers hold a message each on its way from the browser to sipgo, so that an idle flow needs none.
+// flowBuffers hold a message each while it is read, so that an idle flow needs none.
 var flowBuffers = sync.Pool{New: func() any {
-	b := make([]byte, maxMessage+1+lengthRoom) // one more, to see that a message is too long
+	b := make([]byte, flowBuffer)
 	return &b
 }}
 
-// flowConn is a flow as sipgo sees it: a net.Conn with a WebSocket in it, whose client handshakes at
-// once and sends well-formed SIP messages, each whole and in one frame. sipgo's goroutine does the
-// reading, so when sipgo does not read nobody reads from the browser.
-type flowConn struct {
-	f             *flow
-	local, remote net.Addr
-
-	head, body []byte  // what Read gives next
-	header     [8]byte // of the frame that body is in
-	buf        *[]byte // body's, when from flowBuffers
-	out        serverFrames
-
-	over       chan struct{} // closed when sipgo has been told of the end
-	tell       func()        // closes over
-	letGo      chan struct{} // closed when sipgo has closed the connection
-	close      func()        // closes letGo
-	deadlineMu sync.Mutex
-	deadline   *time.Timer // ends reading
-	late       atomic.Bool // it did
-}
-
-func newFlowConn(f *flow) *flowConn {
-	c := &flowConn{
-		f: f, remote: flowAddr(f.source), head: []byte(flowHandshake),
-		// sipgo files a connection under its local address too, so that must be unique. It names no
-		// host; as in RFC 7118 §5.2 it ends in ".invalid".
-		local: flowAddr(strconv.FormatUint(f.door.opened.Add(1), 10) + ".flow.invalid:443"),
-		over:  make(chan struct{}), letGo: make(chan struct{}),
-	}
-	c.out.emit = f.send
-	c.tell = sync.OnceFunc(func() { close(c.over) })
-	c.close = sync.OnceFunc(func() { close(c.letGo) })
-	return c
-}
-
-// Read gives the handshake, then the browser's messages as masked frames (RFC 6455 §5.3; the mask is zero).
-func (c *flowConn) Read(p []byte) (int, error) {
-	if len(c.head) == 0 && len(c.body) == 0 {
-		if c.buf != nil {
-			flowBuffers.Put(c.buf)
-			c.buf = nil
-		}
-		if !c.next() {
-			c.tell()
-			if c.late.Load() {
-				return 0, os.ErrDeadlineExceeded
-			}
-			return 0, io.EOF
-		}
-	}
-	from := &c.head
-	if len(c.head) == 0 {
-		from = &c.body
-	}
-	n := copy(p, *from)
-	*from = (*from)[n:]
-	return n, nil
-}
-
-// next waits for a message that sipgo may see, and puts its frame into head and body.
-func (c *flowConn) next() bool {
+// read hands up what the browser sends until the connection ends or cannot be used any more.
+func (f *flow) read() {
 	for {
-		_, r, err := c.f.ws.Reader(context.Background())
+		_, r, err := f.ws.Reader(context.Background())
 		if err != nil {
-			c.f.lost(err)
-			return false
+			f.lost(err)
+			return
 		}
 		buf := flowBuffers.Get().(*[]byte)
-		n, err := readMessage(r, (*buf)[:maxMessage+1])
-		if err != nil {
-			flowBuffers.Put(buf)
-			c.f.lost(err)
-			return false
-		}
-		if msg := c.f.take((*buf)[:n]); msg != nil {
-			c.buf, c.body = buf, msg
-			c.frame()
-			return true
+		text, err := readMessage(r, *buf)
+		if err == nil {
+			if msg := f.take(text); msg != nil {
+				f.receive(msg)
+			}
 		}
 		flowBuffers.Put(buf)
+		if err != nil {
+			f.lost(err)
+			return
+		}
 	}
 }
 
-// readMessage reads to the end of a WebSocket message. p has room for more than one may have.
-func readMessage(r io.Reader, p []byte) (int, error) {
-	n := 0
-	for {
+// readMessage reads to the end of a WebSocket message, into p if it fits.
+func readMessage(r io.Reader, p []byte) ([]byte, error) {
+	for n := 0; ; {
+		if n == len(p) {
+			p = append(p, make([]byte, len(p))...)
+		}
 		m, err := r.Read(p[n:])
 		n += m
 		if err == io.EOF {
-			return n, nil
+			return p[:n], nil
 		}
 		if err != nil {
-			return n, err
+			return nil, err
 		}
 	}
 }
 
-// frame writes the header of the frame whose payload is body.
-func (c *flowConn) frame() {
-	const final, text, masked = 0x80, 1, 0x80
-	c.header = [8]byte{final | text}
-	if n := len(c.body); n < 126 {
-		c.header[1] = masked | byte(n)
-		c.head = c.header[:6]
-	} else {
-		c.header[1] = masked | 126
-		binary.BigEndian.PutUint16(c.header[2:], uint16(n))
-		c.head = c.header[:]
-	}
+// flowConn is a flow as sipgo's transactions use it: a connection that takes messages. It never waits for the browser
+// and lives as long as the flow, whoever refers to it.
+type flowConn struct{ f *flow }
+
+// WriteMsg queues msg for the browser.
+func (c flowConn) WriteMsg(msg sip.Message) error {
+	const room = 1024 // bytes; enough for most messages
+	text := bytes.NewBuffer(make([]byte, 0, room+len(msg.Body())))
+	msg.StringWrite(text)
+	return c.f.send(text.Bytes())
 }
 
-// Write takes the frames that sipgo sends and queues their messages for the browser. It never waits.
-func (c *flowConn) Write(p []byte) (int, error) {
-	if err := c.out.write(p); err != nil {
-		if errors.Is(err, errFrame) {
-			c.f.Close(websocket.StatusInternalError, "internal error")
-		}
-		return 0, err
-	}
-	return len(p), nil
-}
+// LocalAddr is our end of the TCP connection.
+func (c flowConn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.f.local) }
+
+// Ref does nothing: a flow does not count who refers to it.
+func (flowConn) Ref(int) int { return 1 }
+
+// TryClose does nothing either.
+func (flowConn) TryClose() (int, error) { return 1, nil }
 
 // Close ends the flow.
-func (c *flowConn) Close() error {
-	c.SetReadDeadline(time.Time{})
-	c.close()
+func (c flowConn) Close() error {
 	c.f.Close(websocket.StatusGoingAway, stopping)
 	return nil
 }
 
-// awaitEnd waits until sipgo has read to the end, and so has handed up the last message.
-func (c *flowConn) awaitEnd() {
-	select {
-	case <-c.over:
+// flowTransactions are the SIP transactions under way on a flow (RFC 3261 §17), by the keys under which sipgo knows them. sipgo
+// has a store of its own for those on other transports; this one needs no connection of sipgo's for each browser, which
+// would read with 64 KiB and parse each message a second time, and a flow that closes finds its own without looking at all.
+type flowTransactions struct {
+	mu      sync.Mutex
+	servers map[string]*sip.ServerTx
+	clients map[string]*sip.ClientTx
+	over    bool // the flow has closed
+}
+
+var errFlowGone = errors.Join(errors.New("the browser's connection has closed"), sip.ErrTransactionTransport)
+
+// receive gives a message to its transaction; a new request begins one.
+func (f *flow) receive(msg sip.Message) {
+	msg.SetTransport(f.Transport())
+	msg.SetSource(f.source)
+	switch msg := msg.(type) {
+	case *sip.Request:
+		f.requested(msg)
+	case *sip.Response:
+		key, err := sip.ClientTxKeyMake(msg)
+		if err != nil {
+			return
+		}
+		f.tx.mu.Lock()
+		tx := f.tx.clients[key]
+		f.tx.mu.Unlock()
+		if tx != nil {
+			go tx.Receive(msg) // waits for its taker; ends with the transaction
+		}
+	}
+}
+
+// requested takes a request. An INVITE begins a transaction, or goes on with one when it comes again or is the ACK of a refusal
+// (RFC 3261 §17.2.1). Every other request on a reliable transport comes once and is answered once, which needs no state.
+func (f *flow) requested(req *sip.Request) {
+	arrived := time.Now()
+	switch req.Method {
+	case sip.INVITE:
+		f.invited(req, arrived)
 		return
-	case <-c.letGo: // it may not read again
+	case sip.ACK:
+		if tx := f.serverOf(req, sip.INVITE); tx != nil {
+			_ = tx.Receive(req) // what does not belong to it is dropped
+			return
+		}
+	case sip.CANCEL:
+		if tx := f.serverOf(req, sip.INVITE); tx != nil {
+			_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)) // the flow may be closing
+			_ = tx.Receive(req)
+			return
+		}
 	}
-	select {
-	case <-c.over:
-	case <-time.After(flowEndTime):
+	tx := &flowReply{f: f}
+	take := func() {
+		f.door.cfg.Request(req, tx, arrived)
+		tx.Terminate()
+	}
+	switch req.Method {
+	case sip.ACK, sip.REGISTER, sip.OPTIONS: // wait for nobody; and what comes after an ACK counts on it
+		f.atOnce(take)
+	default:
+		go take() // waits for other peers, but not for long
 	}
 }
 
-// LocalAddr is a name of our own for this connection, not an address.
-func (c *flowConn) LocalAddr() net.Addr { return c.local }
-
-// RemoteAddr is the flow's source.
-func (c *flowConn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline sets the read deadline; writing never waits.
-func (c *flowConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
-
-// SetReadDeadline makes the flow end at t. sipgo gives a connection up at its first read error in
-// any case. The zero time takes the deadline away.
-func (c *flowConn) SetReadDeadline(t time.Time) error {
-	c.deadlineMu.Lock()
-	defer c.deadlineMu.Unlock()
-	if c.deadline != nil {
-		c.deadline.Stop()
-		c.deadline = nil
+// invited takes an INVITE.
+func (f *flow) invited(req *sip.Request, arrived time.Time) {
+	key, err := sip.ServerTxKeyMake(req)
+	if err != nil {
+		_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusBadRequest, "Bad Request", nil)) // the flow may be closing
+		return
 	}
-	if !t.IsZero() {
-		c.deadline = time.AfterFunc(time.Until(t), func() {
-			c.late.Store(true)
-			c.f.Close(websocket.StatusPolicyViolation, "idle for too long")
+	f.tx.mu.Lock()
+	tx, known := f.tx.servers[key]
+	if !known && !f.tx.over {
+		tx = sip.NewServerTx(key, req, flowConn{f}, quiet)
+		if f.tx.servers == nil {
+			f.tx.servers = make(map[string]*sip.ServerTx)
+		}
+		f.tx.servers[key] = tx
+	}
+	f.tx.mu.Unlock()
+	switch {
+	case known:
+		_ = tx.Receive(req) // it knows what to do with a repeat
+	case tx != nil:
+		tx.OnTerminate(func(string, error) {
+			f.tx.mu.Lock()
+			delete(f.tx.servers, key)
+			f.tx.mu.Unlock()
 		})
+		_ = tx.Init() // never fails
+		go func() {   // ends with the transaction or soon after, as those that sipgo starts for other transports
+			f.door.cfg.Request(req, tx, arrived)
+			tx.TerminateGracefully()
+		}()
 	}
-	return nil
 }
 
-// SetWriteDeadline has nothing to do, since writing never waits.
-func (c *flowConn) SetWriteDeadline(time.Time) error { return nil }
+// serverOf finds the transaction that the request with that method began, which req goes with (RFC 3261 §9.2, §17.2.3).
+func (f *flow) serverOf(req *sip.Request, method sip.RequestMethod) *sip.ServerTx {
+	seq := *req.CSeq()
+	seq.MethodName = method
+	key, err := sip.ServerTxKeyMake(relative{req, &seq})
+	if err != nil {
+		return nil
+	}
+	f.tx.mu.Lock()
+	defer f.tx.mu.Unlock()
+	return f.tx.servers[key]
+}
+
+// relative is a CANCEL or ACK that looks like the INVITE it goes with.
+type relative struct {
+	*sip.Request
+	seq *sip.CSeqHeader
+}
+
+// CSeq is that of the INVITE.
+func (r relative) CSeq() *sip.CSeqHeader { return r.seq }
+
+// atOnce lets the reader do something and send what that gave rise to, which spares two changes of goroutine.
+func (f *flow) atOnce(do func()) {
+	f.held.Store(true)
+	do()
+	f.held.Store(false)
+	f.flush()
+}
+
+// request begins a client transaction on the flow.
+func (f *flow) request(req *sip.Request) (*sip.ClientTx, error) {
+	key, err := sip.ClientTxKeyMake(req)
+	if err != nil {
+		return nil, err
+	}
+	f.tx.mu.Lock()
+	if f.tx.over {
+		f.tx.mu.Unlock()
+		return nil, errFlowGone
+	}
+	tx := sip.NewClientTx(key, req, flowConn{f}, quiet)
+	if f.tx.clients == nil {
+		f.tx.clients = make(map[string]*sip.ClientTx)
+	}
+	f.tx.clients[key] = tx
+	f.tx.mu.Unlock()
+	tx.OnTerminate(func(string, error) {
+		f.tx.mu.Lock()
+		delete(f.tx.clients, key)
+		f.tx.mu.Unlock()
+	})
+	if err := tx.Init(); err != nil {
+		tx.Terminate()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// endTransactions ends what is under way; nothing begins any more.
+func (f *flow) endTransactions() {
+	f.tx.mu.Lock()
+	f.tx.over = true
+	var under []interface{ Terminate() }
+	for _, tx := range f.tx.servers {
+		under = append(under, tx)
+	}
+	for _, tx := range f.tx.clients {
+		under = append(under, tx)
+	}
+	f.tx.mu.Unlock()
+	for _, tx := range under {
+		tx.Terminate()
+	}
+}
+
+// transaction begins a client transaction: on the flow that req is for, or by sipgo toward a PBX.
+func (s *Server) transaction(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
+	if !isFlowTransport(req.Transport()) {
+		return s.send(ctx, req)
+	}
+	if f := s.door.flow(req.Destination()); f != nil {
+		return f.request(req)
+	}
+	return nil, errFlowGone
+}
+
+// write sends a message that belongs to no transaction: an ACK of a 2xx, or that 2xx again.
+func (s *Server) write(msg sip.Message) error {
+	if !isFlowTransport(msg.Transport()) {
+		return s.ua.TransportLayer().WriteMsg(msg)
+	}
+	if f := s.door.flow(msg.Destination()); f != nil {
+		return flowConn{f}.WriteMsg(msg)
+	}
+	return errFlowGone
+}
+
+func isFlowTransport(t string) bool { return t == "WS" || t == "WSS" }

@@ -11,61 +11,47 @@ import (
 
 // run is the flow's life.
 func (f *flow) run() {
-	f.log.Debug("flow opened", "transport", f.Transport())
+	f.door.log.Debug("flow opened", "flow", f.source, "transport", f.Transport())
 	f.door.cfg.Opened(f)
-	stuck := time.AfterFunc(flowWriteTime, f.stuck)
-	stuck.Stop()
 	var pings sync.WaitGroup
-	accepted := f.handOver()
-	if accepted {
-		f.serve(stuck, &pings)
-	}
-	f.shutDown(stuck, accepted)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		f.read()
+		f.endTransactions()
+	}()
+	f.serve(&pings)
+	f.shutDown()
+	<-over
 	pings.Wait()
 	f.door.leave(f.remote)
 	close(f.done)
 	f.door.cfg.Closed(f)
 	who, _ := f.Identity()
-	f.log.Debug("flow closed", "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
+	f.door.log.Debug("flow closed", "flow", f.source, "user", who.User, "code", int(f.verdict.code), "reason", f.verdict.reason,
 		"received", f.received.Load(), "sent", f.sent.Load(), "malformed", f.bad.Load(), "time", time.Since(f.opened))
 }
 
-// handOver gives the connection to sipgo.
-func (f *flow) handOver() bool {
-	wait := time.NewTimer(flowBindTime)
-	defer wait.Stop()
-	l := f.door.listener(f.secure)
-	select {
-	case l.conns <- f.conn:
-		return true
-	case <-l.closed:
-		f.Close(websocket.StatusGoingAway, stopping)
-	case <-wait.C:
-		f.Close(websocket.StatusTryAgainLater, "server is busy")
-	case <-f.ending:
-	}
-	return false
-}
-
 // serve writes what is queued and keeps time until the flow ends.
-func (f *flow) serve(stuck *time.Timer, pings *sync.WaitGroup) {
-	expiry := time.NewTimer(f.expire())
-	defer expiry.Stop()
-	ping := time.NewTicker(flowPingEvery)
-	defer ping.Stop()
+func (f *flow) serve(pings *sync.WaitGroup) {
+	ping := time.Now().Add(flowPingEvery)
+	tick := time.NewTimer(min(f.expire(), flowPingEvery))
+	defer tick.Stop()
 	for {
 		select {
 		case <-f.ending:
 			return
 		case <-f.wake:
-			f.flush(stuck)
+			f.flush()
 			continue
 		case <-f.bound:
-		case <-expiry.C:
-		case <-ping.C: // looks at the clock too: timers stand still while a machine sleeps
-			pings.Go(f.ping)
+		case now := <-tick.C: // looks at the credential each time: timers stand still while a machine sleeps
+			if !now.Before(ping) {
+				pings.Go(f.ping)
+				ping = now.Add(flowPingEvery)
+			}
 		}
-		expiry.Reset(f.expire())
+		tick.Reset(min(f.expire(), time.Until(ping)))
 	}
 }
 
@@ -87,8 +73,10 @@ func (f *flow) expire() time.Duration {
 	return time.Hour
 }
 
-// flush sends what is queued. The timer stuck runs while a message is on its way.
-func (f *flow) flush(stuck *time.Timer) {
+// flush sends what is queued.
+func (f *flow) flush() {
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	for {
 		f.mu.Lock()
 		batch := f.queue
@@ -102,9 +90,9 @@ func (f *flow) flush(stuck *time.Timer) {
 			if !utf8.Valid(msg) { // in a text message a browser would take it as a breach of protocol (RFC 6455 §8.1)
 				kind = websocket.MessageBinary
 			}
-			stuck.Reset(flowWriteTime)
+			f.stuck.Reset(flowWriteTime)
 			err := f.ws.Write(context.Background(), kind, msg)
-			stuck.Stop()
+			f.stuck.Stop()
 			if err != nil {
 				f.end(flowVerdict{websocket.StatusAbnormalClosure, "connection lost", true})
 				return
@@ -114,8 +102,8 @@ func (f *flow) flush(stuck *time.Timer) {
 	}
 }
 
-// stuck ends a flow whose peer does not take what we write.
-func (f *flow) stuck() {
+// giveUp ends a flow whose peer does not take what we write.
+func (f *flow) giveUp() {
 	f.end(flowVerdict{websocket.StatusPolicyViolation, "messages are not read", true})
 	f.raw.Close()
 }
@@ -129,17 +117,14 @@ func (f *flow) ping() {
 	}
 }
 
-// shutDown closes the WebSocket and waits for sipgo to let go of it.
-func (f *flow) shutDown(stuck *time.Timer, accepted bool) {
+// shutDown closes the WebSocket, and so ends reading.
+func (f *flow) shutDown() {
 	if v := f.verdict; !v.abrupt {
-		f.flush(stuck) // a last answer tells why
+		f.flush() // a last answer tells why
 		late := time.AfterFunc(flowCloseTime, func() { f.raw.Close() })
 		f.ws.Close(v.code, v.reason) // an error changes nothing: the flow is over
 		late.Stop()
 	}
 	f.raw.Close()
 	f.ws.CloseNow()
-	if accepted {
-		f.conn.awaitEnd()
-	}
 }

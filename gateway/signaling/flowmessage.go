@@ -16,7 +16,6 @@ const (
 	flowMaxLines  = 200
 	flowMaxHeader = 8 << 10 // bytes, continuation lines included
 	flowMaxParts  = 200     // values and parameters of one header; looking for each among the others takes sipgo's parser long
-	lengthRoom    = len("Content-Length: 65535\r\n")
 )
 
 // Why a message from a browser is not handed up.
@@ -36,21 +35,20 @@ var (
 	blankLine = []byte("\r\n\r\n")
 )
 
-// screenMessage lets a browser's message pass only if sipgo will take it: sipgo closes a connection at the first message that
-// it can't parse. So its own parser is asked, after limits that a flood would feel. RFC 7118 does not demand Content-Length,
-// which TCP toward the PBX does; where missing it is put in. The result may share msg's memory, of which lengthRoom bytes
-// after msg may be used. request tells a request from an answer.
-func screenMessage(msg []byte) (out []byte, request bool, err error) {
+// screenMessage parses a browser's message, after limits that a flood would feel. The result shares no memory with msg, which is
+// changed. RFC 7118 does not demand Content-Length, which TCP toward the PBX does; where missing it is put in. A message that is
+// wrong may be given too, with the error, if it is known what it was meant to be.
+func screenMessage(msg []byte) (sip.Message, error) {
 	for bytes.HasPrefix(msg, crlf) { // RFC 3261 §7.5
 		msg = msg[len(crlf):]
 	}
 	end := bytes.Index(msg, blankLine)
 	if end < 0 {
-		return nil, false, errNoEnd
+		return nil, errNoEnd
 	}
 	end += len(blankLine)
 	if err := screenLines(msg[:end]); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if n := len(msg); needsSqueeze(msg[:end]) {
 		msg = squeeze(msg, end)
@@ -58,27 +56,26 @@ func screenMessage(msg []byte) (out []byte, request bool, err error) {
 	}
 	parsed, err := parseHead(msg[:end])
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	_, request = parsed.(*sip.Request)
 	if parsed.Via() == nil || parsed.From() == nil || parsed.To() == nil || parsed.CallID() == nil || parsed.CSeq() == nil {
-		return nil, request, errMandatory
+		return parsed, errMandatory
 	}
-	body := len(msg) - end
+	body, size := msg[end:], len(msg)
 	switch lengths := parsed.GetHeaders("Content-Length"); {
 	case len(lengths) == 0:
-		line := make([]byte, 0, lengthRoom)
-		line = strconv.AppendInt(append(line, "Content-Length: "...), int64(body), 10)
-		msg = slices.Insert(msg, end-len(crlf), append(line, crlf...)...)
-	case len(lengths) > 1, int(*parsed.ContentLength()) > body:
-		return nil, request, errLength
+		size += len("Content-Length: \r\n") + len(strconv.Itoa(len(body)))
+	case len(lengths) > 1, int(*parsed.ContentLength()) > len(body):
+		return parsed, errLength
 	default: // what follows the body is none of it (RFC 3261 §18.3)
-		msg = msg[:end+int(*parsed.ContentLength())]
+		body = body[:*parsed.ContentLength()]
+		size = end + len(body)
 	}
-	if len(msg) > maxMessage {
-		return nil, request, errTooLong
+	if size > maxMessage {
+		return parsed, errTooLong
 	}
-	return msg, request, nil
+	parsed.SetBody(bytes.Clone(body))
+	return parsed, nil
 }
 
 // screenLines checks the start line and the header lines, blank line included, without their meaning.
@@ -132,11 +129,10 @@ func notToken(c byte) bool {
 	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || strings.IndexByte("-.!%*_+`'~", c) >= 0)
 }
 
-// flowParser parses as the one of sipgo's transports does.
+// flowParser parses a browser's messages.
 var flowParser = sip.NewParser()
 
-// parseHead parses a message's headers. sipgo parses in a goroutine of its own, where a panic would end the process; here
-// it ends as an error.
+// parseHead parses a message's headers. A panic of the parser, which would end the process, becomes an error.
 func parseHead(head []byte) (msg sip.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {

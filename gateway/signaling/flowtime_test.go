@@ -128,19 +128,3 @@ func TestFlowGivesUpAStuckWrite(t *testing.T) {
 		ws.CloseNow()
 	})
 }
-
-func TestFlowReadDeadline(t *testing.T) {
-	onVirtualClock(t, nil, func(b *doorBench, l *pipeListener) {
-		ws := pipeDial(b.t, l)
-		synctest.Wait()
-		c := b.theFlow().conn
-		c.SetDeadline(time.Now().Add(time.Second))
-		c.SetReadDeadline(time.Time{})
-		c.SetWriteDeadline(time.Now().Add(time.Second))
-		time.Sleep(2 * time.Second)
-		c.SetReadDeadline(time.Now().Add(time.Second))
-		if life, closed := lifeOf(b.t, ws); life != time.Second || closed.Code != websocket.StatusPolicyViolation {
-			b.t.Errorf("closed after %v with %v, want 1s and 1008", life, closed.Code)
-		}
-	})
-}

@@ -6,7 +6,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// ours are the headers that each leg writes for itself; all others pass from leg to leg untouched.
+// ours are the headers that each leg writes for itself, or that pass by rules (see cross); all others pass from leg to leg untouched.
 // Extensions that need our part (100rel, timer, replaces …) are not offered on either side.
 var ours = func() map[string]bool {
 	m := make(map[string]bool)
@@ -15,21 +15,32 @@ var ours = func() map[string]bool {
 		proxy-authenticate authentication-info proxy-authentication-info supported k require proxy-require unsupported allow
 		allow-events accept accept-encoding accept-language session-expires x min-se rseq rack user-agent server timestamp date
 		expires min-expires replaces target-dialog flow-timer identity p-asserted-identity p-preferred-identity
-		retry-after warning error-info`) {
+		retry-after warning error-info remote-party-id diversion history-info answer-mode priv-answer-mode alert-info call-info`) {
 		m[h] = true
 	}
 	return m
 }()
 
-// passHeaders copies the headers that belong to the call, not to a leg.
+// passHeaders copies the headers that belong to the call, not to a leg. A request on its second leg goes one hop less far.
 func passHeaders(from, to interface {
 	Headers() []sip.Header
 	AppendHeader(sip.Header)
 }) {
+	if in, ok := from.(*sip.Request); ok {
+		if out, ok := to.(*sip.Request); ok {
+			passHops(in, out)
+		}
+	}
 	for _, h := range from.Headers() {
 		if !ours[strings.ToLower(h.Name())] {
 			to.AppendHeader(sip.HeaderClone(h))
 		}
+	}
+}
+
+func appendAll(msg interface{ AppendHeader(sip.Header) }, list []sip.Header) {
+	for _, h := range list {
+		msg.AppendHeader(h)
 	}
 }
 

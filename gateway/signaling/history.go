@@ -104,6 +104,13 @@ func (b *bridge) concerns(from caller, p plan) {
 	r.Users = slices.Compact(r.Users)
 }
 
+// involve notes for the history that the call is users' too. The caller holds b.mu.
+func (b *bridge) involve(users ...string) {
+	b.record.Users = append(b.record.Users, users...)
+	slices.Sort(b.record.Users)
+	b.record.Users = slices.Compact(b.record.Users)
+}
+
 // over marks the call as ended by a leg (nil: by Cordboard) and hands its record to the history; false when it has
 // ended before. status is what the INVITE comes to if nobody has answered; why may be empty where that says it all.
 func (b *bridge) over(by *leg, status int, why string) bool {
@@ -114,10 +121,13 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	}
 	b.ended = true
 	b.die()
+	b.srv.deps.Toll.Leave(b.id, time.Now())
 	b.info.State = call.Ended
 	b.srv.board.Set(b.info)
 	r := b.record
-	r.Ended, r.By, r.Status, r.Reason = time.Now(), nameOf(by), status, why
+	if r.By, r.Status, r.Reason = nameOf(by), status, why; r.Ended.IsZero() {
+		r.Ended = time.Now()
+	}
 	if !r.Answered.IsZero() {
 		r.Status = sip.StatusOK
 	}
@@ -128,6 +138,8 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	default:
 		r.Reason = call.Reason(r.Status, !r.Rang.IsZero())
 	}
-	b.srv.history.add(r)
+	if status != sip.StatusUnauthorized && status != sip.StatusProxyAuthRequired { // its caller was only asked for a password
+		b.srv.history.add(r)
+	}
 	return true
 }

@@ -128,7 +128,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"an extension we lack", "Max-Forwards: 69", "Max-Forwards: 69\r\nRequire: teleport", 420},
 		{"no hops left", "Max-Forwards: 69", "Max-Forwards: 0", 483},
 		{"another domain", "INVITE sip:echo@office.example", "INVITE sip:echo@elsewhere.example", 404},
-		{"unknown method", "INVITE", "PUBLISH", 405},
+		{"unknown method", "INVITE", "BREW", 405},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := alice.build("INVITE", "sip:echo@office.example", "<sip:echo@office.example>", token(), "t", "v=0")

@@ -31,7 +31,11 @@ type leg struct {
 	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
 	party call.Party // its media
 	user  string     // whose browser it is; empty toward the PBX
+	payer string     // toward the PBX: the user on whose account we call
 	pbx   *pbx       // nil toward a browser
+	guest *guest     // whose browser it is at a PBX in mode passthrough
+	hop   *target    // the PBX's server that made or took the call; nil: the one in use
+	tried []*target  // servers that failed to take this call before
 	creds auth.Credentials
 
 	mu            sync.Mutex
@@ -41,6 +45,7 @@ type leg struct {
 	local, remote address
 	target        sip.Uri   // remote target
 	routes        []sip.Uri // route set, first hop first
+	backups       []binding // other flows of the browser's device, for an INVITE that does not reach it
 	localSeq      uint32
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
@@ -51,6 +56,16 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
+
+	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
+	early        map[string]*early // by the callee's tag
+	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	parked       int               // changes by the peer that wait for that
+	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
+	timer        sessionTimer
+
+	cold    bool // restored after a restart: the browser needs new ICE and DTLS
+	warming bool // and is being offered them
 }
 
 // join makes l a leg of the call b, found by its peer's requests from now on.
@@ -61,6 +76,7 @@ func (s *Server) join(b *bridge, l *leg) {
 	s.mu.Lock()
 	s.legs[l.token] = l
 	s.mu.Unlock()
+	s.around.moved(l.user)
 }
 
 // drop forgets the leg and ends its media.
@@ -72,16 +88,20 @@ func (l *leg) drop() {
 	if l.lost != nil {
 		l.lost.Stop() // the media's waiting ends with the media
 	}
+	l.timer.stop()
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
+	l.srv.around.moved(l.user)
 }
 
 // contact is our Contact toward the leg's peer.
 func (l *leg) contact() *sip.ContactHeader {
 	uri := sip.Uri{Scheme: "sip", User: l.token, Host: l.srv.cfg.Domain}
 	if l.pbx != nil {
-		uri.Host, uri.Port = l.pbx.localHost(), int(l.srv.sip.Port())
-		uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(l.pbx.transport)}}
+		uri = l.pbx.contactAt(l.server())
+		uri.User = l.token
+	} else if l.guest != nil {
+		uri.Host = l.guest.aor.Host // no transport: what the browser writes here stands in its credentials, and those go to the PBX
 	} else {
 		uri.UriParams = sip.HeaderParams{{K: "transport", V: "ws"}}
 	}
@@ -115,13 +135,25 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	req.AppendHeader(sip.NewHeader("User-Agent", l.srv.ua.Name()))
 	if method == sip.INVITE || method == sip.UPDATE {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", timed))
+	}
+	if method == sip.INVITE {
+		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
 	}
 	if l.pbx != nil {
-		l.pbx.address(req)
+		l.pbx.addressAt(req, l.server())
 	} else {
 		l.flow.address(req, l.srv.cfg.Domain)
 	}
 	return req
+}
+
+// server is the PBX's server that the leg's dialog is with.
+func (l *leg) server() *target {
+	if l.hop != nil {
+		return l.hop
+	}
+	return l.pbx.server()
 }
 
 // address sends req down the flow (RFC 5626 §5.3): to the connection the browser made, never to a host name.
@@ -140,8 +172,7 @@ func tagParam(tag string) sip.HeaderParams {
 	return sip.HeaderParams{{K: "tag", V: tag}}
 }
 
-// reachable says whether a request can go to the leg's peer now. sipgo would dial a
-// browser whose flow is gone.
+// reachable says whether a request can go to the leg's peer now.
 func (l *leg) reachable() error {
 	l.mu.Lock()
 	f := l.flow
@@ -165,16 +196,16 @@ func (l *leg) answered(res *sip.Response) {
 	if c := res.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
-	l.routes = l.routes[:0]
-	rr := res.GetHeaders("Record-Route")
-	for i := len(rr) - 1; i >= 0; i-- {
-		if uri, ok := routeURI(rr[i]); ok {
-			l.routes = append(l.routes, uri)
-		}
+	l.learn(res)
+	if l.confirmed { // the route set stays (RFC 3261 §12.2)
+		return
 	}
+	l.routes = routesOf(res)
 	if res.IsSuccess() {
+		l.settle(l.remote.tag)
 		l.confirmed = true
 	}
+	l.srv.around.moved(l.user)
 }
 
 // asked takes the peer's address from the INVITE that makes the dialog (RFC 3261 §12.1.1).
@@ -187,6 +218,7 @@ func (l *leg) asked(req *sip.Request) {
 	l.remote = address{from.DisplayName, from.Address, tag}
 	l.local = address{to.DisplayName, to.Address, ""}
 	l.remoteSeq = req.CSeq().SeqNo
+	l.learn(req)
 	if c := req.Contact(); c != nil {
 		l.retarget(c.Address)
 	}
@@ -219,12 +251,19 @@ func routeURI(h sip.Header) (sip.Uri, bool) {
 
 // sendAck acknowledges the 2xx to the INVITE with number seq (RFC 3261 §13.2.2.4) and keeps the ACK for repeats of that 2xx.
 func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
+	l.call.keep()
 	l.mu.Lock()
 	req := l.build(sip.ACK, seq)
 	for _, h := range credentials {
 		req.AppendHeader(h)
 	}
 	setSDP(req, body)
+	l.mu.Unlock()
+	if err := l.srv.prepare(context.Background(), req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+		return
+	}
+	l.mu.Lock()
 	l.ack = req
 	l.mu.Unlock()
 	l.repeatAck()
@@ -237,7 +276,7 @@ func (l *leg) repeatAck() {
 	if req == nil || l.reachable() != nil {
 		return
 	}
-	if err := l.srv.ua.TransportLayer().WriteMsg(req); err != nil {
+	if err := l.srv.write(req); err != nil {
 		l.call.log.Debug("ACK not sent", "error", err)
 	}
 }
@@ -285,7 +324,7 @@ func (l *leg) acknowledged(req *sip.Request) {
 	seq := req.CSeq().SeqNo
 	if ch, ok := l.acks[seq]; ok {
 		delete(l.acks, seq)
-		l.inviting = false
+		l.free()
 		ch <- req
 	}
 }
@@ -319,7 +358,7 @@ func (l *leg) begin() (finish func(), ok bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.exchange == this {
-			l.inviting = false
+			l.free()
 		}
 	}, true
 }

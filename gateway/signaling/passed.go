@@ -10,20 +10,33 @@ import (
 
 // onPassed passes a request inside a dialog, other than INVITE and BYE, to the other leg and its answer back.
 func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
+	if _, tagged := req.To().Params.Get("tag"); req.Method == sip.REFER && !tagged {
+		s.refuseReferral(req, tx)
+		return
+	}
 	l := s.dialog(req, tx)
 	if l == nil {
 		return
 	}
-	peer := l.call.peer(l)
+	if err := s.mayRefer(l, req); err != nil {
+		f := statusOf(err)
+		s.reply(req, tx, f.status, f.reason, f.headers...)
+		return
+	}
+	if req.Method == sip.UPDATE {
+		s.onUpdate(l, req, tx)
+		return
+	}
+	peer, tag := l.call.beyond(l, req)
 	if peer == nil { // a built-in callee, or a call not answered yet
 		s.answerHere(l, req, tx)
 		return
 	}
-	out := peer.request(req.Method)
-	if req.Method != sip.UPDATE {
-		out.RemoveHeader("Contact")
-	}
+	out := peer.requestIn(req.Method, tag)
+	out.RemoveHeader("Contact")
 	passHeaders(req, out)
+	s.cross(l, peer, req, out)
+	passCredentials(l, peer, req, out)
 	switch req.Method {
 	case sip.REFER:
 		peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)
@@ -36,24 +49,21 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), answerTime)
 	defer stop()
-	if req.Method == sip.UPDATE {
-		s.update(ctx, l, peer, req, out, tx)
-		return
-	}
-	if ct := req.ContentType(); ct != nil {
-		out.AppendHeader(sip.HeaderClone(ct))
-	}
+	passContent(req, out)
 	out.SetBody(req.Body())
 	res, err := peer.do(ctx, out)
 	if err != nil {
 		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
 		return
 	}
-	back := sip.NewResponseFromRequest(req, passable(res.StatusCode), res.Reason, nil)
-	passHeaders(res, back)
-	if ct := res.ContentType(); ct != nil {
-		back.AppendHeader(sip.HeaderClone(ct))
+	status, challenge := answerFor(peer, l, res)
+	back := sip.NewResponseFromRequest(req, status, res.Reason, nil)
+	for _, h := range challenge {
+		back.AppendHeader(h)
 	}
+	passHeaders(res, back)
+	s.cross(peer, l, res, back)
+	passContent(res, back)
 	back.SetBody(res.Body())
 	s.respond(tx, back)
 }
@@ -72,15 +82,8 @@ func (s *Server) answerHere(l *leg, req *sip.Request, tx sip.ServerTransaction) 
 	case sip.REFER: // nobody there who could call somebody else
 		s.reply(req, tx, sip.StatusGlobalDecline, "Decline")
 		return
-	case sip.UPDATE:
-		l.refresh(req)
-		if len(req.Body()) > 0 { // a new offer is taken by re-INVITE only (RFC 3311 §5.2)
-			s.reply(req, tx, sip.StatusNotAcceptableHere, "Not Acceptable Here")
-			return
-		}
-		res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
-		res.AppendHeader(l.contact())
-		s.respond(tx, res)
+	case sip.INFO:
+		s.informed(req, tx)
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
@@ -93,46 +96,6 @@ func (l *leg) refresh(req *sip.Request) {
 		l.retarget(c.Address)
 		l.mu.Unlock()
 	}
-}
-
-// update carries UPDATE (RFC 3311) across. One without an offer only refreshes and stops here.
-func (s *Server) update(ctx context.Context, l, peer *leg, req, out *sip.Request, tx sip.ServerTransaction) {
-	text, ok := sdpOf(req)
-	if !ok {
-		s.reply(req, tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", sdpType))
-		return
-	}
-	if len(text) == 0 {
-		s.answerHere(l, req, tx)
-		return
-	}
-	finish, ok := l.begin()
-	if !ok {
-		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
-		return
-	}
-	defer finish()
-	l.refresh(req)
-	b := l.call
-	offer, err := s.deps.Media.Offer(ctx, b.id, l.party, peer.party, text)
-	if err == nil {
-		setSDP(out, offer)
-		var res *sip.Response
-		if res, err = peer.do(ctx, out); err == nil && !res.IsSuccess() {
-			s.reply(req, tx, passable(res.StatusCode), res.Reason)
-			return
-		}
-		var answer []byte
-		if err == nil {
-			answer, err = b.across(ctx, peer, l, res, true)
-		}
-		if err == nil {
-			s.respond(tx, l.accept(req, answer))
-			return
-		}
-	}
-	f := statusOf(err)
-	s.reply(req, tx, f.status, f.reason, f.headers...)
 }
 
 // referral pairs the CSeq numbers of a REFER on its two legs, since they name the subscription that it makes (RFC 3515 §2.4.6).
@@ -175,8 +138,8 @@ func (l *leg) renameSubscription(out *sip.Request) {
 }
 
 // renameParties writes the addresses in Refer-To and Referred-By (RFC 3515, RFC 3892) as the other side knows them: a host that is
-// ours becomes the PBX's and the other way round, and a local user its extension. Everything else, Replaces (RFC 3891) among it, stays:
-// Call-ID and tags are the same on both sides.
+// ours becomes the PBX's and the other way round, and a local user its extension. Everything else stays; Replaces (RFC 3891) too,
+// unless a leg was taken over: Call-ID and tags are the same on both sides.
 func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 	for _, name := range []string{"Refer-To", "Referred-By"} {
 		h := req.GetHeader(name)
@@ -190,6 +153,11 @@ func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 			return errNotOurs
 		}
 		s.rename(from, to, &uri)
+		if name == "Refer-To" {
+			if err := s.renameReplaces(from, to, &uri); err != nil {
+				return err
+			}
+		}
 		c := sip.ContactHeader{DisplayName: display, Address: uri, Params: params}
 		req.RemoveHeader(name)
 		req.AppendHeader(sip.NewHeader(name, c.Value()))
@@ -208,7 +176,7 @@ func (s *Server) rename(from, to *leg, uri *sip.Uri) {
 		return
 	}
 	uri.Host, uri.Port = to.pbx.uri.Host, to.pbx.uri.Port
-	if isNumber(callee(uri.User)) {
+	if IsNumber(callee(uri.User)) {
 		uri.User = callee(uri.User)
 		return
 	}

@@ -2,9 +2,7 @@ package signaling
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/locate"
 )
 
 // How often a PBX is asked whether it lives (OPTIONS, RFC 3261 §11): seldom while it answers, often while it does not.
@@ -40,23 +39,28 @@ type PBXStatus struct {
 	User   string `json:"user,omitempty"` // mode extension: whose registration it is
 	State  string `json:"state"`
 	Detail string `json:"detail,omitempty"`
+	Server string `json:"server,omitempty"` // the one in use, as "tls:192.0.2.10:5061"
 }
 
 // pbx is a PBX that we know: where it is, whether it answers, and our registrations there.
 type pbx struct {
-	cfg       PBX
-	srv       *Server
-	log       *slog.Logger
-	uri       sip.Uri
-	transport string // "UDP" or "TCP"
+	cfg  PBX
+	srv  *Server
+	log  *slog.Logger
+	uri  sip.Uri
+	near func(netip.Addr) bool // on a network of ours; onOurNetwork but for tests
+	wake chan struct{}         // has watch ask at once
 
 	mu      sync.Mutex
-	addrs   []netip.Addr // of uri's host
-	local   netip.Addr   // ours toward it
-	err     error        // why it does not answer; nil while it does or before it was asked
+	targets []*target // its servers, best first
+	using   *target   // the one in use; nil while none is known
+	err     error     // why it does not answer; nil while it does or before it was asked
 	asked   bool
 	changed chan struct{} // closed and replaced when err comes or goes
+	renewed uint          // see renewals
 	regs    map[string]*registration
+
+	facts facts // what its messages have told
 }
 
 // downError says that a PBX does not answer.
@@ -76,89 +80,16 @@ func newPBX(cfg PBX, s *Server) (*pbx, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pbx{cfg: cfg, srv: s, log: s.log.With("pbx", cfg.Name), transport: transportOf(uri),
-		changed: make(chan struct{}), regs: make(map[string]*registration)}
-	p.uri = sip.Uri{Scheme: "sip", Host: uri.Host, Port: uri.Port}
-	if p.transport != "UDP" {
-		p.uri.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	p := &pbx{cfg: cfg, srv: s, log: s.log.With("pbx", cfg.Name), near: onOurNetwork,
+		wake: make(chan struct{}, 1), changed: make(chan struct{}), regs: make(map[string]*registration)}
+	p.uri = sip.Uri{Scheme: uri.Scheme, Host: uri.Host, Port: uri.Port}
+	if t, ok := uri.UriParams.Get("transport"); ok && t != "" {
+		p.uri.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(t)}}
 	}
-	p.resolve(context.Background())
+	if err := p.resolve(context.Background()); err != nil {
+		p.unresolved(err)
+	}
 	return p, nil
-}
-
-// resolve looks the PBX's addresses up, and ours toward it. What was known stays when a name does not resolve.
-func (p *pbx) resolve(ctx context.Context) error {
-	host := strings.Trim(p.uri.Host, "[]")
-	addrs := []netip.Addr{}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		addrs = append(addrs, addr)
-	} else {
-		ctx, stop := context.WithTimeout(ctx, answerTime)
-		defer stop()
-		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		if err != nil {
-			return fmt.Errorf("no address for %s", host)
-		}
-		for _, a := range found {
-			addrs = append(addrs, a.Unmap())
-		}
-	}
-	local := p.localToward(addrs[0])
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.addrs, p.local = addrs, local
-	return nil
-}
-
-// localToward is our address as a host of that address sees it.
-func (p *pbx) localToward(addr netip.Addr) netip.Addr {
-	if !addr.IsLoopback() {
-		for _, a := range p.srv.cfg.Advertise {
-			if a.Is4() == addr.Is4() {
-				return a
-			}
-		}
-	}
-	c, err := net.Dial("udp", netip.AddrPortFrom(addr, 9).String()) // sends nothing; asks the kernel for a route
-	if err != nil {
-		return netip.IPv4Unspecified()
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-}
-
-func (p *pbx) localHost() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.local.String()
-}
-
-func (p *pbx) remoteAddr() netip.Addr {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.addrs) == 0 {
-		return netip.Addr{}
-	}
-	return p.addrs[0]
-}
-
-func (p *pbx) owns(addr netip.Addr) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Contains(p.addrs, addr)
-}
-
-// address sends req toward the PBX from our SIP port. A request with a route set goes where that points.
-func (p *pbx) address(req *sip.Request) {
-	req.SetTransport(p.transport)
-	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: p.transport, Host: p.localHost(), Port: int(p.srv.sip.Port())}
-	via.Params.Add("branch", sip.GenerateBranchN(16))
-	via.Params.Add("rport", "")
-	req.PrependHeader(via)
-	if p.transport == "UDP" {
-		own := p.srv.udp.LocalAddr().(*net.UDPAddr)
-		req.Laddr = sip.Addr{IP: own.IP, Port: own.Port}
-	}
 }
 
 // down tells why calls can't go to the PBX now; nil when they can.
@@ -169,38 +100,6 @@ func (p *pbx) down() error {
 		return nil
 	}
 	return &downError{p.cfg.Name, p.err}
-}
-
-// watch asks the PBX whether it lives until ctx ends.
-func (p *pbx) watch(ctx context.Context) {
-	for {
-		err := p.ask(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		p.note(err)
-		interval := aliveInterval
-		if err != nil {
-			interval = downInterval
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(interval):
-		}
-	}
-}
-
-// ask sends OPTIONS; any answer is a sign of life.
-func (p *pbx) ask(ctx context.Context) error {
-	if err := p.resolve(ctx); err != nil {
-		return err
-	}
-	req := p.request(sip.OPTIONS, sip.Uri{Scheme: "sip", User: "cordboard", Host: p.localHost()}, token(), token(), 1)
-	req.AppendHeader(sip.NewHeader("Accept", sdpType))
-	req.SetBody(nil)
-	_, err := p.srv.once(ctx, req)
-	return err
 }
 
 // request begins a request outside of a dialog, from and to an address of record.
@@ -217,28 +116,14 @@ func (p *pbx) request(method sip.RequestMethod, aor sip.Uri, callID, tag string,
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
 	hops := sip.MaxForwardsHeader(70)
 	req.AppendHeader(&hops)
+	if method != sip.REGISTER && method != sip.OPTIONS {
+		for _, r := range p.serviceRoute(aor.User) {
+			req.AppendHeader(&sip.RouteHeader{Address: r})
+		}
+	}
 	req.AppendHeader(sip.NewHeader("User-Agent", p.srv.ua.Name()))
 	p.address(req)
 	return req
-}
-
-// note keeps whether the PBX answers and wakes those who wait for a change.
-func (p *pbx) note(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	was := p.asked && p.err == nil
-	first := !p.asked
-	p.err, p.asked = err, true
-	if !first && was == (err == nil) {
-		return
-	}
-	if err != nil {
-		p.log.Warn("PBX unreachable", "uri", p.cfg.URI, "error", err)
-	} else {
-		p.log.Info("PBX reachable", "uri", p.cfg.URI)
-	}
-	close(p.changed)
-	p.changed = make(chan struct{})
 }
 
 // change is closed when the PBX comes or goes.
@@ -248,9 +133,19 @@ func (p *pbx) change() <-chan struct{} {
 	return p.changed
 }
 
+// renewals counts how often the PBX had to be told of us anew, because a connection broke or our address changed.
+func (p *pbx) renewals() uint {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed
+}
+
 // credentials are those with which a user calls through the PBX.
 func (p *pbx) credentials(u auth.User) auth.Credentials {
 	if p.cfg.mode() == ModeExtension {
+		if p.srv.home(u) != p {
+			return auth.Credentials{}
+		}
 		return u.PBX
 	}
 	return auth.Credentials{Username: p.cfg.Username, Password: p.cfg.Password}
@@ -261,6 +156,9 @@ func (p *pbx) status() []PBXStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	base := PBXStatus{Name: p.cfg.Name, Mode: p.cfg.mode(), URI: p.cfg.URI, State: stateReachable}
+	if p.using != nil {
+		base.Server = p.using.String()
+	}
 	switch {
 	case p.err != nil:
 		base.State, base.Detail = stateUnreachable, p.err.Error()
@@ -292,19 +190,27 @@ func (s *Server) PBXStatus() []PBXStatus {
 	return list
 }
 
-// pbxAt is the PBX that sent req; nil when it was none, or came by a WebSocket that has closed since.
-func (s *Server) pbxAt(req *sip.Request) *pbx {
-	if t := req.Transport(); t != "UDP" && t != "TCP" {
+// pbxAt is the PBX that sent msg; nil when it was none, or came by a WebSocket that has closed since.
+func (s *Server) pbxAt(msg sip.Message) *pbx {
+	source := msg.Source()
+	switch t := msg.Transport(); t {
+	case locate.TLS:
+		if l := s.lines.at(t, source); l != nil {
+			return l.pbx
+		}
+		return nil
+	case locate.UDP, locate.TCP:
+	default:
 		return nil
 	}
-	source := req.Source()
 	addr := hostOf(source)
+	at, _ := netip.ParseAddrPort(source)
 	var found *pbx
 	for _, p := range s.pbxes {
-		if !p.owns(addr) {
+		if !p.owns(addr, false) {
 			continue
 		}
-		if at, err := netip.ParseAddrPort(source); err == nil && int(at.Port()) == p.port() {
+		if p.targetOf(netip.AddrPortFrom(addr, at.Port()), msg.Transport()).Addr.Port() == at.Port() {
 			return p // of several PBXs on one machine
 		}
 		if found == nil {
@@ -314,19 +220,13 @@ func (s *Server) pbxAt(req *sip.Request) *pbx {
 	return found
 }
 
-func (p *pbx) port() int {
-	if p.uri.Port > 0 {
-		return p.uri.Port
-	}
-	return sip.DefaultUdpPort
-}
-
 // fromPBX keeps everything out of the SIP port that comes neither from a PBX nor from the far end of a call: no answer, no state.
+// What comes by TLS was looked at when the connection was made.
 func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error) {
 	if at.Transport != "UDP" && at.Transport != "TCP" {
 		return data, nil
 	}
-	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) {
+	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
 		if at.Transport == "UDP" { // by TCP a message comes in pieces
 			data = squeezeDatagram(data)
 		}
@@ -340,14 +240,14 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 
 func (s *Server) knows(addr netip.Addr) bool {
 	for _, p := range s.pbxes {
-		if p.owns(addr) {
+		if p.owns(addr, false) {
 			return true
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
-		if l.pbx == nil {
+		if l.pbx == nil || l.pbx.secure() {
 			continue
 		}
 		l.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/locate"
 )
 
 // Times of a registration at the PBX.
@@ -20,19 +21,27 @@ const (
 	firstRetry  = 2 * time.Second
 	lastRetry   = time.Minute
 	refusedWait = 5 * time.Minute // a password does not mend itself, and PBXs ban who guesses
+
+	// Of registrations that begin together so many come at once, the others one after another.
+	atOnce        = 20
+	registerEvery = 20 * time.Millisecond
 )
 
 // registration keeps one address of record registered at a PBX.
 type registration struct {
 	pbx    *pbx
 	creds  auth.Credentials
+	turn   time.Duration // how long it lets others go first when all begin
 	stop   context.CancelFunc
 	done   chan struct{}
 	callID string
 	tag    string
-	seq    uint32 // owned by run, then by whoever has seen done closed
+	seq    uint32  // owned by run, then by whoever has seen done closed
+	at     sip.Uri // the Contact as last sent; owned likewise
 
-	state, detail string // guarded by pbx.mu
+	// guarded by pbx.mu
+	state, detail string
+	routes        []sip.Uri // the Service-Route (RFC 3608)
 }
 
 // runPBXes watches every PBX and keeps the registrations there until ctx ends.
@@ -64,6 +73,7 @@ func (s *Server) syncAccounts(ctx context.Context) {
 		s.log.Error("accounts not read", "error", err)
 		return
 	}
+	s.around.syncAccounts(ctx, users)
 	for _, p := range s.pbxes {
 		want := make(map[string]auth.Credentials)
 		switch p.cfg.mode() {
@@ -71,7 +81,7 @@ func (s *Server) syncAccounts(ctx context.Context) {
 			want[""] = auth.Credentials{Username: p.cfg.Username, Password: p.cfg.Password}
 		case ModeExtension:
 			for _, u := range users {
-				if u.PBX.Username != "" && u.PBX.Password != "" {
+				if u.PBX.Username != "" && u.PBX.Password != "" && s.home(u) == p {
 					want[u.Name] = u.PBX
 				}
 			}
@@ -96,6 +106,7 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 			})
 		}
 	}
+	begun := 0
 	for user, creds := range want {
 		if p.regs[user] != nil {
 			continue
@@ -103,6 +114,8 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 		ctx, stop := context.WithCancel(ctx)
 		r := &registration{pbx: p, creds: creds, stop: stop, done: make(chan struct{}), callID: token(), tag: token(), state: stateRegistering}
 		p.regs[user] = r
+		r.turn = max(0, time.Duration(begun-atOnce)*registerEvery)
+		begun++
 		go func() { // ends with ctx; register or unregisterAll waits for done
 			defer close(r.done)
 			r.run(ctx)
@@ -125,14 +138,21 @@ func (s *Server) unregisterAll(ctx context.Context) {
 			})
 		}
 	}
+	work.Go(func() { s.endGuests(ctx) })
 	work.Wait()
 }
 
 // run registers, refreshes and tries again until ctx ends.
 func (r *registration) run(ctx context.Context) {
-	retry := firstRetry
+	retry, turn := firstRetry, r.turn
 	for {
-		changed := r.pbx.change()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(turn):
+		}
+		turn = 0
+		changed, renewed := r.pbx.change(), r.pbx.renewals()
 		lifetime, state, detail := r.register(ctx, askExpires)
 		if ctx.Err() != nil {
 			return
@@ -141,14 +161,20 @@ func (r *registration) run(ctx context.Context) {
 		if state == stateRegistered {
 			r.pbx.note(nil) // the PBX lives, whatever the last OPTIONS said
 			changed = r.pbx.change()
+			if r.pbx.renewals() != renewed { // meanwhile
+				continue
+			}
 		}
 		var wait time.Duration
 		switch state {
 		case stateRegistered:
 			retry = firstRetry
 			wait = lifetime / 2
+			if r.moved() {
+				wait = firstRetry
+			}
 		case stateUnreachable:
-			wait = retry
+			wait = max(retry, lifetime)
 			retry = min(2*retry, lastRetry)
 		default:
 			wait = refusedWait
@@ -157,7 +183,8 @@ func (r *registration) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed: // the PBX went or came back: it may have forgotten us
+		case <-changed: // the PBX went or came back: it may have forgotten us all
+			turn = r.turn
 		case <-time.After(wait):
 		}
 	}
@@ -180,19 +207,27 @@ func (r *registration) set(state, detail string) {
 	}
 }
 
-// register sends one REGISTER (RFC 3261 §10.2) and tells what came of it; lifetime is what the PBX grants.
+// register sends one REGISTER (RFC 3261 §10.2) and tells what came of it; lifetime is what the PBX grants, or how long it wants
+// to be left alone.
 func (r *registration) register(ctx context.Context, expires time.Duration) (lifetime time.Duration, state, detail string) {
 	p := r.pbx
 	for {
-		aor := sip.Uri{Scheme: "sip", User: r.creds.Username, Host: p.uri.Host}
+		t := p.server()
+		if t.Transport == locate.TLS && t.Addr.IsValid() { // our Contact may hold the connection's port
+			_ = p.srv.connect(ctx, p, t.Target, strings.Trim(p.uri.Host, "[]")) // do fails in the same way and tells
+		}
+		aor := sip.Uri{Scheme: p.uri.Scheme, User: r.creds.Username, Host: p.uri.Host}
 		r.seq++
 		req := p.request(sip.REGISTER, aor, r.callID, r.tag, r.seq)
-		contact := sip.Uri{Scheme: "sip", User: r.creds.Username, Host: p.localHost(), Port: int(p.srv.sip.Port()),
-			UriParams: sip.HeaderParams{{K: "transport", V: strings.ToLower(p.transport)}}}
+		p.addressAt(req, t)
+		contact := p.contactAt(t)
+		contact.User = r.creds.Username
+		r.at = contact
 		req.AppendHeader(&sip.ContactHeader{Address: contact})
 		seconds := sip.ExpiresHeader(expires / time.Second)
 		req.AppendHeader(&seconds)
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", "path")) // between us and the registrar there may be proxies (RFC 3327)
 		req.SetBody(nil)
 		res, seq, err := p.srv.do(ctx, req, r.creds)
 		r.seq = max(r.seq, seq)
@@ -200,6 +235,7 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 		case err != nil:
 			return 0, stateUnreachable, err.Error()
 		case res.IsSuccess():
+			r.setRoutes(serviceRoute(res))
 			return granted(res, contact, expires), stateRegistered, ""
 		case res.StatusCode == sip.StatusIntervalToBrief:
 			least, err := strconv.Atoi(valueOf(res, "Min-Expires"))
@@ -210,12 +246,20 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 			return 0, stateRefused, "423 " + res.Reason
 		case res.StatusCode == sip.StatusUnauthorized, res.StatusCode == sip.StatusProxyAuthRequired:
 			return 0, stateWrongPassword, p.cfg.Name + " refuses the password of " + r.creds.Username
+		case res.StatusCode == sip.StatusServiceUnavailable:
+			return retryAfter(res), stateUnreachable, "503 " + res.Reason
 		case res.StatusCode >= 500 && res.StatusCode < 600, res.StatusCode == sip.StatusRequestTimeout:
 			return 0, stateUnreachable, itoa(res.StatusCode) + " " + res.Reason
 		default:
 			return 0, stateRefused, itoa(res.StatusCode) + " " + res.Reason
 		}
 	}
+}
+
+// moved says whether we have learned meanwhile that the PBX reaches us at another address.
+func (r *registration) moved() bool {
+	now := r.pbx.contactAt(r.pbx.server())
+	return now.Host != r.at.Host || now.Port != r.at.Port
 }
 
 // remove ends the registration at the PBX.
@@ -233,7 +277,7 @@ func granted(res *sip.Response, contact sip.Uri, asked time.Duration) time.Durat
 	text := valueOf(res, "Expires")
 	for _, h := range res.GetHeaders("Contact") {
 		c, ok := h.(*sip.ContactHeader)
-		if ok && c.Address.Host == contact.Host && c.Address.Port == contact.Port && c.Address.User == contact.User {
+		if ok && c.Address.User == contact.User && strings.Trim(c.Address.Host, "[]") == contact.Host && c.Address.Port == contact.Port {
 			text, _ = c.Params.Get("expires")
 		}
 	}

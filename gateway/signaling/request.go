@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -30,11 +31,30 @@ func (s *Server) understood(req *sip.Request, tx sip.ServerTransaction) bool {
 	return len(missing) == 0
 }
 
-// once are the headers that a request must have one time, and atMostOnce those that it may (RFC 3261 §8.1.1, §20).
-var (
-	once       = []string{"From", "To", "Call-ID", "CSeq"}
-	atMostOnce = []string{"Max-Forwards", "Content-Length", "Content-Type"}
-)
+// counted are the headers that a request must have one time, and those that it may have one time (RFC 3261 §8.1.1, §20).
+type counted struct{ from, to, callID, cseq, hops, length, kind int }
+
+func count(req *sip.Request) (n counted) {
+	for _, h := range req.Headers() {
+		switch h.(type) {
+		case *sip.FromHeader:
+			n.from++
+		case *sip.ToHeader:
+			n.to++
+		case *sip.CallIDHeader:
+			n.callID++
+		case *sip.CSeqHeader:
+			n.cseq++
+		case *sip.MaxForwardsHeader:
+			n.hops++
+		case *sip.ContentLengthHeader:
+			n.length++
+		case *sip.ContentTypeHeader:
+			n.kind++
+		}
+	}
+	return n
+}
 
 // examine finds what is wrong with the form of a request, whoever sent it (RFC 3261 §8.2.2.1, §16.3, RFC 4475); ok when nothing is.
 func examine(req *sip.Request) (f failure, ok bool) {
@@ -44,18 +64,23 @@ func examine(req *sip.Request) (f failure, ok bool) {
 	if req.SipVersion != sipVersion {
 		return failure{status: sip.StatusVersionNotSupported, reason: "Version Not Supported"}, false
 	}
-	for _, name := range once {
-		switch n := len(req.GetHeaders(name)); {
-		case n == 0:
-			return bad("Header Missing")
-		case n > 1:
-			return bad(name + " Repeated")
-		}
-	}
-	for _, name := range atMostOnce {
-		if len(req.GetHeaders(name)) > 1 {
-			return bad(name + " Repeated")
-		}
+	switch n := count(req); {
+	case n.from == 0, n.to == 0, n.callID == 0, n.cseq == 0:
+		return bad("Header Missing")
+	case n.from > 1:
+		return bad("From Repeated")
+	case n.to > 1:
+		return bad("To Repeated")
+	case n.callID > 1:
+		return bad("Call-ID Repeated")
+	case n.cseq > 1:
+		return bad("CSeq Repeated")
+	case n.hops > 1:
+		return bad("Max-Forwards Repeated")
+	case n.length > 1:
+		return bad("Content-Length Repeated")
+	case n.kind > 1:
+		return bad("Content-Type Repeated")
 	}
 	if !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(req.Method)) { // sipgo has made Method upper case
 		return bad("CSeq of Another Method")
@@ -72,7 +97,7 @@ func examine(req *sip.Request) (f failure, ok bool) {
 			return bad("To Is No SIP Address")
 		}
 		return examineContacts(req)
-	case sip.INVITE, sip.UPDATE:
+	case sip.INVITE, sip.UPDATE, sip.SUBSCRIBE:
 		return examineContacts(req)
 	}
 	return failure{}, true
@@ -99,6 +124,12 @@ func examineContacts(req *sip.Request) (f failure, ok bool) {
 
 func isSIP(uri sip.Uri) bool { return (uri.Scheme == "sip" || uri.Scheme == "sips") && uri.Host != "" }
 
+// supported are the extensions that a request may require.
+var supported = map[sip.RequestMethod][]string{
+	sip.INVITE:   {"replaces"},
+	sip.REGISTER: {"outbound", "path", "gruu"},
+}
+
 // unsupported lists the extensions that a request requires and we have not (RFC 3261 §8.2.2.3). Between browser and PBX we
 // stand where a proxy would, so Proxy-Require is ours to answer too.
 func unsupported(req *sip.Request) []string {
@@ -108,7 +139,8 @@ func unsupported(req *sip.Request) []string {
 	var missing []string
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
-			if req.Method != sip.INVITE || !strings.EqualFold(tag, "replaces") {
+			low := strings.ToLower(tag)
+			if low != reliable && low != timed && !slices.Contains(endToEnd, low) && !slices.Contains(supported[req.Method], low) {
 				missing = append(missing, tag)
 			}
 		}
@@ -132,9 +164,12 @@ func takesSDP(req *sip.Request) bool {
 }
 
 // listOf are the values of a header that holds a list, in however many lines.
-func listOf(req *sip.Request, name string) []string {
+func listOf(msg interface{ Headers() []sip.Header }, name string) []string {
 	var list []string
-	for _, h := range req.GetHeaders(name) {
+	for _, h := range msg.Headers() {
+		if n := h.Name(); len(n) != len(name) || !strings.EqualFold(n, name) {
+			continue
+		}
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				list = append(list, v)

@@ -64,8 +64,9 @@ func TestUnsupported(t *testing.T) {
 	}{
 		{"INVITE", "More: x", nil},
 		{"INVITE", "Require: Replaces", nil},
-		{"INVITE", "Require: replaces, 100rel", []string{"100rel"}},
-		{"INVITE", "Require: replaces\r\nRequire:timer", []string{"timer"}},
+		{"INVITE", "Require: 100rel, Timer", nil},
+		{"INVITE", "Require: replaces, sec-agree", []string{"sec-agree"}},
+		{"INVITE", "Require: replaces\r\nRequire:precondition", []string{"precondition"}},
 		{"INVITE", "Proxy-Require: a\r\nRequire: b", []string{"b", "a"}},
 		{"INVITE", "Require: ,", nil},
 		{"BYE", "Require: replaces", []string{"replaces"}},

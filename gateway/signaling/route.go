@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -19,6 +18,7 @@ import (
 type plan struct {
 	branches []*leg
 	builtin  string
+	spare    []*leg      // to try one after the other when a branch did not reach its PBX
 	users    []auth.User // whom it rings; all whom it is for when none of them has a device
 	out      bool        // it goes to the PBX
 }
@@ -26,9 +26,18 @@ type plan struct {
 // builtins are the callees that are always there.
 var builtins = []string{"echo", "tone"}
 
-// route decides who is called: names and built-ins are local, numbers go to the PBX when there is one, else to the
-// local user with that extension. What comes from the PBX goes to the user whose extension it names.
+// route decides who is called: names and built-ins are local, numbers and what has a PBX's domain go to a PBX when there is one,
+// else to the local user with that extension. What comes from the PBX goes to the user whose extension it names.
 func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
+	switch {
+	case from.guest != nil:
+		return s.routeGuest(from, req)
+	case from.pbx.passes():
+		return s.toGuests(from, req)
+	}
+	if p, named, err := s.toPinned(ctx, from, req); named {
+		return p, err
+	}
 	target := callee(req.Recipient.User)
 	if from.pbx != nil {
 		users, err := s.usersForPBX(ctx, from.pbx, target, req)
@@ -43,18 +52,22 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	if !s.isOurs(req.Recipient.Host, from.flow) {
 		return plan{}, errNotOurs
 	}
+	ways := s.ways(target, req.Recipient.Host)
+	if !IsNumber(target) && len(ways) > 0 && ways[0].pbx.hasDomain(req.Recipient.Host) {
+		return s.toPBXes(from, ways)
+	}
 	if slices.Contains(builtins, target) {
 		return plan{builtin: target}, nil
 	}
-	if !isNumber(target) {
+	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
 		if err != nil {
 			return plan{}, errNotFound
 		}
 		return s.toUsers(from, []auth.User{user}, req)
 	}
-	if len(s.pbxes) > 0 {
-		return s.toPBX(from, s.pbxes[0], target)
+	if len(ways) > 0 {
+		return s.toPBXes(from, ways)
 	}
 	user, err := s.deps.Users.ByExtension(ctx, target)
 	if err != nil {
@@ -72,7 +85,7 @@ func (s *Server) isOurs(host string, f *flow) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && (addr.IsLoopback() || addr.Unmap() == f.Local().Addr().Unmap()) {
 		return true
 	}
-	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return strings.EqualFold(host, p.uri.Host) })
+	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.passes() && p.serves(host) })
 }
 
 // toUsers forks to every browser of the users.
@@ -84,7 +97,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
 	}
 	for _, user := range users {
-		bindings := s.reg.of(user.Name, time.Now())
+		bindings := s.devices(user.Name, req)
 		if len(bindings) > 0 {
 			p.users = append(p.users, user)
 		}
@@ -92,7 +105,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 			target := b.contact
 			target.Headers = nil // they are no part of a Request-URI (RFC 3261 §19.1.1)
 			p.branches = append(p.branches, &leg{
-				user: user.Name, flow: b.flow, target: target, local: local,
+				user: user.Name, flow: b.flow, routes: b.path, backups: b.backups, target: target, local: local,
 				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
 				party:  call.Party{Profile: sdp.WebRTC, Host: b.flow.Remote().Addr().Unmap()},
 			})
@@ -120,11 +133,12 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	}
 	target := *p.uri.Clone()
 	target.User = number
+	hop := p.server()
 	return plan{out: true, branches: []*leg{{
-		pbx: p, creds: creds, target: target,
+		pbx: p, payer: from.user.Name, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
-		party:  call.Party{Profile: sdp.RTP, Host: p.remoteAddr()},
+		party:  call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
 	}}}, nil
 }
 
@@ -139,7 +153,7 @@ func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *si
 		return nil, err
 	}
 	for _, same := range []func(auth.User) bool{
-		func(u auth.User) bool { return p.cfg.mode() == ModeExtension && u.PBX.Username == target },
+		func(u auth.User) bool { return s.home(u) == p && u.PBX.Username == target },
 		func(u auth.User) bool { return u.Extension != "" && u.Extension == target },
 		func(u auth.User) bool { return u.Name == strings.ToLower(target) },
 	} {
@@ -161,14 +175,14 @@ func callee(user string) string {
 		}
 		return r
 	}, strings.NewReplacer("%20", "", "%2F", "/", "%2f", "/", "%28", "(", "%29", ")").Replace(user))
-	if isNumber(stripped) {
+	if IsNumber(stripped) {
 		return stripped
 	}
 	return user
 }
 
-// isNumber says whether people would call it a number: digits, with + before and * or # (or %23) among them.
-func isNumber(s string) bool {
+// IsNumber says whether people would call it a number: digits, with + before and * or # (or %23) among them.
+func IsNumber(s string) bool {
 	s = strings.ReplaceAll(strings.TrimPrefix(s, "+"), "%23", "#")
 	return s != "" && strings.Trim(s, "0123456789*#") == ""
 }

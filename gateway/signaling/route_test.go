@@ -17,8 +17,8 @@ func TestCallee(t *testing.T) {
 		{"+", "+", false},
 	} {
 		got := callee(tt.dialed)
-		if got != tt.want || isNumber(got) != tt.number {
-			t.Errorf("callee(%q) = %q, number %v; want %q, %v", tt.dialed, got, isNumber(got), tt.want, tt.number)
+		if got != tt.want || IsNumber(got) != tt.number {
+			t.Errorf("callee(%q) = %q, number %v; want %q, %v", tt.dialed, got, IsNumber(got), tt.want, tt.number)
 		}
 	}
 }

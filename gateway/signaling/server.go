@@ -1,5 +1,5 @@
 // Package signaling joins two SIP worlds: browsers, which speak SIP over
-// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP or TCP. It is a
+// WebSocket (RFC 7118), and a PBX, which speaks SIP over UDP, TCP or TLS. It is a
 // back-to-back user agent (RFC 7092: media-relaying, SDP-modifying): a call has
 // two legs, each a dialog of its own. It knows no RTP; the Media interface
 // turns one side's descriptions into the other's.
@@ -8,6 +8,8 @@ package signaling
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +25,8 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
+	"cordboard/gateway/locate"
 )
 
 // Media is what signaling needs of the media engine: descriptions in, descriptions out.
@@ -33,11 +37,27 @@ type Media interface {
 	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)
 	// Local answers party's offer by a built-in callee, "echo" or "tone".
 	Local(ctx context.Context, call string, party call.Party, callee string, offer []byte) ([]byte, error)
+	// Meet lets a party join that has offered as well as the first one, whose offer nobody has answered yet: each gets an answer.
+	Meet(ctx context.Context, call string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error)
 	// Replace lets party take the place of leg old, and answers its offer by what the other leg has agreed to already.
 	Replace(ctx context.Context, call, old string, party call.Party, offer []byte) ([]byte, error)
+	// Changes says whether from's offer changes more for to than how we reach from.
+	Changes(call string, from, to call.Party, offer []byte) bool
+	// Keep answers from's offer by what to has agreed to already.
+	Keep(ctx context.Context, call string, from, to call.Party, offer []byte) ([]byte, error)
+	// Again offers to to what from said last; an Answer follows.
+	Again(ctx context.Context, call string, from, to call.Party) ([]byte, error)
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
+	// Save gives the state of a call's media for Restore, without keys.
+	Save(call string) ([]byte, error)
+	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
+	Restore(call string, state []byte) error
+	// Reoffer gives the offer that brings a restored browser's leg back; empty: it needs none.
+	Reoffer(ctx context.Context, call, leg string) ([]byte, error)
+	// Reanswer takes the browser's answer to that.
+	Reanswer(ctx context.Context, call, leg string, answer []byte) error
 	// Delete ends a leg's media; leg "" ends the whole call's.
 	Delete(call, leg string)
 }
@@ -50,7 +70,13 @@ type Deps struct {
 	Sessions     auth.Sessions
 	Media        Media
 	UsersChanged <-chan struct{} // a tick when accounts changed; may be nil
+	Knowledge    call.Knowledge  // keeps what is learned of PBXs; nil: forgotten at the end
 	History      call.History    // keeps the calls that have ended; nil: none
+	TLS          *tls.Config     // our certificate, for ListenTLS
+	Resolver     locate.Resolver // finds PBXs by name; nil: the system's DNS
+	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
+	Bans         *guard.Bans     // who is kept out; nil: a list of our own
+	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -61,22 +87,37 @@ const flushTime = 500 * time.Millisecond
 
 // Server is the SIP side of the gateway. Run owns every goroutine it starts.
 type Server struct {
-	cfg   Config
-	deps  Deps
-	log   *slog.Logger
-	ua    *sipgo.UserAgent
-	door  *door
-	pbxes []*pbx
-	board call.Board
-	reg   registrar
-	tries *auth.Limiter // wrong digests, by address
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	ua     *sipgo.UserAgent
+	door   *door
+	pbxes  []*pbx
+	board  call.Board
+	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
+	sealer sealer                                     // of flow tokens and temporary GRUUs
+	ready  chan struct{}                              // closed when requests can be taken
+	reg    registrar
+	loops  loops
+	load   overload
+	tries  *auth.Limiter // wrong digests, by address
 
 	history *recorder
+	around  *around
+
+	guests  *guestBook
+	learned chan struct{} // holds one when there are facts of a PBX to keep
+
+	locator *locate.Locator
+	lines   *lines
 
 	udp    net.PacketConn // nil while there is no PBX
 	tcp    net.Listener
+	sips   net.Listener   // nil: none
 	sip    netip.AddrPort // where udp and tcp listen
-	routed sync.WaitGroup // calls being set up and other work that outlives its request
+	routed tasks          // calls being set up and other work that outlives its request
+
+	grants grants // what users may replace
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -86,7 +127,24 @@ type Server struct {
 // New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
-	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), tries: auth.NewLimiter(), history: newRecorder(deps.History, log)}
+	if deps.Bans == nil {
+		deps.Bans = guard.NewBans(nil)
+	}
+	if deps.Toll == nil {
+		deps.Toll = guard.NewToll(nil)
+	}
+	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
+		guests: newGuestBook(), learned: make(chan struct{}, 1), lines: newLines()}
+	s.around = newAround(s)
+	resolver := deps.Resolver
+	if resolver == nil {
+		resolver = locate.System()
+	}
+	s.locator = locate.New(resolver)
+	var err error
+	if s.sealer, err = newSealer(); err != nil {
+		return nil, fmt.Errorf("make a key for tokens: %w", err)
+	}
 	for _, p := range cfg.PBX {
 		x, err := newPBX(p, s)
 		if err != nil {
@@ -94,17 +152,21 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		}
 		s.pbxes = append(s.pbxes, x)
 	}
+	s.spare()
 	if len(s.pbxes) > 0 {
 		if err := s.listen(); err != nil {
 			return nil, err
 		}
+		if err := s.listenTLS(); err != nil {
+			return nil, errors.Join(err, s.closeSockets())
+		}
 	}
-	quiet := slog.New(slog.DiscardHandler) // sipgo logs whole messages, credentials and all
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
 			sip.WithTransportLayerLogger(quiet),
 			sip.WithTransportLayerReadFilter(s.fromPBX)),
+		sipgo.WithUserAgenTLSConfig(&tls.Config{RootCAs: x509.NewCertPool()}), // we dial by ourselves; sipgo shall trust nobody
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(quiet),
 			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}),
@@ -113,9 +175,11 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
 	}
 	s.ua = ua
+	s.handle()
 	s.door = newDoor(doorConfig{
-		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake,
+		Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, RequireHandshake: cfg.RequireHandshake, Bans: deps.Bans,
 		Authenticate: authenticate(deps.Ephemeral, deps.Sessions, deps.Users),
+		Request:      s.serve,
 		Opened:       func(*flow) {},
 		Closed:       s.flowClosed,
 	}, log)
@@ -146,7 +210,11 @@ func (s *Server) closeSockets() error {
 	if s.udp == nil {
 		return nil
 	}
-	return errors.Join(s.udp.Close(), s.tcp.Close())
+	err := errors.Join(s.udp.Close(), s.tcp.Close())
+	if s.sips != nil {
+		err = errors.Join(err, s.sips.Close())
+	}
+	return err
 }
 
 // Addr is where the PBX reaches us; invalid while there is no PBX.
@@ -161,23 +229,37 @@ func (s *Server) Calls() []call.Info { return s.board.List() }
 // Run serves until ctx ends. Then it hangs up every call, unregisters at the
 // PBX, closes the browsers' flows and records what has ended, in at most five seconds.
 func (s *Server) Run(ctx context.Context) error {
-	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(slog.New(slog.DiscardHandler)))
+	srv, err := sipgo.NewServer(s.ua, sipgo.WithServerLogger(quiet))
 	if err != nil {
 		return errors.Join(fmt.Errorf("start SIP: %w", err), s.closeSockets())
 	}
-	s.handle(srv)
+	srv.OnNoRoute(s.dispatch)
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
 	go s.history.run(writing)
 
+	var over []*bridge
+	if ctx.Err() == nil {
+		over = s.restore(ctx)
+	}
 	var served sync.WaitGroup
-	secure, plain := s.door.listener(true), s.door.listener(false)
-	served.Go(func() { srv.ServeWSS(secure) }) // each ends with net.ErrClosed when its listener closes
-	served.Go(func() { srv.ServeWS(plain) })
 	if s.udp != nil {
-		served.Go(func() { srv.ServeUDP(s.udp) })
-		served.Go(func() { srv.ServeTCP(s.tcp) })
+		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
+		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
+		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
+		served.Go(func() { srv.ServeTLS(s.lines.tls) })
+		if s.sips != nil {
+			served.Go(func() { s.serveTLS(ctx) })
+		}
 		s.awaitUDP(ctx)
+		s.recallFacts(ctx)
+		served.Go(func() { s.keepFacts(writing) })
+	}
+	close(s.ready)
+	s.around.open()
+	if s.deps.Live != nil {
+		s.routed.Go(func() { s.live(ctx) })
+		s.routed.Go(func() { s.endAll(ctx, over) })
 	}
 	s.runPBXes(ctx)
 
@@ -186,11 +268,17 @@ func (s *Server) Run(ctx context.Context) error {
 	s.hangUpAll()
 	goodbye, silence := context.WithTimeout(ending, stopTime-flushTime)
 	defer silence()
+	var unwatched sync.WaitGroup
+	unwatched.Go(func() { s.around.close(goodbye) })
 	s.unregisterAll(goodbye)
+	unwatched.Wait()
 	wait(goodbye, &s.routed)
 	s.history.finish(ending)
+	stopWriting()
 	s.door.close(ending)
-	err = errors.Join(ignoreClosed(secure.Close()), ignoreClosed(plain.Close()), ignoreClosed(s.closeSockets()), ignoreClosed(s.ua.Close()))
+	err = ignoreClosed(s.closeSockets())
+	s.lines.close()
+	err = errors.Join(err, ignoreClosed(s.ua.Close()))
 	served.Wait()
 	return err
 }
@@ -207,7 +295,7 @@ func (s *Server) awaitUDP(ctx context.Context) {
 }
 
 // wait waits for wg, but not longer than ctx.
-func wait(ctx context.Context, wg *sync.WaitGroup) {
+func wait(ctx context.Context, wg interface{ Wait() }) {
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
 	select {
@@ -224,37 +312,58 @@ func ignoreClosed(err error) error {
 }
 
 // handle says who takes which request.
-func (s *Server) handle(srv *sipgo.Server) {
-	on := func(method sip.RequestMethod, take sipgo.RequestHandler) {
-		srv.OnRequest(method, func(req *sip.Request, tx sip.ServerTransaction) {
-			if s.wellFormed(req, tx) && s.understood(req, tx) {
-				take(req, tx)
-			}
-		})
-	}
+func (s *Server) handle() {
+	s.takes = make(map[sip.RequestMethod]sipgo.RequestHandler)
+	on := func(method sip.RequestMethod, take sipgo.RequestHandler) { s.takes[method] = take }
 	on(sip.REGISTER, s.onRegister)
 	on(sip.INVITE, s.onInvite)
 	on(sip.ACK, s.onAck)
 	on(sip.BYE, s.onBye)
-	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.MESSAGE} {
+	on(sip.PRACK, s.onPrack)
+	on(sip.MESSAGE, s.onMessage)
+	on(sip.SUBSCRIBE, s.onSubscribe)
+	on(sip.NOTIFY, s.onNotify)
+	on(sip.PUBLISH, s.onPublish)
+	for _, method := range []sip.RequestMethod{sip.INFO, sip.UPDATE, sip.REFER} {
 		on(method, s.onPassed)
 	}
 	on(sip.OPTIONS, s.onOptions)
 	on(sip.CANCEL, func(req *sip.Request, tx sip.ServerTransaction) { // its INVITE is not, or no longer, known
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	})
-	srv.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
-		if f := s.door.flow(req.Source()); !s.wellFormed(req, tx) || f != nil && !s.authorize(f, req, tx) {
-			return
+}
+
+// serve takes a request of a browser that came at the time arrived.
+func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	<-s.ready
+	now := time.Now()
+	s.load.begins(now.Sub(arrived), now)
+	s.dispatch(req, tx)
+}
+
+// dispatch takes a request, whoever sent it.
+func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
+	s.load.under.Add(1)
+	defer s.load.under.Add(-1)
+	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) {
+		return
+	}
+	if take, known := s.takes[req.Method]; known {
+		if s.understood(req, tx) {
+			take(req, tx)
 		}
-		res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
-		res.AppendHeader(sip.NewHeader("Allow", allow))
-		s.respond(tx, res)
-	})
+		return
+	}
+	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+		return
+	}
+	res := sip.NewResponseFromRequest(req, sip.StatusMethodNotAllowed, "Method Not Allowed", nil)
+	res.AppendHeader(sip.NewHeader("Allow", allow))
+	s.respond(tx, res)
 }
 
 // allow lists the methods we take (RFC 3261 §20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, REFER, NOTIFY, MESSAGE, OPTIONS"
+const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE, PUBLISH, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
@@ -263,6 +372,7 @@ func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	res.AppendHeader(sip.NewHeader("Allow", allow))
 	res.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
+	res.AppendHeader(allowEvents())
 	s.respond(tx, res)
 }
 

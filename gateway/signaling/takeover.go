@@ -2,21 +2,15 @@ package signaling
 
 import (
 	"context"
-	"strings"
 
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/call"
 )
 
-// takeOver lets the leg that req asks for take the place of one that the same user has already (RFC 3891): after a page
+// takeOver lets the leg that req asks for take the place of old, which the same user has already (RFC 3891): after a page
 // reload, on another network, or to move a call to another device. The far end notices nothing.
-func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx sip.ServerTransaction, replaces string, offer []byte) {
-	old := s.replaced(from, replaces)
-	if old == nil {
-		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
-		return
-	}
+func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx sip.ServerTransaction, old *leg, offer []byte) {
 	if len(offer) == 0 {
 		f := statusOf(errNoDescription)
 		s.reply(req, tx, f.status, f.reason, f.headers...)
@@ -53,32 +47,27 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	}
 }
 
-// replaced is the established leg of the caller's that a Replaces header names; nil when there is none.
-func (s *Server) replaced(from caller, header string) *leg {
-	id, params, _ := strings.Cut(header, ";")
-	var to, remote, early string
-	for p := range strings.SplitSeq(params, ";") {
-		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		switch strings.ToLower(key) {
-		case "to-tag":
-			to = value
-		case "from-tag":
-			remote = value
-		case "early-only":
-			early = key
-		}
-	}
-	if from.flow == nil || early != "" {
+// replaced is the established leg of the caller's own that a Replaces header names; nil when there is none.
+func (s *Server) replaced(from caller, d dialogID) *leg {
+	if from.flow == nil {
 		return nil
 	}
+	if _, bound := from.flow.Identity(); !bound { // a guest that its PBX has not taken yet
+		return nil
+	}
+	return s.own(from.user.Name, d)
+}
+
+// own is the established leg of a user that d names; nil when there is none.
+func (s *Server) own(user string, d dialogID) *leg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
-		if l.user != from.user.Name {
+		if l.user != user {
 			continue
 		}
 		l.mu.Lock()
-		same := l.confirmed && l.callID == strings.TrimSpace(id) && l.local.tag == to && l.remote.tag == remote
+		same := l.confirmed && d.is(l)
 		l.mu.Unlock()
 		if same {
 			return l

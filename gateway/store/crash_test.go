@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if path := os.Getenv(liveEnv); path != "" {
+		fmt.Fprintln(os.Stderr, writeCalls(path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

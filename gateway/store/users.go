@@ -13,11 +13,11 @@ import (
 
 var _ auth.Users = (*Store)(nil)
 
-const selectUsers = "SELECT name, display, extension, md5, sha256, must_change, pbx_username, pbx_password FROM users"
+const selectUsers = "SELECT name, display, extension, md5, sha256, must_change, pbx_username, pbx_password, pbx, admin FROM users"
 
 // scanUser reads a row of selectUsers.
 func scanUser(scan func(...any) error) (u auth.User, err error) {
-	err = scan(&u.Name, &u.Display, &u.Extension, &u.MD5, &u.SHA256, &u.MustChange, &u.PBX.Username, &u.PBX.Password)
+	err = scan(&u.Name, &u.Display, &u.Extension, &u.MD5, &u.SHA256, &u.MustChange, &u.PBX.Username, &u.PBX.Password, &u.PBXName, &u.Admin)
 	return u, err
 }
 
@@ -70,11 +70,12 @@ func (s *Store) Put(ctx context.Context, u auth.User) error {
 	if err := u.Validate(); err != nil {
 		return fmt.Errorf("save account: %w", err)
 	}
-	_, err := s.db.ExecContext(ctx, `INSERT INTO users (name, display, extension, md5, sha256, must_change, pbx_username, pbx_password)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO users (name, display, extension, md5, sha256, must_change, pbx_username, pbx_password, pbx, admin)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET display = excluded.display, extension = excluded.extension, md5 = excluded.md5, sha256 = excluded.sha256,
-			must_change = excluded.must_change, pbx_username = excluded.pbx_username, pbx_password = excluded.pbx_password`,
-		u.Name, u.Display, u.Extension, u.MD5, u.SHA256, u.MustChange, u.PBX.Username, u.PBX.Password)
+			must_change = excluded.must_change, pbx_username = excluded.pbx_username, pbx_password = excluded.pbx_password, pbx = excluded.pbx,
+			admin = excluded.admin`,
+		u.Name, u.Display, u.Extension, u.MD5, u.SHA256, u.MustChange, u.PBX.Username, u.PBX.Password, u.PBXName, u.Admin)
 	switch {
 	case code(err) == sqlite3.SQLITE_CONSTRAINT: // the only one that a valid account can break
 		return fmt.Errorf("save account %s: %w: %s", u.Name, ErrExtensionTaken, u.Extension)

@@ -99,7 +99,7 @@ func TestSessionTellsThePage(t *testing.T) {
 	cookie := site.signIn(t, "alice", alicePassword)
 	_, got := site.send(t, "GET", "https://"+site.https+"/api/v1/session", "", cookie)
 	want := `{"user":"alice","display":"Alice Doe","extension":"101","domain":"office.example","name":"Front office",` +
-		`"version":"1.2.3","sip":{"uri":"sip:alice@office.example","ws":"/ws"},"pbx":true}`
+		`"version":"1.2.3","sip":{"uri":"sip:alice@office.example","ws":"/ws"},"pbx":true,"admin":false}`
 	if got != want {
 		t.Errorf("session\n%s\nwant\n%s", got, want)
 	}
@@ -201,19 +201,6 @@ func TestThrottling(t *testing.T) {
 	s.clock.Add(time.Duration(refusal.RetryAfter) * time.Second)
 	if res, _ := site.send(t, "POST", url, right); res.StatusCode != 204 {
 		t.Errorf("the right password after waiting: %s, want 204", res.Status)
-	}
-}
-
-func TestThrottlingManyNames(t *testing.T) {
-	site := newSite(t).open(t)
-	refused := false
-	for i := range 40 {
-		name := string(rune('a'+i%26)) + string(rune('a'+i/26))
-		res, _ := site.send(t, "POST", "https://"+site.https+"/api/v1/login", `{"user":"`+name+`","password":"guess"}`)
-		refused = refused || res.StatusCode == 429
-	}
-	if !refused {
-		t.Error("40 names from one address: never refused")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"cordboard/gateway/guard"
 )
 
 // door lets connections in. Of those that have not yet sent a request header it keeps only so many from one
@@ -26,6 +28,10 @@ type door struct {
 // Accept gives the next connection.
 func (d *door) Accept() (net.Conn, error) {
 	conn, err := d.Listener.Accept()
+	for err == nil && d.waiting.srv.bannedPeer(conn) {
+		_ = conn.Close()
+		conn, err = d.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -36,15 +42,20 @@ func (d *door) Accept() (net.Conn, error) {
 	return tls.Server(&sniffer{visitor: in}, d.tls), nil
 }
 
+// bannedPeer reports whether the other end of a connection is kept out.
+func (s *Server) bannedPeer(conn net.Conn) bool {
+	return s.deps.Bans.Address(hostAddr(conn.RemoteAddr().String()), s.deps.Now())
+}
+
 // waiting are the connections that have not finished a request header.
 type waiting struct {
-	cfg    Config
+	srv    *Server
 	mu     sync.Mutex
 	by     map[netip.Prefix][]*visitor // of each address, longest waiting first
 	closed bool
 }
 
-func newWaiting(cfg Config) *waiting { return &waiting{cfg: cfg, by: map[netip.Prefix][]*visitor{}} }
+func newWaiting(s *Server) *waiting { return &waiting{srv: s, by: map[netip.Prefix][]*visitor{}} }
 
 // enter adds a connection. Where its address has too many already the oldest is closed: an honest client sends its
 // header soon. A trusted proxy, which speaks for many, is not limited. Of an IPv6 address the /64 counts, because one host
@@ -60,7 +71,8 @@ func (w *waiting) enter(conn net.Conn) *visitor {
 		return v
 	}
 	queue := append(w.by[v.from], v)
-	if len(queue) > maxWaiting && !w.cfg.trusted(addr) {
+	if len(queue) > maxWaiting && !w.srv.cfg.trusted(addr) {
+		w.srv.deps.Bans.BlameAddress(addr, guard.Flood, "too many idle connections", w.srv.deps.Now())
 		_ = queue[0].Conn.Close()
 		queue = slices.Delete(queue, 0, 1)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/guard"
 )
 
 // Faults of signing in.
@@ -74,16 +75,15 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// brake slows down guessing: by address and user name, so that nobody elsewhere locks a user out; by address
-// alone, against one machine that tries many names; and by name alone, against many machines that try one.
+// brake slows down guessing: by address and user name, so that nobody elsewhere locks a user out, and by name alone, against
+// many machines that try one. One machine that tries many names gets banned.
 type brake struct {
-	mu                      sync.Mutex // one try at a time, so that many at once can't outrun the limiters
-	pairs, addresses, names *auth.Limiter
+	mu           sync.Mutex // one try at a time, so that many at once can't outrun the limiters
+	pairs, names *auth.Limiter
 }
 
 func newBrake() *brake {
-	b := &brake{pairs: auth.NewLimiter(), addresses: auth.NewLimiter(), names: auth.NewLimiter()}
-	b.addresses.Free = 20 // a whole office may share one
+	b := &brake{pairs: auth.NewLimiter(), names: auth.NewLimiter()}
 	b.names.Free = 100
 	return b
 }
@@ -94,11 +94,10 @@ type limit struct {
 	key string
 }
 
-func (b *brake) limits(addr netip.Addr, name string) [3]limit {
+func (b *brake) limits(addr netip.Addr, name string) [2]limit {
 	name = strings.ToLower(strings.TrimSpace(name))
-	return [3]limit{
+	return [2]limit{
 		{b.pairs, auth.LimitKey(addr, name)},
-		{b.addresses, auth.LimitKey(addr, "")},
 		{b.names, auth.LimitKey(netip.Addr{}, name)},
 	}
 }
@@ -120,6 +119,7 @@ func (s *Server) check(r *http.Request, name, password string) (auth.User, error
 		for _, l := range limits {
 			l.Fail(l.key, now)
 		}
+		s.deps.Bans.BlameAddress(addr, guard.WrongPassword, "wrong passwords", now)
 		s.log.Warn("sign-in refused", "address", addr)
 		return auth.User{}, errWrongPassword
 	case err != nil && !errors.Is(err, auth.ErrMustChange):

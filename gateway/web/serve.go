@@ -41,10 +41,10 @@ func (s *Server) Serve(ctx context.Context, on Listeners) error {
 	if on.HTTPS != nil {
 		config := on.TLS.Clone()
 		config.NextProtos = []string{"http/1.1"} // WebSocket (RFC 6455) wants no other
-		s.serve(g, stop, &door{Listener: on.HTTPS, tls: config, waiting: newWaiting(s.cfg)})
+		s.serve(g, stop, &door{Listener: on.HTTPS, tls: config, waiting: newWaiting(s)})
 	}
 	if on.HTTP != nil {
-		s.serve(g, stop, &door{Listener: on.HTTP, waiting: newWaiting(s.cfg)})
+		s.serve(g, stop, &door{Listener: on.HTTP, waiting: newWaiting(s)})
 	}
 	return g.Wait()
 }
@@ -62,6 +62,7 @@ func (s *Server) serve(g *errgroup.Group, stop context.Context, d *door) {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // others' mistakes only
 	}
 	server.Protocols.SetHTTP1(true)
+	server.RegisterOnShutdown(s.streams.end)
 	g.Go(func() error {
 		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %v: %w", d.Addr(), err)

@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"cordboard/gateway/guard"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -82,7 +83,7 @@ func TestHalfOpenConnectionsKeepNobodyOut(t *testing.T) {
 }
 
 func TestWaitingCountsOnlyThoseWithoutHeader(t *testing.T) {
-	w := newWaiting(Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}})
+	w := newWaiting(&Server{cfg: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}}, deps: Deps{Bans: guard.NewBans(nil), Now: time.Now}})
 	fill := func(addr string, n int) (in []*visitor) {
 		for range n {
 			in = append(in, w.enter(&fakeConn{from: netip.AddrPortFrom(netip.MustParseAddr(addr), 1)}))

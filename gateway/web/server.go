@@ -1,6 +1,11 @@
 // Package web is the HTTPS side of Cordboard: it serves the calling page, the API for signing in and
 // the pages that explain trust, and hands /ws to signaling.
 //
+// What happens around calls: GET /api/v1/events?watch=300,bob, signed in, is a stream of server-sent events. "lamp" tells how a
+// colleague or a watched name or number is doing ({"target", "name", "extension", "state", "note"}; state is idle, ringing, busy,
+// unreachable or unknown), at first for each, later at each change. "voicemail" counts messages ({"new", "old"}) once the PBX
+// tells of any. A comment comes every 20 s.
+//
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
 //	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason"}]}
@@ -24,6 +29,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/guard"
 )
 
 // Deps is what the server needs of the other parts.
@@ -31,12 +37,16 @@ type Deps struct {
 	Users     auth.Users
 	Sessions  auth.Sessions
 	Passwords Passwords
-	Page      fs.FS            // the built page, index.html at its top
-	WS        http.Handler     // SIP over WebSocket
-	Status    func() Status    // the moment's state; never nil
-	History   call.History     // the calls that have ended; never nil
-	CA        []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now       func() time.Time // nil: time.Now
+	Page      fs.FS             // the built page, index.html at its top
+	WS        http.Handler      // SIP over WebSocket
+	Status    func() Status     // the moment's state; never nil
+	PBXs      func() []call.PBX // what is known of each PBX; never nil
+	History   call.History      // the calls that have ended; never nil
+	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
+	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
+	Bans  *guard.Bans      // who is kept out; nil: a list of our own
+	CA    []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now   func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -61,9 +71,10 @@ type PBX struct {
 	Name   string `json:"name"`
 	Mode   string `json:"mode"`
 	URI    string `json:"uri"`
-	User   string `json:"user,omitempty"` // extension mode: whose registration
-	State  string `json:"state"`          // "registered", "wrong password", "unreachable", …
-	Detail string `json:"detail"`         // as "no answer in 5 s"
+	User   string `json:"user,omitempty"`   // extension mode: whose registration
+	State  string `json:"state"`            // "registered", "wrong password", "unreachable", …
+	Detail string `json:"detail"`           // as "no answer in 5 s"
+	Server string `json:"server,omitempty"` // which of its servers is in use, as "udp:192.0.2.10:5060"
 }
 
 // Server answers every path of the gateway. Serve runs it on sockets; as an http.Handler it is complete too.
@@ -73,6 +84,7 @@ type Server struct {
 	log     *slog.Logger
 	handler http.Handler
 	brake   *brake
+	streams streams
 }
 
 // New reads the page and makes a server. A page that was not built is no error: "/" says so.
@@ -83,6 +95,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	if deps.Bans == nil {
+		deps.Bans = guard.NewBans(nil)
+	}
 	files, err := readPage(deps.Page)
 	if err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
@@ -91,7 +106,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make trust page: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, log: log, brake: newBrake()}
+	s := &Server{cfg: cfg, deps: deps, log: log, brake: newBrake(), streams: newStreams()}
 	mux := http.NewServeMux()
 	mux.Handle("/", files)
 	mux.Handle("/ws", deps.WS)
@@ -105,7 +120,11 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/logout", s.api(http.MethodPost, s.logout))
 	mux.Handle("/api/v1/session", s.api(http.MethodGet, s.session))
 	mux.Handle("/api/v1/status", s.api(http.MethodGet, s.status))
+	mux.Handle("/api/v1/pbx", s.api(http.MethodGet, s.pbxs))
 	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
+	mux.Handle("/api/v1/bans", s.api("", s.bans))
+	mux.Handle("/api/v1/bans/{address...}", s.api(http.MethodDelete, s.unban))
+	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
 	s.handler = mux
 	return s, nil
 }
@@ -121,6 +140,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	s.secure(w.Header(), r)
+	if s.deps.Bans.Address(s.cfg.client(r).addr, s.deps.Now()) { // came through a proxy, or before its ban
+		s.fail(w, r, errBanned)
+		return
+	}
 	s.handler.ServeHTTP(w, r)
 }
 

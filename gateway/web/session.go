@@ -24,7 +24,8 @@ type Session struct {
 	Name      string     `json:"name"`
 	Version   string     `json:"version"`
 	SIP       SIPAccount `json:"sip"`
-	PBX       bool       `json:"pbx"` // numbers can be dialled
+	PBX       bool       `json:"pbx"`   // numbers can be dialled
+	Admin     bool       `json:"admin"` // may do what concerns others
 }
 
 // SIPAccount is whom and where to register.
@@ -47,7 +48,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 		User: u.Name, Display: u.Display, Extension: u.Extension,
 		Domain: s.cfg.Domain, Name: s.cfg.Name, Version: s.cfg.Version,
 		SIP: SIPAccount{URI: "sip:" + u.Name + "@" + s.cfg.Domain, WS: "/ws"},
-		PBX: s.cfg.PBX,
+		PBX: s.cfg.PBX, Admin: u.Admin,
 	})
 }
 

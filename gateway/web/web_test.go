@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
 )
 
 const (
@@ -122,6 +123,7 @@ func newSite(t testing.TB) *site {
 			WS: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, "signaling")
 			}),
+			PBXs:    func() []call.PBX { return testPBXs },
 			Status:  func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
 			History: callList(nil),
 			Now:     c.Now,

@@ -1,9 +1,12 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer and hangUp. What happens is
+// client(kind, options) with register, call, answer, hangUp, message, subscribe and forward (302), and for transfers
+// keep (the call becomes the first of two), join (the first one's peer is to talk to the second's)
+// and dialog (the call's identifiers, as somebody names them who takes the far end's place).
+// Who is asked to call somebody else does. What happens is
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
 import JsSIP from "jssip";
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent } from "sip.js";
+import { Inviter, Messager, Publisher, Registerer, RegistererState, SessionState, Subscriber, UserAgent } from "sip.js";
 
 window.log = [];
 window.state = "idle";
@@ -23,13 +26,22 @@ function hear(pc) {
 
 const media = { audio: true, video: false };
 
-function sipjs({ ws, user, domain, password }) {
-  let session = null;
+function sipjs({ ws, user, domain, password, instance, regId }) {
+  let session = null, first = null;
+  const options = { sessionDescriptionHandlerOptions: { constraints: media } };
   const take = (s) => {
     session = s;
+    s.delegate = {
+      onRefer: async (referral) => {
+        await referral.accept();
+        const next = referral.makeInviter(options);
+        take(next);
+        await next.invite();
+      },
+    };
     s.stateChange.addListener((state) => {
       if (state === SessionState.Established) { hear(s.sessionDescriptionHandler.peerConnection); enter("talking"); }
-      if (state === SessionState.Terminated) enter("ended");
+      if (state === SessionState.Terminated && s === session) enter("ended");
     });
   };
   const agent = new UserAgent({
@@ -38,13 +50,19 @@ function sipjs({ ws, user, domain, password }) {
     authorizationUsername: user,
     authorizationPassword: password,
     logLevel: "warn",
+    ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); enter("incoming"); },
-      onDisconnect: (error) => note(`disconnected ${error ?? ""}`),
+      onMessage: (message) => { note(`text ${message.request.body}`); message.accept(); },
+      onDisconnect: (error) => {
+        note(`disconnected ${error ?? ""}`);
+        if (error) again(); // as SIP.js leaves it to its user
+      },
     },
   });
-  const registerer = new Registerer(agent);
+  const registerer = new Registerer(agent, { ...(instance && { instanceId: instance }), ...(regId && { regId }) });
+  const again = () => setTimeout(() => agent.reconnect().then(() => registerer.register()).catch(again), 1000);
   return {
     register: async () => {
       await agent.start();
@@ -54,27 +72,49 @@ function sipjs({ ws, user, domain, password }) {
       });
     },
     call: async (target) => {
-      const inviter = new Inviter(agent, UserAgent.makeURI(`sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
+      const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
       await inviter.invite({ requestDelegate: { onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: () => session.accept({ sessionDescriptionHandlerOptions: { constraints: media } }),
+    gruu: () => agent.contact.pubGruu?.toString() ?? "",
     hangUp: () => (session.state === SessionState.Established ? session.bye() : session.cancel()),
+    forward: (target) => session.reject({ statusCode: 302, reasonPhrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    keep: () => { first = session; },
+    join: () => first.refer(session),
+    dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
+    message: (target, text) => new Messager(agent, UserAgent.makeURI(`sip:${target}@${domain}`), text).message({ requestDelegate: {
+      onAccept: (r) => note(`sent ${r.message.statusCode}`), onReject: (r) => note(`not sent ${r.message.statusCode}`) } }),
+    subscribe: async (target, event) => {
+      const s = new Subscriber(agent, UserAgent.makeURI(`sip:${target}@${domain}`), event, { delegate: {
+        onNotify: (n) => { n.accept(); note(`${event} of ${target}: ${n.request.body.replace(/\s+/g, " ")}`); } } });
+      s.stateChange.addListener((state) => note(`subscription to ${event} of ${target} ${state}`));
+      await s.subscribe();
+      return s;
+    },
+    publish: (body) => {
+      const p = new Publisher(agent, UserAgent.makeURI(`sip:${user}@${domain}`), "presence", { body, contentType: "application/pidf+xml", expires: 600 });
+      p.on?.("published", () => note("published"));
+      return p.publish(body);
+    },
     stop: () => agent.stop(),
   };
 }
 
-function jssip({ ws, user, domain, password }) {
-  let session = null;
+function jssip({ ws, user, domain, password, instance }) {
+  let session = null, first = null;
+  const withMedia = { mediaConstraints: media, pcConfig: { iceServers: [] } };
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(ws)],
     uri: `sip:${user}@${domain}`,
     authorization_user: user,
     password,
     register: true,
+    ...(instance && { instance_id: instance }),
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
+  agent.on("newMessage", ({ originator, request }) => { if (originator === "remote") note(`text ${request.body}`); });
   agent.on("newRTCSession", ({ session: s, originator }) => {
     session = s;
     if (originator === "remote") {
@@ -82,7 +122,8 @@ function jssip({ ws, user, domain, password }) {
       enter("incoming");
     }
     s.on("confirmed", () => enter("talking"));
-    s.on("ended", () => enter("ended"));
+    s.on("ended", () => { if (s === session) enter("ended"); });
+    s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
   return {
@@ -93,11 +134,26 @@ function jssip({ ws, user, domain, password }) {
     }),
     call: (target) => {
       enter("calling");
-      const s = agent.call(`sip:${target}@${domain}`, { mediaConstraints: media, pcConfig: { iceServers: [] } });
+      const s = agent.call(target.includes("@") ? target : `sip:${target}@${domain}`, withMedia);
       hear(s.connection);
     },
-    answer: () => session.answer({ mediaConstraints: media, pcConfig: { iceServers: [] } }),
+    answer: () => session.answer(withMedia),
+    gruu: () => agent.contact.pub_gruu ?? "",
     hangUp: () => session.terminate(),
+    forward: (target) => session.terminate({ status_code: 302, reason_phrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    keep: () => { first = session; },
+    join: () => first.refer(session.remote_identity.uri, { replaces: session }),
+    dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
+    message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
+      succeeded: ({ response }) => note(`sent ${response.status_code}`), failed: (e) => note(`not sent ${e.response?.status_code}`) } }),
+    subscribe: (target, event) => {
+      const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary" }[event];
+      const s = agent.subscribe(`sip:${target}@${domain}`, event, accept, { expires: 600 });
+      s.on("notify", (final, request, body) => note(`${event} of ${target}: ${(body ?? "").replace(/\s+/g, " ")}`));
+      s.on("terminated", (code, reason) => note(`subscription to ${event} of ${target} Terminated ${code} ${reason ?? ""}`));
+      s.subscribe();
+      return s;
+    },
     stop: () => agent.stop(),
   };
 }

@@ -1,0 +1,34 @@
+package call
+
+// LampState is how somebody is doing, as a lamp beside a name shows it.
+type LampState string
+
+// The states of a lamp.
+const (
+	LampIdle        LampState = "idle"
+	LampRinging     LampState = "ringing"
+	LampBusy        LampState = "busy"
+	LampUnreachable LampState = "unreachable" // a user without a signed-in device
+	LampUnknown     LampState = "unknown"     // a number of which the PBX tells nothing
+)
+
+// Lamp tells how a user or a number is doing.
+type Lamp struct {
+	Target    string    `json:"target"` // user name or number
+	Name      string    `json:"name"`   // as people write it
+	Extension string    `json:"extension"`
+	State     LampState `json:"state"`
+	Note      string    `json:"note,omitempty"` // in their own words
+}
+
+// Voicemail counts the messages in somebody's voice mail box.
+type Voicemail struct {
+	New int `json:"new"`
+	Old int `json:"old"`
+}
+
+// News is what has changed for somebody who watches.
+type News struct {
+	Lamps     []Lamp
+	Voicemail *Voicemail // nil: unchanged, or the PBX tells nothing
+}

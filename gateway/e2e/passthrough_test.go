@@ -1,0 +1,106 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pbxDomain is the SIP domain of a PBX whose accounts browsers use themselves.
+const pbxDomain = "pbx.example"
+
+// SIP.js and JsSIP, unmodified, with an account of the PBX: its password is in the browser and at the PBX only.
+func TestPassthrough(t *testing.T) {
+	program(t, "npm")
+	folder, err := buildClients()
+	if err != nil {
+		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
+	}
+	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer site.Close()
+	for transport, path := range map[string]bool{"udp": true, "tcp": false} {
+		t.Run(fmt.Sprintf("%s path %v", transport, path), func(t *testing.T) {
+			k := startPBX(t, pbxOptions{Path: path})
+			phone := startPhone(t, k, "201", phoneOptions{})
+			local := alice
+			local.PBXPassword = "" // signs in at the page only
+			g := startGateway(t, gatewayOptions{Users: []gatewayUser{local}, PBX: pbxTable(k, "passthrough", transport, fmt.Sprintf("domains = [%q]\n", pbxDomain)),
+				Extra: fmt.Sprintf("[web]\norigins = [%q]\n", site.URL)})
+			b := startBrowser(t, toneAlice, g.ca())
+			for _, kind := range []string{"jssip", "sipjs"} {
+				t.Run(kind, func(t *testing.T) { passesThrough(t, k, phone, g, b, site.URL, kind) })
+			}
+			if kept := strings.Contains(factsOf(t, g, local)["supported"], "path"); kept != path {
+				t.Errorf("the PBX takes Path: %v, learned was %v", path, kept)
+			}
+			g.stop()
+			g.start(t)
+			facts := factsOf(t, g, local)
+			if kept := strings.Contains(facts["supported"], "path"); kept != path || !strings.Contains(facts["authentication"], "MD5") {
+				t.Errorf("after a restart the PBX's facts are %q", facts)
+			}
+		})
+	}
+}
+
+// passesThrough makes calls in both directions with one client.
+func passesThrough(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, site, kind string) {
+	c := openDevice(t, b, site, kind, map[string]any{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": pbxPassword("101")})
+	k.wantRegistered(t, "101")
+	t.Logf("%s", k.location("101"))
+	phone.startOver()
+	c.do(t, "await phone.call('201')")
+	phone.wantEvent(t, "CALL_INCOMING")
+	phone.answer(t)
+	c.talksWith(t, phone)
+	c.do(t, "await phone.hangUp()")
+	phone.wantEvent(t, "CALL_CLOSED")
+
+	phone.startOver()
+	phone.dial(t, "101")
+	c.wantState(t, "incoming")
+	c.do(t, "await phone.answer()")
+	c.talksWith(t, phone)
+	phone.hangUp(t)
+	c.wantState(t, "ended")
+
+	c.do(t, "await phone.stop()")
+	eventually(t, 10*time.Second, "end of the registration at the PBX", func() bool { return !k.registered("101") })
+
+	wrong := &plainClient{b.open(t, site)}
+	options, _ := json.Marshal(map[string]string{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": "wrong"})
+	fault := eval[string](t, wrong.tab, fmt.Sprintf("(async () => { try { await client(%q, %s).register(); return 'registered'; } catch (e) { return String(e); } })()", kind, options))
+	if !strings.Contains(fault, "401") {
+		t.Errorf("with a wrong password: %q, want 401", fault)
+	}
+	if k.registered("101") {
+		t.Error("registered with a wrong password")
+	}
+}
+
+// factsOf is what the gateway has learned of its first PBX, by name.
+func factsOf(t *testing.T, g *gateway, user gatewayUser) map[string]string {
+	t.Helper()
+	_, answer := signIn(t, g, user).get(t, "/api/v1/pbx")
+	text, _ := json.Marshal(answer["pbx"])
+	var pbxs []struct {
+		Facts []struct {
+			Name   string
+			Values []string
+		}
+	}
+	if err := json.Unmarshal(text, &pbxs); err != nil || len(pbxs) == 0 {
+		t.Fatalf("/api/v1/pbx: %v, %v", answer, err)
+	}
+	facts := map[string]string{}
+	for _, f := range pbxs[0].Facts {
+		facts[f.Name] = strings.Join(f.Values, " ")
+	}
+	return facts
+}

@@ -1,0 +1,188 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pbxTLS are the files of a PBX that takes TLS too.
+type pbxTLS struct {
+	Addr      string // where it listens
+	Cert, Key string
+	Clients   string // authorities of its clients; empty: it asks for no certificate
+}
+
+// authority signs certificates for a test, in PEM files.
+type authority struct {
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	file string
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{dir: t.TempDir()}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "The office's own CA"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	a.file, _ = a.sign(t, "ca", template)
+	return a
+}
+
+// sign makes a certificate and its key; the first one is the authority's own.
+func (a *authority) sign(t *testing.T, name string, template *x509.Certificate) (cert, key string) {
+	t.Helper()
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatalf("make a key: %v", err)
+	}
+	if a.cert == nil {
+		a.cert, a.key = template, secret
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, secret.Public(), a.key)
+	if err != nil {
+		t.Fatalf("make a certificate: %v", err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(secret)
+	if err != nil {
+		t.Fatalf("make a key: %v", err)
+	}
+	cert, key = filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: text}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatalf("write %s: %v", path, err)
+		}
+	}
+	return cert, key
+}
+
+// leaf makes a certificate for 127.0.0.1, as server and client.
+func (a *authority) leaf(t *testing.T, name string) (cert, key string) {
+	t.Helper()
+	return a.sign(t, name, &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
+}
+
+// Calls over TLS with the office's own authority, both ways: through the connection that the gateway opened, through a port of the
+// gateway's, and with certificates on both sides.
+func TestOverTLS(t *testing.T) {
+	for _, tt := range []struct {
+		name              string
+		scheme            string
+		listening, mutual bool
+	}{
+		{name: "own connection", scheme: "sip:%s;transport=tls"},
+		{name: "own port", scheme: "sip:%s;transport=tls", listening: true},
+		{name: "certificates on both sides", scheme: "sips:%s", listening: true, mutual: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ca := newAuthority(t)
+			secure := freePort(t)
+			files := &pbxTLS{Addr: secure.addr()}
+			files.Cert, files.Key = ca.leaf(t, "pbx")
+			more := fmt.Sprintf("ca = %q\n", ca.file)
+			if tt.mutual {
+				files.Clients = ca.file
+				cert, key := ca.leaf(t, "gateway")
+				more += fmt.Sprintf("cert = %q\nkey = %q\n", cert, key)
+			}
+			secure.release()
+			o := &office{pbx: startPBX(t, pbxOptions{TLS: files})}
+			options := gatewayOptions{Users: []gatewayUser{alice},
+				PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = %q\nmode = \"extension\"\n%s\n", fmt.Sprintf(tt.scheme, secure.addr()), more)}
+			if tt.listening {
+				options.SIPS = freePort(t)
+			}
+			o.gateway = startGateway(t, options)
+			o.pbx.wantRegistered(t, "101")
+			bothWays(t, o, alice, "101")
+			if log := o.pbx.output(); !strings.Contains(log, "REGISTER sip:") && !strings.Contains(log, "REGISTER sips:") || !strings.Contains(log, "by tls call") {
+				t.Error("the PBX saw no request by TLS")
+			}
+		})
+	}
+}
+
+// Everything by IPv6: PBX, phone, and sound.
+func TestOverIPv6(t *testing.T) {
+	l, err := net.ListenPacket("udp", "[::1]:0")
+	if err != nil {
+		missing(t, "IPv6 on loopback is not there")
+	}
+	l.Close()
+	for _, transport := range []string{"udp", "tcp"} {
+		t.Run(transport, func(t *testing.T) {
+			o := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]"})}
+			o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", PBX: pbxTable(o.pbx, "extension", transport, "")})
+			o.pbx.wantRegistered(t, "101")
+			bothWays(t, o, alice, "101")
+		})
+	}
+}
+
+// Two PBXs: when the first dies calls go to the second, and back when it lives again.
+func TestFailOver(t *testing.T) {
+	first, second := startPBX(t, pbxOptions{}), startPBX(t, pbxOptions{})
+	o := &office{pbx: first}
+	o.phone = startPhone(t, first, "201", phoneOptions{})
+	other := &office{pbx: second, phone: startPhone(t, second, "201", phoneOptions{})}
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: pbxTable(first, "extension", "udp", fmt.Sprintf("backup = [%q]\n", second.addr()))})
+	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
+	first.wantRegistered(t, "101")
+	o.pageCallsPhone(t, o.alice, toneAlice)
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+
+	first.kill()
+	second.wantRegistered(t, "101")
+	other.pageCallsPhone(t, o.alice, toneAlice)
+	other.phone.hangUp(t)
+	o.alice.wantOver(t)
+	other.phoneCallsPage(t, o.alice, "101", toneAlice)
+	o.alice.hangUp(t)
+	other.phone.wantEvent(t, "CALL_CLOSED")
+
+	o.phone.stop()
+	first.start(t)
+	first.wantRegistered(t, "101")
+	o.phone = startPhone(t, first, "201", phoneOptions{})
+	o.pageCallsPhone(t, o.alice, toneAlice)
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+}
+
+// An INVITE too long for UDP goes by TCP.
+func TestLongInviteGoesByTCP(t *testing.T) {
+	k := startPBX(t, pbxOptions{})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
+		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret)})
+	k.wantRegistered(t, "101")
+	s := openSocket(t, g, credentialQuery(alice.Name, time.Now().Add(time.Hour)))
+	s.send(t, sipRequest("INVITE", "sip:9486@"+domain, alice.Name, "X-Story: "+strings.Repeat("long ", 300)))
+	s.wantStatus(t, "486")
+	if !strings.Contains(k.output(), "INVITE sip:9486") || !within(5*time.Second, func() bool {
+		for line := range strings.Lines(k.output()) {
+			if strings.Contains(line, "INVITE sip:9486") && strings.Contains(line, "by tcp call") {
+				return true
+			}
+		}
+		return false
+	}) {
+		t.Error("the PBX got no INVITE by TCP")
+	}
+}

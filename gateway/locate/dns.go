@@ -1,0 +1,161 @@
+package locate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	serverTime  = 2 * time.Second  // for one DNS server to answer
+	absentTTL   = 30 * time.Second // for what is not there, when the answer does not say
+	systemTTL   = 30 * time.Second // for addresses of the operating system, which tells no TTL
+	resolvConf  = "/etc/resolv.conf"
+	datagram    = 1232 // bytes; DNS over UDP without fragments (dnsflagday.net/2020)
+	maxDNSNames = 20   // records of one answer that are used
+)
+
+// DNS asks the name servers of a resolv.conf. Addresses it first looks for in the hosts file and, when DNS has none, at the
+// operating system, which may know more (mDNS). Names of one label and those below .local are not asked for in DNS.
+type DNS struct {
+	conf  string // path
+	port  string // of the name servers; empty: as the file says, which is 53
+	hosts *net.Resolver
+}
+
+// System is the DNS of this machine.
+func System() *DNS {
+	return &DNS{conf: resolvConf, hosts: &net.Resolver{
+		PreferGo: true,
+		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("hosts file only") },
+	}}
+}
+
+// NAPTR asks for NAPTR records with flag "s", those that lead to SRV.
+func (d *DNS) NAPTR(ctx context.Context, name string) ([]NAPTR, time.Duration, error) {
+	var list []NAPTR
+	ttl, err := d.ask(ctx, name, dns.TypeNAPTR, func(rr dns.RR) {
+		if r, ok := rr.(*dns.NAPTR); ok && strings.EqualFold(r.Flags, "s") && r.Regexp == "" {
+			list = append(list, NAPTR{r.Order, r.Preference, r.Service, r.Replacement})
+		}
+	})
+	return list, ttl, err
+}
+
+// SRV asks for SRV records.
+func (d *DNS) SRV(ctx context.Context, name string) ([]SRV, time.Duration, error) {
+	var list []SRV
+	ttl, err := d.ask(ctx, name, dns.TypeSRV, func(rr dns.RR) {
+		if r, ok := rr.(*dns.SRV); ok {
+			list = append(list, SRV{r.Priority, r.Weight, r.Port, r.Target})
+		}
+	})
+	return list, ttl, err
+}
+
+// Addrs asks for the addresses of a host.
+func (d *DNS) Addrs(ctx context.Context, name string) ([]netip.Addr, time.Duration, error) {
+	if list, err := d.hosts.LookupNetIP(ctx, "ip", name); err == nil && len(list) > 0 {
+		return list, systemTTL, nil
+	}
+	var list []netip.Addr
+	ttl := maxTTL
+	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		holds, err := d.ask(ctx, name, kind, func(rr dns.RR) {
+			switch r := rr.(type) {
+			case *dns.A:
+				list = appendIP(list, r.A)
+			case *dns.AAAA:
+				list = appendIP(list, r.AAAA)
+			}
+		})
+		if err != nil {
+			break
+		}
+		ttl = min(ttl, holds)
+	}
+	if len(list) > 0 {
+		return list, ttl, nil
+	}
+	list, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		return nil, 0, err
+	}
+	return list, systemTTL, nil
+}
+
+func appendIP(list []netip.Addr, ip net.IP) []netip.Addr {
+	if addr, ok := netip.AddrFromSlice(ip); ok {
+		list = append(list, addr.Unmap())
+	}
+	return list
+}
+
+// ask gives take the records of that kind and tells for how long they hold.
+func (d *DNS) ask(ctx context.Context, name string, kind uint16, take func(dns.RR)) (time.Duration, error) {
+	name = strings.ToLower(dns.Fqdn(name))
+	if dns.CountLabel(name) < 2 || dns.IsSubDomain("local.", name) {
+		return absentTTL, nil
+	}
+	conf, err := dns.ClientConfigFromFile(d.conf)
+	if err != nil {
+		return 0, fmt.Errorf("find name servers: %w", err)
+	}
+	question := new(dns.Msg).SetQuestion(name, kind).SetEdns0(datagram, false)
+	last := errors.New("find name servers: none in " + d.conf)
+	for _, server := range conf.Servers {
+		res, err := exchange(ctx, question, net.JoinHostPort(server, cmp.Or(d.port, conf.Port)))
+		if err != nil {
+			last = fmt.Errorf("ask name server %s: %w", server, err)
+			continue
+		}
+		return read(res, kind, take), nil
+	}
+	return 0, last
+}
+
+// exchange asks one server, by TCP when the answer is too long for UDP.
+func exchange(ctx context.Context, question *dns.Msg, server string) (*dns.Msg, error) {
+	for _, network := range []string{"udp", "tcp"} {
+		client := dns.Client{Net: network, Timeout: serverTime}
+		res, _, err := client.ExchangeContext(ctx, question, server)
+		switch {
+		case err != nil:
+			return nil, err
+		case res.Truncated && network == "udp":
+			continue
+		case res.Rcode != dns.RcodeSuccess && res.Rcode != dns.RcodeNameError:
+			return nil, errors.New(strings.ToLower(dns.RcodeToString[res.Rcode]))
+		}
+		return res, nil
+	}
+	return nil, errors.New("answer cut short")
+}
+
+// read gives take what was asked for and tells for how long that holds: the least TTL, or the zone's for what is not there (RFC 2308 §5).
+func read(res *dns.Msg, kind uint16, take func(dns.RR)) time.Duration {
+	ttl, found := maxTTL, 0
+	for _, rr := range res.Answer {
+		ttl = min(ttl, time.Duration(rr.Header().Ttl)*time.Second)
+		if rr.Header().Rrtype == kind && found < maxDNSNames {
+			take(rr)
+			found++
+		}
+	}
+	if found > 0 {
+		return ttl
+	}
+	for _, rr := range res.Ns {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return time.Duration(min(soa.Minttl, soa.Hdr.Ttl)) * time.Second
+		}
+	}
+	return absentTTL
+}

@@ -1,0 +1,208 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// savedLeg is a leg as it is written down: where it is and what was said of it, but no key and no ICE password. A browser
+// gets new ones after Restore.
+type savedLeg struct {
+	Name     string      `json:"name"`
+	Profile  sdp.Profile `json:"profile"`
+	Host     netip.Addr  `json:"host,omitzero"`
+	Port     uint16      `json:"port,omitzero"` // toward the PBX
+	Session  uint64      `json:"session"`
+	Version  uint64      `json:"version"`
+	MID      string      `json:"mid"`
+	Sent     string      `json:"sent"`
+	Said     string      `json:"said"`
+	Types    types       `json:"types"`
+	Peer     string      `json:"peer,omitzero"`
+	Echo     bool        `json:"echo,omitzero"`
+	Tone     bool        `json:"tone,omitzero"`
+	ToneType uint8       `json:"tone_type,omitzero"`
+}
+
+// Save gives the state of a call's media for Restore. There is no key in it and no ICE password, so that it may be kept
+// on a disk. It changes only with Answer, Local, Replace and Reanswer.
+func (e *Engine) Save(id string) ([]byte, error) {
+	s, err := e.lock(id, false)
+	if err != nil {
+		return nil, fmt.Errorf("save media: %w", err)
+	}
+	defer s.mu.Unlock()
+	var legs []savedLeg
+	for _, l := range s.legs {
+		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo != nil || l.tone != nil) {
+			legs = append(legs, l.save(w))
+		}
+	}
+	slices.SortFunc(legs, func(a, b savedLeg) int { return strings.Compare(a.Name, b.Name) })
+	return json.Marshal(legs)
+}
+
+// save writes a leg down. The caller holds the call's mutex.
+func (l *leg) save(w *way) savedLeg {
+	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+	if w.peer != nil {
+		saved.Peer = w.peer.name
+	}
+	if line, ok := l.line.(*plainLine); ok {
+		saved.Port = line.port
+	}
+	return saved
+}
+
+// harmless are the attributes of a description that may be written down.
+var harmless = map[string]bool{
+	"rtpmap": true, "fmtp": true, "ptime": true, "maxptime": true, "sendrecv": true, "sendonly": true, "recvonly": true, "inactive": true,
+	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-fb": true, "extmap": true, "msid": true,
+	"fingerprint": true, "setup": true, "ice-lite": true,
+}
+
+// withoutKeys leaves out of a description what is secret (ICE passwords, keys of RFC 4568 and RFC 8866 §5.12), and whatever else
+// is not known to be harmless.
+func withoutKeys(text []byte) string {
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		kind, rest, _ := strings.Cut(line, "=")
+		key, _, _ := strings.Cut(strings.TrimSpace(rest), ":")
+		if len(kind) == 1 && strings.Contains("voscbtm", kind) || kind == "a" && harmless[key] {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// Restore makes the media of a call as Save wrote it, in an engine that does not have that call. Toward the PBX all is as
+// it was, with the same ports. A browser's leg is silent until Reoffer and Reanswer, or Replace, give it new ICE and
+// DTLS; Wait says that it is waited for.
+func (e *Engine) Restore(id string, state []byte) error {
+	var legs []savedLeg
+	if err := json.Unmarshal(state, &legs); err != nil {
+		return fmt.Errorf("restore media: %w", err)
+	}
+	s, err := e.lock(id, true)
+	if err != nil {
+		return fmt.Errorf("restore media: %w", err)
+	}
+	defer s.mu.Unlock()
+	defer s.forget()
+	if len(s.legs) > 0 {
+		return fmt.Errorf("restore media: call %q is there already", id)
+	}
+	if err := s.restore(legs); err != nil {
+		for name := range s.legs {
+			s.remove(name)
+		}
+		return fmt.Errorf("restore media: %w", err)
+	}
+	return nil
+}
+
+// restore makes the legs of a call. The caller holds mu.
+func (s *session) restore(legs []savedLeg) error {
+	for _, saved := range legs {
+		agreed, err := sdp.Parse([]byte(saved.Said))
+		if err != nil {
+			return err
+		}
+		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Host: saved.Host}, saved.Port)
+		if err != nil {
+			return err
+		}
+		s.legs[saved.Name] = l
+		t := &l.talk
+		t.id, t.version, t.mid, t.sent, t.said, t.agreed = saved.Session, saved.Version, saved.MID, []byte(saved.Sent), []byte(saved.Said), &agreed
+		if line, ok := l.line.(*plainLine); ok {
+			line.apply(&agreed, false)
+		}
+	}
+	for _, saved := range legs {
+		l := s.legs[saved.Name]
+		w := &way{peer: s.legs[saved.Peer], types: saved.Types}
+		if saved.Echo {
+			w.echo = newEcho()
+		}
+		l.way.Store(l.leads(w))
+		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
+		if saved.Tone && i >= 0 {
+			l.play(Tone, l.talk.agreed.Codecs[i])
+		}
+	}
+	return nil
+}
+
+// Reoffer gives the offer that brings a restored browser's leg back: what it was told last, with new ICE credentials and
+// our new certificate, which make the browser begin anew with both (RFC 8445 §9, RFC 8842 §4). It is empty when the leg has
+// ICE and DTLS already.
+func (e *Engine) Reoffer(ctx context.Context, id, leg string) ([]byte, error) {
+	s, l, err := e.restored(ctx, id, leg)
+	if err != nil {
+		return nil, fmt.Errorf("offer media again: %w", err)
+	}
+	defer s.mu.Unlock()
+	if line, ok := l.line.(*secureLine); !ok || line.security.isSettled() {
+		return nil, nil
+	}
+	before := l.talk.sent
+	text, err := l.tell(actpass, func(local sdp.Local) ([]byte, error) { return sdp.Translate(before, nil, local) })
+	if err != nil {
+		return nil, fmt.Errorf("offer media again: %w", err)
+	}
+	return text, nil
+}
+
+// Reanswer takes a browser's answer to the offer of Reoffer. The other side of the call is told nothing.
+func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) error {
+	s, l, err := e.restored(ctx, id, leg)
+	if err != nil {
+		return fmt.Errorf("answer media again: %w", err)
+	}
+	defer s.mu.Unlock()
+	remote, err := l.hear(answer)
+	if err != nil {
+		return fmt.Errorf("answer media again: %w", err)
+	}
+	l.accept(answer, remote)
+	before := l.way.Load()
+	if before.peer != nil {
+		s.link(l, before.peer, before.types)
+		return nil
+	}
+	l.way.Store(l.leads(&way{types: before.types, echo: before.echo}))
+	return nil
+}
+
+// restored finds a leg that has a way, and locks its call. The caller unlocks it.
+func (e *Engine) restored(ctx context.Context, id, leg string) (*session, *leg, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	s, err := e.lock(id, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := s.legs[leg]
+	if l == nil || l.way.Load() == nil {
+		s.mu.Unlock()
+		return nil, nil, fmt.Errorf("%w %q: no leg %q that was up", ErrUnknownCall, id, leg)
+	}
+	return s, l, nil
+}
+
+// isSettled says whether role and fingerprint are known.
+func (s *security) isSettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settled
+}

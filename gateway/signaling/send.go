@@ -1,0 +1,130 @@
+package signaling
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/locate"
+)
+
+// maxUDP is the longest request, in bytes, that goes by UDP when the path's MTU is not known (RFC 3261 §18.1.1).
+const maxUDP = 1300
+
+// noTCPTime is for how long a server that refused TCP is spared another try.
+const noTCPTime = 15 * time.Minute
+
+// send begins a client transaction toward a PBX.
+func (s *Server) send(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
+	if err := s.prepare(ctx, req); err != nil {
+		return nil, err
+	}
+	return s.ua.TransactionLayer().Request(ctx, req)
+}
+
+// prepare decides where a request to a PBX goes, and over which transport, opens the connection if there is none, and writes
+// the Via accordingly. Requests to browsers have their flow and stay as they are.
+func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
+	p := s.pbxOf(req)
+	if p == nil {
+		return nil
+	}
+	hop, err := p.nextHop(ctx, req)
+	if err != nil {
+		return err
+	}
+	long := hop.Transport == locate.UDP && !req.IsCancel() && len(req.String()) > maxUDP && s.tryTCP(ctx, p, hop)
+	switch {
+	case long:
+		hop.Transport = locate.TCP
+	case hop.Transport != locate.UDP:
+		if err := s.connect(ctx, p, hop, serverName(p, req)); err != nil {
+			return err
+		}
+	}
+	req.SetTransport(hop.Transport)
+	req.SetDestination(hop.Addr.String())
+	if hop.Transport == locate.UDP {
+		own := s.udp.LocalAddr().(*net.UDPAddr)
+		req.Laddr.IP, req.Laddr.Port = own.IP, own.Port
+	} else {
+		req.Laddr.IP, req.Laddr.Port = nil, 0
+	}
+	if !req.IsCancel() { // its Via is the INVITE's
+		via := req.Via()
+		via.Transport, via.Port = hop.Transport, s.portToward(hop)
+	}
+	return nil
+}
+
+// nextHop is where req goes: to the top of its route set, inside a dialog else to the remote target, outside to the server it was
+// addressed to. A PBX that is spoken to by TLS is never spoken to otherwise.
+func (p *pbx) nextHop(ctx context.Context, req *sip.Request) (locate.Target, error) {
+	given := locate.Target{Transport: req.Transport()}
+	given.Addr, _ = netip.ParseAddrPort(req.MessageData.Destination())
+	route := req.Route()
+	if given.Addr.IsValid() && (route == nil || req.IsCancel()) {
+		return given, nil
+	}
+	if _, within := req.To().Params.Get("tag"); !within && route == nil {
+		return locate.Target{}, errNoServer
+	}
+	uri := req.Recipient
+	if route != nil {
+		uri = route.Address
+	}
+	q := queryOf(uri)
+	switch transport := strings.ToUpper(q.Transport); {
+	case p.secure() && transport != locate.TLS && !q.Secure:
+		return p.server().Target, nil // it forgets to say TLS and means the connection there is
+	case transport != locate.UDP && transport != locate.TCP && transport != locate.TLS:
+		q.Transport = req.Transport()
+	}
+	ctx, stop := context.WithTimeout(ctx, answerTime)
+	defer stop()
+	list, err := p.srv.locator.Locate(ctx, q)
+	if err != nil {
+		return locate.Target{}, err
+	}
+	return list[0], nil
+}
+
+// serverName is whom the certificate at a request's next hop must be for: the PBX's domain (RFC 5922 §7), or a host that the PBX
+// itself has named.
+func serverName(p *pbx, req *sip.Request) string {
+	uri := req.Recipient
+	if route := req.Route(); route != nil {
+		uri = route.Address
+	}
+	host := strings.Trim(uri.Host, "[]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return strings.Trim(p.uri.Host, "[]")
+	}
+	return host
+}
+
+// tryTCP opens a connection for a request too long for UDP; false when the server takes none.
+func (s *Server) tryTCP(ctx context.Context, p *pbx, hop locate.Target) bool {
+	t := p.targetOf(hop.Addr, hop.Transport)
+	p.mu.Lock()
+	spared := t.Addr == hop.Addr && time.Now().Before(t.noTCP)
+	p.mu.Unlock()
+	if spared {
+		return false
+	}
+	err := s.connect(ctx, p, locate.Target{Transport: locate.TCP, Addr: hop.Addr}, "")
+	if err == nil {
+		return true
+	}
+	p.log.Debug("long message goes by UDP", "error", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.Addr == hop.Addr {
+		t.noTCP = time.Now().Add(noTCPTime)
+	}
+	return false
+}
