@@ -108,6 +108,8 @@ export default {
   "pass.unknown": "Es gibt niemanden namens {to}; der Anruf ist noch da.",
   "pass.failed": "Es ging nicht an {to}; der Anruf ist noch da.",
   "pass.target": "Das ist weder Name noch Nummer. Prüfen Sie es.",
+  "connect.asked": "{who} wird mit {to} verbunden …",
+  "connect.failed": "{who} und {to} ließen sich nicht verbinden; beide Anrufe sind noch da.",
   "pass.by": "{who} hat Sie mit {to} verbunden.",
 
   "ended.passed": "{who} spricht jetzt mit {to}.",
@@ -160,6 +162,8 @@ export default {
   "pbx.other": "Die Telefonanlage „{who}“ ist nicht bereit. Namen sind erreichbar, Nummern vielleicht nicht.",
 
   "people.heading": "Kollegen",
+  "people.pickUp": "Heranholen",
+  "people.pickUp.does": "Den Anruf annehmen, der bei {who} klingelt",
   "lamp.idle": "frei",
   "lamp.ringing": "es klingelt",
   "lamp.busy": "im Gespräch",
