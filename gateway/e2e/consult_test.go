@@ -53,7 +53,7 @@ func (p *tab) looks(t *testing.T, name string) {
 			p.shot(t, fmt.Sprintf("%s-%d-%s", name, size[0], value))
 		}
 	}
-	p.run(t, "the screen as it was", chromedp.ResetViewport())
+	p.on(t, 1100, 760) // as it was
 }
 
 // wantInReach tells whether what the user presses in a call is to be seen on a telephone without scrolling, and nothing is cut off.
@@ -70,7 +70,7 @@ func (p *tab) wantInReach(t *testing.T, selectors ...string) {
 	if wide := eval[int](t, p, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 		t.Errorf("the page is %d px wider than a telephone", wide)
 	}
-	p.run(t, "the screen as it was", chromedp.ResetViewport())
+	p.on(t, 1100, 760) // as it was
 }
 
 // The page asks somebody first and then connects both, whoever called whom; its user is out, or told that it can't be.
