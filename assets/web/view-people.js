@@ -33,8 +33,12 @@ export class PeopleView {
     const disabled = rows.querySelector("button")?.disabled ?? false; // as the other lists' rows
     rows.replaceChildren(...list.map((lamp) => this.#row(lamp, disabled)));
     rows.children[focused]?.querySelector("button").focus();
-    find("voicemail").hidden = messages === 0;
-    setText(find("voicemail-text"), this.#words.say(messages === 1 ? "voicemail.one" : "voicemail.some", { n: messages }));
+    const lamp = find("voicemail");
+    const words = this.#words.say(messages === 1 ? "voicemail.one" : "voicemail.some", { n: messages });
+    lamp.hidden = messages === 0;
+    lamp.dataset.new = messages; // all there is room for on a telephone
+    lamp.title = words;
+    setText(find("voicemail-text"), words);
   }
 
   #row({ target, name, extension, state }, disabled) {
