@@ -78,6 +78,7 @@ export default {
   "button.sound": "Ton",
 
   "others.heading": "Wartende Anrufe",
+  "others.incoming": "ruft an",
   "others.answer": "Annehmen",
   "others.answer.does": "{who} annehmen und {to} halten",
   "others.decline": "Ablehnen",

@@ -107,6 +107,8 @@ export default {
 
   // Calls that wait beside the one that is on: for screen readers, then a short word on each button and what it does in full
   "others.heading": "Waiting calls",
+  // Under the name of who rings while the user is in a call; short
+  "others.incoming": "is calling",
   "others.answer": "Answer",
   "others.answer.does": "Answer {who} and put {to} on hold",
   "others.decline": "Decline",
