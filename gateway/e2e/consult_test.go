@@ -147,6 +147,7 @@ func TestConsult(t *testing.T) {
 		wantTone(t, "the page", p, toneAlice)
 		p.does(t, "swap")
 		wantTone(t, "the page", p, tonePhone)
+		o.phone.forget() // its call in vain
 		p.click(t, "#hang-up")
 		o.phone.wantEvent(t, "CALL_CLOSED")
 		p.hangUp(t)
