@@ -68,7 +68,6 @@ func TestHistoryOfAnAnsweredCall(t *testing.T) {
 	ok, invite := w.up(alice)
 	w.pbx.send(w.within("BYE", invite, 1, "")) // both hang up at once
 	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
-	w.over()
 	eventually(t, "a record", func() bool { return len(w.kept.records()) > 0 })
 	by, other := w.kept.records()[0].By, &alice.end
 	if by == "alice" {
