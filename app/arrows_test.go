@@ -30,9 +30,11 @@ var arrows = []struct {
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
 	{"gateway/guard", nil},
+	{"gateway/locate", nil},
+	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", shared},
-	{"gateway/signaling", shared},
+	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs
 	{"gateway/store", shared},
 	{"gateway/turn", shared},
 	{"gateway/web", shared},
@@ -53,6 +55,8 @@ var strangers = []struct{ pkg, library string }{
 	{"gateway/auth", "github.com/"},
 	{"gateway/call", "github.com/"},
 	{"gateway/guard", "github.com/"},
+	{"gateway/presence", "github.com/"},
+	{"gateway/locate", "github.com/emiago/"},
 }
 
 // packages gives the direct imports of every package of the module, without those of tests.
