@@ -239,6 +239,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestPBXDoesNotAnswer(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModePeer)
 	alice := w.dial("alice", true)
 	eventually(t, "PBX reachable", func() bool { s := w.srv.PBXStatus(); return s[0].State == stateReachable })

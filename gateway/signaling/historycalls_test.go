@@ -164,6 +164,7 @@ func TestHistoryWhenTheCallersBrowserGoes(t *testing.T) {
 }
 
 func TestHistoryWhenThePBXIsUnreachable(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for _, tt := range []struct {
 		name  string
 		known bool // that it does not answer
@@ -291,6 +292,7 @@ func TestHistoryWhenABrowserDoesNotComeBack(t *testing.T) {
 }
 
 func TestHistoryWhenCordboardStops(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModeExtension)
 	alice := w.dial("alice", true)
 	w.up(alice)
