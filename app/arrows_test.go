@@ -34,7 +34,7 @@ var arrows = []struct {
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", shared},
-	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)},
+	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs
 	{"gateway/store", shared},
 	{"gateway/turn", shared},
 	{"gateway/web", shared},
@@ -56,6 +56,7 @@ var strangers = []struct{ pkg, library string }{
 	{"gateway/call", "github.com/"},
 	{"gateway/guard", "github.com/"},
 	{"gateway/presence", "github.com/"},
+	{"gateway/locate", "github.com/emiago/"},
 }
 
 // packages gives the direct imports of every package of the module, without those of tests.

@@ -151,6 +151,7 @@ func TestEcho(t *testing.T) {
 
 func TestTone(t *testing.T) {
 	e := startEngine(t, "20220-20239")
+	// The tone has no gap, though a machine that lets the engine sleep makes it pass over packets, but never over a few.
 	hear := func(t *testing.T, from party) {
 		t.Helper()
 		var sound []int16
@@ -163,8 +164,12 @@ func TestTone(t *testing.T) {
 			if p.PayloadType != 0 || len(p.Payload) != 160 {
 				t.Fatalf("heard %d octets of type %d", len(p.Payload), p.PayloadType)
 			}
-			if last != nil && (p.SequenceNumber != last.SequenceNumber+1 || p.Timestamp != last.Timestamp+160 || p.SSRC != last.SSRC) {
-				t.Errorf("%+v follows %+v", p.Header, last.Header)
+			if last != nil {
+				gap := p.Timestamp - last.Timestamp
+				slept := gap > maxCatchUp*160 && gap%160 == 0
+				if p.SequenceNumber != last.SequenceNumber+1 || gap != 160 && !slept || p.SSRC != last.SSRC {
+					t.Errorf("%+v follows %+v", p.Header, last.Header)
+				}
 			}
 			last = p
 			sound = codec.PCMU.Decode(sound, p.Payload)
@@ -189,8 +194,10 @@ func TestTone(t *testing.T) {
 		p.hear(must(t)(e.Local(t.Context(), "two", pbx, Tone, p.description("sendonly"))))
 		for p.next(50*time.Millisecond) != nil {
 		}
-		if p.next(calm) != nil {
-			t.Error("the tone goes on while the phone holds")
+		for late := 0; p.next(calm) != nil; late++ { // of a last step that was long on its way
+			if late > maxCatchUp {
+				t.Fatal("the tone goes on while the phone holds")
+			}
 		}
 	})
 	t.Run("no codec", func(t *testing.T) {

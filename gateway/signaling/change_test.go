@@ -72,6 +72,7 @@ func TestUnchangedStopsHere(t *testing.T) {
 
 // What the PBX does not take, and what it puts off, does not end the browser's call.
 func TestHoldOfABrowser(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for _, tt := range []struct {
 		name, method string
 		answers      []int // of the PBX, the last one for ever
@@ -179,6 +180,7 @@ func TestBrowserWaits(t *testing.T) {
 
 // A change that puts the browser's off is asked of it again.
 func TestBrowserPutsOff(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModePeer)
 	alice := w.dial("alice", true)
 	ok, invite := w.up(alice)

@@ -66,6 +66,7 @@ func (w *world) inUse(p *fakePBX) {
 }
 
 func TestNextServerWhenOneIsSilent(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w, first, second := pairWorld(t, ModeExtension)
 	alice := w.dial("alice", true)
 	alice.register()

@@ -68,7 +68,6 @@ func TestHistoryOfAnAnsweredCall(t *testing.T) {
 	ok, invite := w.up(alice)
 	w.pbx.send(w.within("BYE", invite, 1, "")) // both hang up at once
 	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
-	w.over()
 	eventually(t, "a record", func() bool { return len(w.kept.records()) > 0 })
 	by, other := w.kept.records()[0].By, &alice.end
 	if by == "alice" {
@@ -165,6 +164,7 @@ func TestHistoryWhenTheCallersBrowserGoes(t *testing.T) {
 }
 
 func TestHistoryWhenThePBXIsUnreachable(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for _, tt := range []struct {
 		name  string
 		known bool // that it does not answer
@@ -292,6 +292,7 @@ func TestHistoryWhenABrowserDoesNotComeBack(t *testing.T) {
 }
 
 func TestHistoryWhenCordboardStops(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModeExtension)
 	alice := w.dial("alice", true)
 	w.up(alice)

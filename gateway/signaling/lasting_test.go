@@ -120,11 +120,13 @@ func (w *lasting) crash() {
 	s.mu.Unlock()
 	for _, p := range s.pbxes {
 		p.mu.Lock()
-		for _, r := range p.regs {
-			r.stop()
-		}
+		regs := maps.Clone(p.regs)
 		clear(p.regs)
 		p.mu.Unlock()
+		for _, r := range regs { // one that sent later would have sipgo open the port once more
+			r.stop()
+			<-r.done
+		}
 	}
 	if err := s.closeSockets(); err != nil {
 		w.t.Error(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// evil is in every message of an attack, so that each peer knows what must not have come to it.
-const evil = "evil"
+// evil is in every message of an attack, so that each peer knows what must not have come to it. No random name has its hyphen.
+const evil = "evil-one"
 
 // trap is a host, UDP and TCP, that must not hear of an attack.
 type trap struct {
@@ -183,7 +183,7 @@ func (r *crossroads) text(a attack, method, via string) (text, callID string) {
 	callID = fmt.Sprint(evil, "-call-", r.number)
 	from, to := a.from, a.to
 	if from == "" {
-		from = "<sip:evil@evil.example>"
+		from = "<sip:evil-one@evil-one.example>"
 	}
 	if to == "" {
 		to = "<" + a.uri + ">"
@@ -196,7 +196,7 @@ func (r *crossroads) text(a attack, method, via string) (text, callID string) {
 		method + " " + a.uri + " SIP/2.0",
 		fmt.Sprintf("Via: SIP/2.0/%s;branch=z9hG4bK-%s-%d;rport", via, evil, r.number),
 		"Max-Forwards: 70", "From: " + from, "To: " + to, "Call-ID: " + callID, fmt.Sprintf("CSeq: 900 %s", method),
-		"Contact: <sip:evil@{trap}>", "User-Agent: friendly-scanner evil", "X-Note: " + evil,
+		"Contact: <sip:evil-one@{trap}>", "User-Agent: friendly-scanner evil-one", "X-Note: " + evil,
 	}
 	lines = append(lines, a.headers...)
 	body := "v=0 " + evil
@@ -253,7 +253,7 @@ func TestNoOpenRelay(t *testing.T) {
 			if method == methods[0] { // a flow for each attack: a stranger's requests are few
 				b = r.dial(evil, false)
 			}
-			text, callID := r.text(a, method, "WSS evil.invalid")
+			text, callID := r.text(a, method, "WSS evil-one.invalid")
 			b.send(text)
 			if method == "ACK" {
 				return

@@ -250,6 +250,7 @@ func TestNoPlainTextFromASecurePBX(t *testing.T) {
 }
 
 func TestTLSFailuresInWords(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	ca, other := newTestCA(t, "Office CA"), newTestCA(t, "Other CA")
 	later := time.Now().Add(time.Hour)
 	for _, tt := range []struct {

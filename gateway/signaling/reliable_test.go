@@ -152,6 +152,7 @@ func drain(in chan sip.Message) (rest []sip.Message) {
 }
 
 func TestPBXWantsReliably(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for _, header := range []string{"Supported: 100rel", "Require: 100rel"} {
 		t.Run(header, func(t *testing.T) {
 			w := newWorld(t, ModeExtension)

@@ -155,6 +155,7 @@ func TestSubscriptionRefused(t *testing.T) {
 
 // A colleague sees a call come, be answered and end, with what is needed to pick it up.
 func TestDialogsOfAColleague(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, "")
 	alice, bob, carol := w.dial("alice", true), w.dial("bob", true), w.dial("alice", true)
 	bob.register()
@@ -188,6 +189,7 @@ func TestDialogsOfAColleague(t *testing.T) {
 }
 
 func TestPublish(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, "")
 	alice, bob := w.dial("alice", true), w.dial("bob", true)
 	bob.register()

@@ -84,6 +84,7 @@ func TestPBXWantsLongerSession(t *testing.T) {
 }
 
 func TestWeRefresh(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModePeer)
 	alice := w.dial("alice", true)
 	_, invite := w.upTimed(alice, "Session-Expires: 3;refresher=uac", "Require: timer", "Allow: INVITE, UPDATE, BYE")
@@ -118,6 +119,7 @@ func TestWeRefresh(t *testing.T) {
 }
 
 func TestRefreshesStop(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for name, headers := range map[string][]string{
 		"those of the PBX":           {"Session-Expires: 2;refresher=uas"},
 		"ours, as it does not agree": {"Session-Expires: 2;refresher=uac", "Allow: UPDATE"},

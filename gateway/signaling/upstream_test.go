@@ -129,6 +129,7 @@ func (p *fakePBX) refresh() *sip.Request {
 }
 
 func TestLampOfANumber(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModeTrunk)
 	s, other := w.spectator("alice", "300"), w.spectator("bob", "300")
 	up := w.dialogsOfNumber("300")
@@ -261,6 +262,7 @@ func TestLampsOfColleagues(t *testing.T) {
 }
 
 func TestVoicemail(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModeExtension)
 	w.pbx.contact("101")
 	alice := w.dial("alice", true)
@@ -339,6 +341,7 @@ func TestPublishedDialogs(t *testing.T) {
 
 // In mode extension a colleague's lamp also shows what the PBX knows of the extension, such as a call of a desk phone.
 func TestColleagueWithADeskPhone(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w := newWorld(t, ModeExtension)
 	w.pbx.contact("102")
 	s := w.spectator("alice")
