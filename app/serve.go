@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"cordboard/assets"
@@ -28,9 +29,16 @@ func serveCommand() command {
 	}
 }
 
+// collectAt is by how many percent the heap grows before it is collected, unless GOGC says otherwise. The heap of a gateway is
+// small, so Go's 100 collects often and takes a fifth of the time that registrations cost; this costs 5 MB more.
+const collectAt = 200
+
 // serve runs the gateway until SIGTERM or an interrupt, which lets calls end in order; a second one
 // ends it at once. SIGHUP reloads the configuration.
 func serve(c console, p place) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -1,5 +1,7 @@
 // lamps.js – what colleagues do just now, and how many messages wait, as the gateway tells them.
 
+import { target } from "./target.js";
+
 /**
  * @typedef {object} Lamp
  * @property {string} target  whom to call
@@ -7,6 +9,9 @@
  * @property {string} extension  may be empty
  * @property {"idle"|"ringing"|"busy"|"unreachable"|"unknown"} state
  */
+
+/** What to dial to take a call that rings at an extension; "" where there is none. */
+export const pickup = (extension) => extension && `*8${extension}`;
 
 /** A "change" event tells that a lamp or the number of messages changed. */
 export class Lamps extends EventTarget {
@@ -26,6 +31,11 @@ export class Lamps extends EventTarget {
       this.messages = JSON.parse(data).new;
       this.dispatchEvent(new Event("change"));
     });
+  }
+
+  /** Whether a peer is a colleague. @param {import("./call.js").Peer} peer  @param {string} domain  where names and numbers live */
+  has({ uri }, domain) {
+    return this.list.some((lamp) => [lamp.target, lamp.extension].some((user) => target(user, domain)?.uri === uri));
   }
 
   /** @returns {Lamp[]} by name */

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { Lamps } from "./lamps.js";
+import { Lamps, pickup } from "./lamps.js";
 
 test("lamps by name, each with its latest state, and messages", () => {
   const events = new EventTarget();
@@ -17,4 +17,7 @@ test("lamps by name, each with its latest state, and messages", () => {
   assert.deepEqual(lamps.list.map((l) => [l.target, l.state]), [["bob", "unreachable"], ["carol", "busy"]]);
   assert.equal(lamps.messages, 2);
   assert.equal(changes, 4);
+  const has = (uri) => lamps.has({ name: "", number: "", uri }, "x");
+  assert.deepEqual(["sip:carol@x", "sip:103@x", "sip:bob@x", "sip:104@x", "sip:carol@y", "sip:@x"].map(has), [true, true, true, false, false, false]);
+  assert.deepEqual([pickup("103"), pickup("")], ["*8103", ""]);
 });

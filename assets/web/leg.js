@@ -1,5 +1,6 @@
 // leg.js – one call on the line: a session of JsSIP's behind a few verbs and events.
 
+import JsSIP from "jssip";
 import { holds } from "./direction.js";
 import { replaces, replacesValue } from "./resume.js";
 import { peerOf } from "./target.js";
@@ -9,7 +10,8 @@ const patience = 2_000; // ms that the sound's path may be cut before we say so
 const audioOnly = { audio: true, video: false };
 
 /**
- * Events, each a CustomEvent: "ringing" {early, code}; "accepted"; "held" {by: boolean} whether the other side holds the call;
+ * Events, each a CustomEvent: "ringing" {early, code}; "accepted" {peer} who answered, null if the other side
+ * does not say; "held" {by: boolean} whether the other side holds the call;
  * "passing" {status} of the call that the other side makes for us, 0: it does not; "referred" {peer, follow(leg, stream), refuse()}
  * when the other side passes us on; "peer" {connection: RTCPeerConnection}; "cut" when no sound gets through any more;
  * "ended" {import("./outcome.js").End}, the last one.
@@ -150,7 +152,7 @@ export class Leg extends EventTarget {
       const of = response ?? this.#request; // the dialog's tags: ours is in From of a call out, in To of a call in
       const [local, remote] = response ? [of.from_tag, of.to_tag] : [of.to_tag, of.from_tag];
       this.#dialog = { callId: of.call_id, local, remote };
-      this.#tell("accepted");
+      this.#tell("accepted", { peer: asserted(of) });
     });
     // JsSIP sees a crossing offer (RFC 3261 §14.2) only once its own is sent, not while the browser still makes it.
     on("reinvite", ({ reject }) => this.#changing && reject({ status_code: 491, reason_phrase: "Request Pending" }));
@@ -194,6 +196,12 @@ export class Leg extends EventTarget {
 /** What JsSIP must know of our sound. */
 function media(stream) {
   return { mediaStream: stream, mediaConstraints: audioOnly, pcConfig: { iceServers: [] } };
+}
+
+/** @returns {import("./call.js").Peer | null} who a message says that its sender is (RFC 3325) */
+function asserted(message) {
+  const found = JsSIP.NameAddrHeader.parse(message.getHeader("P-Asserted-Identity") ?? "");
+  return found ? peerOf(found.display_name, found.uri.user, found.uri.toString()) : null;
 }
 
 /** @returns {import("./outcome.js").End} what JsSIP tells of a call's end */

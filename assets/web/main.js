@@ -71,14 +71,15 @@ function openPhone(session) {
   const devices = new Devices(storage);
   const route = (element, use) => devices.route(element, use);
   const line = new Line();
+  const lamps = new Lamps((path) => new EventSource(path));
   phone = new Phone({
     line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
-    audio: find("remote-audio"), site: session,
+    audio: find("remote-audio"), site: session, lamps,
   });
   setText(find("site"), session.name || words.say("title"));
   new CallView(phone, words);
   new OthersView(phone, words);
-  new PeopleView(new Lamps((path) => new EventSource(path)), words);
+  new PeopleView(lamps, words, session);
   new RecentView(phone.recent, phone, words);
   new SettingsView(phone, words, { language: chosenLanguage, setLanguage, signOut }, session);
   new NoticeView(phone, words, session);

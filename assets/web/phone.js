@@ -35,6 +35,7 @@ export class Phone extends EventTarget {
    * @param {import("./recent.js").Recent} parts.recent
    * @param {HTMLAudioElement} parts.audio  plays the other side
    * @param {{domain: string, pbx: boolean}} parts.site
+   * @param {import("./lamps.js").Lamps} parts.lamps
    */
   constructor(parts) {
     super();
@@ -123,9 +124,12 @@ export class Phone extends EventTarget {
     talk.hold(false);
   }
 
-  /** Connects the other sides of the call on stage and of one that waits. */
+  /** Connects the other sides of the call on stage and of one that waits. A colleague's page is asked first: it is sure to follow. */
   connect(talk) {
-    if ([talk, this.#stage].every(({ state, facts }) => state === "talking" && !facts.pass?.on)) talk.connect(this.#stage);
+    const stage = this.#stage;
+    if ([talk, stage].some(({ state, facts }) => state !== "talking" || facts.pass?.on)) return;
+    const [first, second] = this.lamps.has(stage.facts.peer, this.site.domain) ? [stage, talk] : [talk, stage];
+    first.connect(second);
   }
 
   toggleMute() {

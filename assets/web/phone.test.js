@@ -51,6 +51,7 @@ function phone(t, open = async () => stream()) {
     recent: { entries: [], add(e) { this.entries.unshift(e); } },
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
+    lamps: { has: ({ number }) => number === carol.number },
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
   const tell = (type, detail = {}, n = legs.length - 1) => {
@@ -279,7 +280,7 @@ test("asking first, then connecting the two", async (t) => {
   const { p, did, tell } = phone(t);
   await p.dial("102");
   tell("accepted");
-  await p.dial("103");
+  await p.dial("104");
   assert.deepEqual([p.call.state, p.others[0].call.hold], ["calling", "local"]);
   p.connect(p.others[0]);
   assert.ok(!did.some((d) => d.includes("connect"))); // nobody there yet
@@ -287,13 +288,57 @@ test("asking first, then connecting the two", async (t) => {
   p.connect(p.others[0]);
   assert.equal(did.at(-1), "connect 1");
   tell("passing", { status: 100 }, 0);
-  assert.deepEqual([p.call.facts.pass.to.number, p.others[0].facts.pass.to.number], ["102", "103"]);
+  tell("passing", { status: 180 }, 0);
+  assert.deepEqual([p.call.facts.pass.to.number, p.others[0].facts.pass.to.number, p.call.facts.pass.key], ["102", "104", "connect.asked"]);
   tell("ended", { by: "remote", cause: "Terminated" }, 1); // its place is taken
   assert.equal(p.call.facts.said.key, "ended.passing");
   tell("passing", { status: 200 }, 0);
   assert.equal(did.at(-1), "hang up");
   tell("ended", { by: "local", cause: "Terminated" }, 0);
   assert.equal(p.call.facts.outcome.key, "ended.passed");
+});
+
+test("a colleague's page is asked first, and then the other phone", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  await p.dial("103");
+  tell("accepted");
+  p.connect(p.others[0]);
+  assert.equal(did.at(-1), "1: connect 0");
+  tell("passing", { status: 0 }, 1);
+  assert.deepEqual([did.at(-1), p.call.facts.pass.key, p.others[0].facts.pass.on], ["connect 1", "connect.asked", true]);
+  tell("passing", { status: 100 }, 0);
+  tell("passing", { status: 501 }, 0);
+  assert.deepEqual([p.call.state, p.call.facts.pass.key, p.others[0].facts.pass.key], ["talking", "connect.failed", "connect.failed"]);
+  p.connect(p.others[0]); // once more
+  tell("passing", { status: 404 }, 1);
+  tell("passing", { status: 200 }, 0);
+  assert.deepEqual([did.at(-1), p.call.facts.pass.key], ["hang up", "ended.passed"]);
+});
+
+test("nobody is asked twice when a call ends meanwhile", async (t) => {
+  const { p, did, tell } = phone(t);
+  await p.dial("102");
+  tell("accepted");
+  await p.dial("103");
+  tell("accepted");
+  p.connect(p.others[0]);
+  tell("ended", { by: "remote", cause: "Terminated" }, 0);
+  tell("passing", { status: 481 }, 1);
+  assert.deepEqual([p.call.state, p.call.facts.pass.key], ["talking", "connect.failed"]);
+  assert.equal(did.at(-1), "1: connect 0");
+});
+
+test("who answers a code is shown", async (t) => {
+  const { p, tell } = phone(t);
+  await p.dial("*8103");
+  tell("accepted", { peer: carol });
+  assert.deepEqual(p.call.facts.peer, carol);
+  const plain = phone(t);
+  await plain.p.dial("103");
+  plain.tell("accepted", { peer: carol });
+  assert.equal(plain.p.call.facts.peer.name, "");
 });
 
 test("asking first comes to nothing: the first call is there, on hold", async (t) => {

@@ -16,6 +16,7 @@ export class Talk extends EventTarget {
   heard = false; // sound had come from the other side
   before = null; // the talk with who passed us on to this one, until it is up
   partner = null; // the talk that the other side of this one is asked to be connected with
+  #last = false; // the partner's side has been asked before this one
   #stream = null;
   #dialog = null; // of the leg that was up last
 
@@ -49,7 +50,7 @@ export class Talk extends EventTarget {
     this.leg = leg;
     const on = (type, handler) => leg.addEventListener(type, ({ detail }) => leg === this.leg && handler(detail));
     on("ringing", (e) => this.#ringing(e));
-    on("accepted", () => this.#accepted());
+    on("accepted", ({ peer }) => this.#accepted(peer));
     on("held", ({ by }) => this.#held(by));
     on("passing", ({ status }) => this.#passing(status));
     for (const type of ["referred", "peer", "cut"]) on(type, (detail) => this.#tell(type, detail));
@@ -83,10 +84,11 @@ export class Talk extends EventTarget {
     this.leg.pass(to.uri);
   }
 
-  /** Asks the other side to take our place in another talk. */
-  connect(other) {
+  /** Asks the other side to take our place in another talk, and if that fails, unless it is the last try, the other way round. */
+  connect(other, last = false) {
     this.partner = other;
-    for (const [talk, to] of [[this, other], [other, this]]) talk.call.learn({ pass: { to: to.facts.peer, key: "pass.asked", on: true } });
+    this.#last = last;
+    for (const [talk, to] of [[this, other], [other, this]]) talk.call.learn({ pass: { to: to.facts.peer, key: "connect.asked", on: true } });
     this.leg.connect(other.leg);
   }
 
@@ -106,8 +108,10 @@ export class Talk extends EventTarget {
     else if (this.state === "ringing") this.call.learn({ early: this.facts.early || early, rang });
   }
 
-  #accepted() {
+  #accepted(answerer) {
     if (!this.call.live) return;
+    const { peer } = this.facts;
+    if (answerer && /^[*#]/.test(peer.number)) this.call.learn({ peer: answerer }); // a code is nobody
     this.#dialog = this.leg.dialog;
     const { resuming, renewing, muted, held, since } = this.facts;
     if (this.state !== "talking") this.call.enter("talking", { since: resuming ? since : Date.now(), answering: false, resuming: false });
@@ -127,14 +131,22 @@ export class Talk extends EventTarget {
 
   #passing(status) {
     const how = progress(status);
-    for (const talk of [this, this.partner]) {
-      if (talk?.state === "talking" && talk.facts.pass?.on) talk.call.learn({ pass: { to: talk.facts.pass.to, ...how } });
-    }
-    if (how.on) return;
     const { partner } = this;
+    if (partner) this.#connecting(partner, how);
+    else if (this.state === "talking" && this.facts.pass?.on) this.call.learn({ pass: { to: this.facts.pass.to, ...how } });
+    if (how.done) this.leg.hangUp();
+  }
+
+  /** How connecting goes. Not every phone follows who wants it to take another's place. */
+  #connecting(partner, { on, done, key }) {
+    if (on) return;
     this.partner = null;
-    if (!how.done) return;
-    this.leg.hangUp();
-    if (partner) setTimeout(() => partner.call.live && partner.leg.hangUp(), farewell);
+    const both = [this, partner].filter(({ state }) => state === "talking");
+    if (!done && !this.#last && both.length === 2) {
+      partner.connect(this, true);
+      return;
+    }
+    for (const talk of both) talk.call.learn({ pass: { to: talk.facts.pass.to, on, done, key: done ? key : "connect.failed" } });
+    if (done) setTimeout(() => partner.call.live && partner.leg.hangUp(), farewell);
   }
 }

@@ -79,6 +79,6 @@ export class OthersView {
 
   #word(state, facts) {
     if (facts.renewing || facts.resuming) return "state.resuming";
-    return state === "talking" ? "state.hold" : `state.${state}`;
+    return { talking: "state.hold", incoming: "others.incoming" }[state] ?? `state.${state}`;
   }
 }

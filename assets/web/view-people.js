@@ -1,19 +1,26 @@
 // view-people.js – colleagues with their lamps, and the lamp of the voice mailbox.
 
+import { pickup } from "./lamps.js";
 import { initials } from "./target.js";
 import { element, find, icon, setText } from "./view.js";
 
 const icons = { idle: "lamp-on", ringing: "bell", busy: "lamp-busy", unreachable: "lamp-off", unknown: "lamp-wait" };
 
-/** Shows the lamps; pressing a row calls. */
+/** Shows the lamps; pressing a row calls, and the button beside one that rings takes the call from there. */
 export class PeopleView {
   #lamps;
   #words;
+  #picks; // this user may pick up
 
-  /** @param {import("./lamps.js").Lamps} lamps  @param {import("./words.js").Words} words */
-  constructor(lamps, words) {
+  /**
+   * @param {import("./lamps.js").Lamps} lamps
+   * @param {import("./words.js").Words} words
+   * @param {{extension: string}} session  who has no extension picks nothing up
+   */
+  constructor(lamps, words, { extension }) {
     this.#lamps = lamps;
     this.#words = words;
+    this.#picks = extension !== "";
     lamps.addEventListener("change", () => this.show());
     this.show();
   }
@@ -26,8 +33,12 @@ export class PeopleView {
     const disabled = rows.querySelector("button")?.disabled ?? false; // as the other lists' rows
     rows.replaceChildren(...list.map((lamp) => this.#row(lamp, disabled)));
     rows.children[focused]?.querySelector("button").focus();
-    find("voicemail").hidden = messages === 0;
-    setText(find("voicemail-text"), this.#words.say(messages === 1 ? "voicemail.one" : "voicemail.some", { n: messages }));
+    const lamp = find("voicemail");
+    const words = this.#words.say(messages === 1 ? "voicemail.one" : "voicemail.some", { n: messages });
+    lamp.hidden = messages === 0;
+    lamp.dataset.new = messages; // all there is room for on a telephone
+    lamp.title = words;
+    setText(find("voicemail-text"), words);
   }
 
   #row({ target, name, extension, state }, disabled) {
@@ -46,6 +57,17 @@ export class PeopleView {
     row.dataset.lamp = state;
     row.dataset.target = target;
     row.append(button);
+    const code = state === "ringing" && this.#picks ? pickup(extension) : "";
+    if (code) row.append(this.#pickup(code, name || target, disabled));
     return row;
+  }
+
+  #pickup(code, who, disabled) {
+    const button = element("button", this.#words.say("people.pickUp"), "way go");
+    button.dataset.call = code;
+    button.disabled = disabled;
+    button.title = this.#words.say("people.pickUp.does", { who });
+    button.setAttribute("aria-label", button.title);
+    return button;
   }
 }

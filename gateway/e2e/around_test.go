@@ -230,7 +230,8 @@ func TestPageShowsColleagues(t *testing.T) {
 	o.alice.wantColleague(t, "bob", "busy")
 	o.pbx.tellVoicemail(t, "101", "3/0 (0/0)")
 	eventually(t, patience, "lamp of the voice mail", func() bool { return o.alice.truth("!document.querySelector('#voicemail').hidden") })
-	o.alice.shot(t, "lamps")
+	o.alice.looks(t, "lamps")
+	o.alice.wantInReach(t, "#voicemail", "#connection")
 	o.phone.hangUp(t)
 	o.alice.wantColleague(t, "bob", "idle")
 }

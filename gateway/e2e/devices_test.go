@@ -50,6 +50,8 @@ func TestPlainClientsAsDevices(t *testing.T) {
 
 	for _, kinds := range [][2]string{{"jssip", "sipjs"}, {"sipjs", "jssip"}} {
 		t.Run(kinds[0]+" and "+kinds[1]+" both ring", func(t *testing.T) {
+			proves(t, "Several devices ring", jsSIP, sipJS)
+			proves(t, "GRUU", published[kinds[1]])
 			one, two := device(kinds[0], firstDevice, 1), device(kinds[1], secondDevice, 1)
 			caller.do(t, "await phone.call('alice')")
 			one.wantState(t, "incoming")
@@ -76,6 +78,7 @@ func TestPlainClientsAsDevices(t *testing.T) {
 	}
 	for _, kind := range []string{"jssip", "sipjs"} {
 		t.Run(kind+" comes again on another connection", func(t *testing.T) {
+			proves(t, "A new connection replaces the old", published[kind])
 			old := device(kind, firstDevice, 1)
 			fresh := device(kind, firstDevice, 1) // the same device and flow, while the old connection is still there
 			caller.do(t, "await phone.call('alice')")
@@ -90,6 +93,7 @@ func TestPlainClientsAsDevices(t *testing.T) {
 		})
 	}
 	t.Run("a second flow of sipjs is a backup", func(t *testing.T) {
+		proves(t, "Two connections (reg-id)", sipJS)
 		first := device("sipjs", firstDevice, 1)
 		second := device("sipjs", firstDevice, 2)
 		caller.do(t, "await phone.call('alice')")

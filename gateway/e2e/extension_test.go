@@ -126,6 +126,7 @@ func TestExtension(t *testing.T) {
 
 // digitsReachPhone presses keys in the page; the phone gets telephone-events (RFC 4733).
 func digitsReachPhone(t *testing.T, o *office) {
+	proves(t, "DTMF (RFC 4733)", page, desk)
 	const digits = "159*0#"
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.alice.press(t, digits)

@@ -34,7 +34,10 @@ func TestPassthrough(t *testing.T) {
 				Extra: fmt.Sprintf("[web]\norigins = [%q]\n", site.URL)})
 			b := startBrowser(t, toneAlice, g.ca())
 			for _, kind := range []string{"jssip", "sipjs"} {
-				t.Run(kind, func(t *testing.T) { passesThrough(t, k, phone, g, b, site.URL, kind) })
+				t.Run(kind, func(t *testing.T) {
+					proves(t, "Passthrough of PBX accounts", published[kind])
+					passesThrough(t, k, phone, g, b, site.URL, kind)
+				})
 			}
 			if kept := strings.Contains(factsOf(t, g, local)["supported"], "path"); kept != path {
 				t.Errorf("the PBX takes Path: %v, learned was %v", path, kept)

@@ -125,6 +125,7 @@ func TestServiceExamples(t *testing.T) {
 		}, []string{"204 is screened"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			proves(t, "RFC 5359: "+tt.name, sipTest)
 			pbx := freePort(t)
 			log := startScenario(t, tt.scenario, pbx)
 			g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret),

@@ -81,6 +81,7 @@ func (a *authority) leaf(t *testing.T, name string) (cert, key string) {
 // Calls over TLS with the office's own authority, both ways: through the connection that the gateway opened, through a port of the
 // gateway's, and with certificates on both sides.
 func TestOverTLS(t *testing.T) {
+	proves(t, "SIP by TLS", page, desk)
 	for _, tt := range []struct {
 		name              string
 		scheme            string
@@ -120,8 +121,12 @@ func TestOverTLS(t *testing.T) {
 
 // Everything by IPv6: PBX, phone, and sound.
 func TestOverIPv6(t *testing.T) {
+	proves(t, "IPv6", page, desk)
 	l, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {
+		if _, none := os.Stat("/proc/net/if_inet6"); none != nil {
+			t.Skip("NOT TESTED: this kernel has no IPv6")
+		}
 		missing(t, "IPv6 on loopback is not there")
 	}
 	l.Close()
@@ -137,6 +142,7 @@ func TestOverIPv6(t *testing.T) {
 
 // Two PBXs: when the first dies calls go to the second, and back when it lives again.
 func TestFailOver(t *testing.T) {
+	proves(t, "Next server of a PBX", page, desk)
 	first, second := startPBX(t, pbxOptions{}), startPBX(t, pbxOptions{})
 	o := &office{pbx: first}
 	o.phone = startPhone(t, first, "201", phoneOptions{})

@@ -33,6 +33,7 @@ func TestWrongPBXPassword(t *testing.T) {
 
 // A PBX that asks for SHA-256 (RFC 8760) gets it for REGISTER and INVITE.
 func TestDigestSHA256(t *testing.T) {
+	proves(t, "Digest of the PBX (SHA-256)", page)
 	k := startPBX(t, pbxOptions{Algorithm: "SHA-256"})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k)})
 	k.wantRegistered(t, "101")

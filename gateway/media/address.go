@@ -15,6 +15,13 @@ const maxCandidates = 8
 // millisecond.
 const interfacesTime = 5 * time.Second
 
+// A way to a host is good for routeTime, for a call asks several times and asking the kernel takes six system calls. No more
+// than maxRoutes are kept.
+const (
+	routeTime = time.Second
+	maxRoutes = 256
+)
+
 // addresses chooses which of our addresses a party is told.
 type addresses struct {
 	advertise []netip.Addr // instead of our own; empty: those of the interfaces
@@ -23,6 +30,8 @@ type addresses struct {
 	mu     sync.Mutex
 	cached []netip.Addr
 	read   time.Time
+	routes map[netip.Addr]netip.Addr // what route says, by host
+	asked  time.Time                 // when the first of routes was made
 }
 
 // toward is our address as a host sees it. Loopback hosts see us by loopback, whatever is advertised. An invalid host
@@ -38,7 +47,7 @@ func (a *addresses) toward(host netip.Addr) netip.Addr {
 		return a.advertise[0]
 	}
 	if host.IsValid() {
-		if source := route(host); source.IsValid() {
+		if source := a.route(host); source.IsValid() {
 			return source
 		}
 	}
@@ -115,6 +124,21 @@ func (a *addresses) own() []netip.Addr {
 	}
 	a.cached, a.read = append(list, loopback...), time.Now()
 	return a.cached
+}
+
+// route is the address that the kernel would send to host from. Invalid when there is no way.
+func (a *addresses) route(host netip.Addr) netip.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.asked) >= routeTime || len(a.routes) >= maxRoutes {
+		a.routes, a.asked = make(map[netip.Addr]netip.Addr), time.Now()
+	}
+	source, ok := a.routes[host]
+	if !ok {
+		source = route(host)
+		a.routes[host] = source
+	}
+	return source
 }
 
 // route asks the kernel for the address it would send to host from; no packet is sent. Invalid when there is no way.

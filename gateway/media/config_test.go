@@ -168,3 +168,33 @@ func TestFingerprint(t *testing.T) {
 		t.Error("another certificate matches")
 	}
 }
+
+// A way to a host is asked for again when it may have changed, or when too many are known.
+func TestRouteKept(t *testing.T) {
+	old := netip.MustParseAddr("192.0.2.1")
+	kept := func(age time.Duration) *addresses {
+		return &addresses{routes: map[netip.Addr]netip.Addr{loopback: old}, asked: time.Now().Add(-age)}
+	}
+	if got := kept(0).toward(loopback); got != old {
+		t.Errorf("asked again at once: %v", got)
+	}
+	if got := kept(2 * routeTime).toward(loopback); got != loopback {
+		t.Errorf("not asked again: %v", got)
+	}
+	full := kept(-time.Hour) // by the clock not old for long
+	for host := netip.MustParseAddr("192.0.2.2"); len(full.routes) < maxRoutes; host = host.Next() {
+		full.routes[host] = old
+	}
+	if got := full.toward(loopback); got != loopback || len(full.routes) != 1 {
+		t.Errorf("%v with %d hosts known", got, len(full.routes))
+	}
+}
+
+// What a call asks several times.
+func BenchmarkToward(b *testing.B) {
+	a := new(addresses)
+	b.ReportAllocs()
+	for b.Loop() {
+		a.toward(loopback)
+	}
+}

@@ -39,7 +39,11 @@ func newCertificate(now time.Time) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("make DTLS certificate: %w", err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+	leaf, err := x509.ParseCertificate(der) // without it pion parses the certificate in every handshake
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read DTLS certificate: %w", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
 // fingerprint writes a certificate's SHA-256 as in a=fingerprint (RFC 8122 §5), upper case because Firefox wants it so.

@@ -25,6 +25,13 @@ const (
 	pruneBatch = 1024
 )
 
+const (
+	insertCall = `INSERT INTO calls (id, caller, caller_display, callee, callee_display, answered_by, direction,
+			began, rang, answered, ended, ended_by, status, reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+	insertCallUser = "INSERT INTO call_users (user, began, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
 // KeepCalls says how long calls are kept; before it is called, a year.
 func (s *Store) KeepCalls(age time.Duration) {
 	s.mu.Lock()
@@ -46,10 +53,7 @@ func (s *Store) add(ctx context.Context, r call.Record) error {
 		return err
 	}
 	defer tx.Rollback() // nothing after a commit
-	result, err := tx.ExecContext(ctx, `INSERT INTO calls (id, caller, caller_display, callee, callee_display, answered_by, direction,
-			began, rang, answered, ended, ended_by, status, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		r.ID, r.From, r.FromDisplay, r.To, r.ToDisplay, r.AnsweredBy, string(r.Direction),
+	result, err := tx.StmtContext(ctx, s.addCall).ExecContext(ctx, r.ID, r.From, r.FromDisplay, r.To, r.ToDisplay, r.AnsweredBy, string(r.Direction),
 		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason)
 	if err != nil {
 		return err
@@ -62,8 +66,7 @@ func (s *Store) add(ctx context.Context, r call.Record) error {
 		return err
 	}
 	for _, user := range r.Users {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO call_users (user, began, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			user, r.Began.UnixMilli(), number); err != nil {
+		if _, err := tx.StmtContext(ctx, s.addCallUser).ExecContext(ctx, user, r.Began.UnixMilli(), number); err != nil {
 			return err
 		}
 	}

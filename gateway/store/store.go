@@ -23,6 +23,7 @@ type Store struct {
 	db                      *sql.DB
 	path                    string
 	userByName, userByExten *sql.Stmt
+	addCall, addCallUser    *sql.Stmt
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
@@ -79,7 +80,13 @@ func (s *Store) open() error {
 	if s.userByName, err = s.db.Prepare(selectUsers + " WHERE name = ?"); err != nil {
 		return err
 	}
-	s.userByExten, err = s.db.Prepare(selectUsers + " WHERE extension = ? AND extension <> ''")
+	if s.userByExten, err = s.db.Prepare(selectUsers + " WHERE extension = ? AND extension <> ''"); err != nil {
+		return err
+	}
+	if s.addCall, err = s.db.Prepare(insertCall); err != nil {
+		return err
+	}
+	s.addCallUser, err = s.db.Prepare(insertCallUser)
 	return err
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"cordboard/gateway/call"
 )
@@ -33,11 +34,13 @@ type pbxFact struct {
 
 // pbxs tells what is known of each PBX.
 func (s *Server) pbxs(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.signedIn(r); err != nil {
+	u, err := s.signedIn(r)
+	if err != nil {
 		return err
 	}
 	list := []pbxInfo{}
 	for _, p := range s.deps.PBXs() {
+		p.State = slices.DeleteFunc(slices.Clone(p.State), func(st call.PBXState) bool { return !sees(u, st.User) })
 		list = append(list, pbxInfoOf(p))
 	}
 	return write(w, http.StatusOK, struct {

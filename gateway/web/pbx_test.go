@@ -10,7 +10,7 @@ import (
 
 var testPBXs = []call.PBX{
 	{Name: "office", Mode: "extension", URI: "sip:192.0.2.10", Prefixes: []string{"0"},
-		State: []call.PBXState{{User: "alice", State: "registered"}},
+		State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password"}}, // which is no business of hers
 		Facts: []call.Fact{{Name: call.FactSupported, Values: []string{"path"}, Learned: time.UnixMilli(1767225600000)}}},
 	{Name: "bare", Mode: "peer", URI: "sip:192.0.2.11", State: []call.PBXState{{State: "unreachable", Detail: "no answer in 5 s"}}},
 }

@@ -54,7 +54,8 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 
 // status tells how the gateway is doing.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.signedIn(r); err != nil {
+	u, err := s.signedIn(r)
+	if err != nil {
 		return err
 	}
 	users, err := s.deps.Users.List(r.Context())
@@ -62,8 +63,11 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.deps.Status()
-	if now.PBX == nil {
-		now.PBX = []PBX{}
+	list := []PBX{}
+	for _, p := range now.PBX {
+		if sees(u, p.User) {
+			list = append(list, p)
+		}
 	}
 	return write(w, http.StatusOK, struct {
 		Name    string `json:"name"`
@@ -71,8 +75,11 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		PBX     []PBX  `json:"pbx"`
 		Calls   int    `json:"calls"`
 		Users   int    `json:"users"`
-	}{s.cfg.Name, s.cfg.Version, now.PBX, now.Calls, len(users)})
+	}{s.cfg.Name, s.cfg.Version, list, now.Calls, len(users)})
 }
+
+// sees says whether a user may know how another one's registration at a PBX stands; the empty user is the PBX itself.
+func sees(u auth.User, other string) bool { return other == "" || other == u.Name || u.Admin }
 
 // signedIn gives the user of the request's cookie, or errSignedOut.
 func (s *Server) signedIn(r *http.Request) (auth.User, error) {

@@ -78,6 +78,7 @@ export default {
   "button.sound": "Ton",
 
   "others.heading": "Wartende Anrufe",
+  "others.incoming": "ruft an",
   "others.answer": "Annehmen",
   "others.answer.does": "{who} annehmen und {to} halten",
   "others.decline": "Ablehnen",
@@ -108,6 +109,8 @@ export default {
   "pass.unknown": "Es gibt niemanden namens {to}; der Anruf ist noch da.",
   "pass.failed": "Es ging nicht an {to}; der Anruf ist noch da.",
   "pass.target": "Das ist weder Name noch Nummer. Prüfen Sie es.",
+  "connect.asked": "{who} wird mit {to} verbunden …",
+  "connect.failed": "{who} und {to} ließen sich nicht verbinden; beide Anrufe sind noch da.",
   "pass.by": "{who} hat Sie mit {to} verbunden.",
 
   "ended.passed": "{who} spricht jetzt mit {to}.",
@@ -160,6 +163,8 @@ export default {
   "pbx.other": "Die Telefonanlage „{who}“ ist nicht bereit. Namen sind erreichbar, Nummern vielleicht nicht.",
 
   "people.heading": "Kollegen",
+  "people.pickUp": "Heranholen",
+  "people.pickUp.does": "Den Anruf annehmen, der bei {who} klingelt",
   "lamp.idle": "frei",
   "lamp.ringing": "es klingelt",
   "lamp.busy": "im Gespräch",

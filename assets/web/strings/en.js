@@ -107,6 +107,8 @@ export default {
 
   // Calls that wait beside the one that is on: for screen readers, then a short word on each button and what it does in full
   "others.heading": "Waiting calls",
+  // Under the name of who rings while the user is in a call; short
+  "others.incoming": "is calling",
   "others.answer": "Answer",
   "others.answer.does": "Answer {who} and put {to} on hold",
   "others.decline": "Decline",
@@ -142,6 +144,9 @@ export default {
   "pass.unknown": "There is nobody called {to}; you still have the call.",
   "pass.failed": "The call could not be passed to {to}; you still have it.",
   "pass.target": "This is neither a name nor a number. Check it.",
+  // Connecting two calls, with {who} and with {to}, and leaving
+  "connect.asked": "Connecting {who} with {to}…",
+  "connect.failed": "{who} and {to} could not be connected; you still have both calls.",
   // {who} passes us on to {to}, who is being called
   "pass.by": "{who} passed you on to {to}.",
 
@@ -203,6 +208,9 @@ export default {
 
   // List of colleagues, and what each does just now
   "people.heading": "Colleagues",
+  // Button beside a colleague at whom it rings: takes that call
+  "people.pickUp": "Pick up",
+  "people.pickUp.does": "Take the call that rings at {who}",
   "lamp.idle": "free",
   "lamp.ringing": "it rings",
   "lamp.busy": "in a call",
