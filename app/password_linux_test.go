@@ -36,6 +36,12 @@ func terminal(t *testing.T) (keyboard, screen *os.File) {
 	return keyboard, screen
 }
 
+// echoes says whether a terminal shows what is typed.
+func echoes(fd int) bool {
+	state, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil && state.Lflag&unix.ECHO != 0
+}
+
 // prompts tells of each prompt that is written to it.
 type prompts struct {
 	mu   sync.Mutex
@@ -59,6 +65,7 @@ func TestPasswordIsAskedTwiceAtATerminal(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			keyboard, screen := terminal(t)
+			fd := int(screen.Fd())
 			shown := make(chan string, 1)
 			go func() {
 				text, _ := io.ReadAll(keyboard) // ends with an error when the screen closes
@@ -68,7 +75,9 @@ func TestPasswordIsAskedTwiceAtATerminal(t *testing.T) {
 			go func() {
 				for _, line := range []string{tt.first, tt.second} {
 					<-p.each
-					time.Sleep(50 * time.Millisecond) // until the echo is off
+					for echoes(fd) {
+						time.Sleep(time.Millisecond)
+					}
 					fmt.Fprintln(keyboard, line)
 				}
 			}()

@@ -103,12 +103,12 @@ func serveOn(t *testing.T, dir, more string) *serving {
 
 func (s *serving) eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("no %s after 15 s", what)
+	t.Fatalf("no %s after 30 s", what)
 }
 
 // end waits for the program's end, as long as it may take to stop.

@@ -121,7 +121,7 @@ func (b *browser) ask(t *testing.T, path string, body any) (int, string) {
 // noneLeft fails the test when there are more goroutines than before.
 func noneLeft(t *testing.T, before int) {
 	t.Helper()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

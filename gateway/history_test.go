@@ -37,7 +37,7 @@ func TestHistoryFromCallToPage(t *testing.T) {
 	}
 	const want = `"from":"alice","to":"nobody","display":"","direction":"made"`
 	var body string
-	for limit := time.Now().Add(5 * time.Second); !strings.Contains(body, want) && time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(20 * time.Second); !strings.Contains(body, want) && time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
 		_, body = b.ask(t, "/api/v1/history", nil)
 	}
 	if !strings.Contains(body, want) || !strings.Contains(body, `"reason":"No such name or number"`) {

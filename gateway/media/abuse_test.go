@@ -57,7 +57,8 @@ func TestWrongFingerprint(t *testing.T) {
 		e := startEngine(t, "20420-20439")
 		b, p := newBrowser(t), newPhone(t)
 		answer := b.answer(must(t)(e.Offer(t.Context(), "call", pbx, alice, p.description("sendrecv"))))
-		time.Sleep(200 * time.Millisecond) // the handshake is over before the answer comes
+		waitFor(t, "handshake begun", func() bool { return stats(t, e, "call", "alice").State == "dtls" })
+		time.Sleep(200 * time.Millisecond) // the handshake may be over before the answer comes
 		if s := stats(t, e, "call", "alice"); s.State != "dtls" {
 			t.Errorf("before the answer the leg is %q", s.State)
 		}

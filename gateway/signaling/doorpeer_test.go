@@ -75,7 +75,7 @@ func (b *doorBench) overHTTP() *doorBench {
 }
 
 func (b *doorBench) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	b.door.close(ctx)
 	if b.web != nil {
@@ -91,7 +91,7 @@ func (b *doorBench) dial(path string, header http.Header) (*websocket.Conn, *htt
 	if header == nil {
 		header = http.Header{"Origin": {b.web.URL}}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	ws, res, err := websocket.Dial(ctx, b.web.URL+path, &websocket.DialOptions{
 		HTTPClient: b.web.Client(), HTTPHeader: header, Subprotocols: []string{"sip"}})
@@ -115,7 +115,7 @@ func (b *doorBench) browser() *websocket.Conn {
 // theFlow is the only flow there is.
 func (b *doorBench) theFlow() *flow {
 	b.t.Helper()
-	for range 200 {
+	for limit := time.Now().Add(patient); time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
 		b.door.mu.RLock()
 		for _, f := range b.door.flows {
 			if f != nil && b.opened.Load() > 0 {
@@ -124,7 +124,6 @@ func (b *doorBench) theFlow() *flow {
 			}
 		}
 		b.door.mu.RUnlock()
-		time.Sleep(5 * time.Millisecond)
 	}
 	b.t.Fatal("no flow")
 	return nil
@@ -147,7 +146,7 @@ func sipMessage(body string, headers ...string) string {
 // write sends a message as a browser.
 func flowWrite(t testing.TB, ws *websocket.Conn, msg string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	if err := ws.Write(ctx, websocket.MessageText, []byte(msg)); err != nil {
 		t.Fatal(err)
@@ -157,7 +156,7 @@ func flowWrite(t testing.TB, ws *websocket.Conn, msg string) {
 // read waits for a message as a browser.
 func flowRead(t testing.TB, ws *websocket.Conn) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	_, msg, err := ws.Read(ctx)
 	if err != nil {
@@ -178,7 +177,7 @@ func wantAnswer(t testing.TB, ws *websocket.Conn, body string) {
 // wantClosed reads until the server closes with code.
 func wantClosed(t testing.TB, ws *websocket.Conn, code websocket.StatusCode, reason string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	for {
 		_, _, err := ws.Read(ctx)

@@ -73,7 +73,7 @@ func TestFlowCarriesMessagesBothWays(t *testing.T) {
 				if got.StatusCode != 200 {
 					t.Errorf("answer %d, want 200", got.StatusCode)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(patient):
 				t.Error("no answer to the request down the flow")
 			}
 		})
@@ -265,7 +265,7 @@ func TestFlowLimitsRequests(t *testing.T) {
 
 	go ws.Read(context.Background())
 	for range 10 * flowFrameRate { // pings count too
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patient)
 		err := ws.Ping(ctx)
 		cancel()
 		if err != nil {
@@ -343,7 +343,7 @@ func TestFlowOfSlowReaderHoldsUpNobody(t *testing.T) {
 	wantAnswer(t, quick, "quick")
 	select {
 	case <-f.Done():
-	case <-time.After(5 * time.Second):
+	case <-time.After(patient):
 		t.Error("the slow reader's flow goes on")
 	}
 	slow.CloseNow()
@@ -394,10 +394,7 @@ func TestDoorLeavesNoGoroutine(t *testing.T) {
 		t.Errorf("closing the door took %v", d)
 	}
 	b.web.Client().CloseIdleConnections()
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			break
-		}
+	for limit := time.Now().Add(patient); runtime.NumGoroutine() > before && time.Now().Before(limit); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if n := runtime.NumGoroutine(); n > before {

@@ -123,7 +123,7 @@ func (w *world) knock(from, username, password string) (*websocket.Conn, *http.R
 	if username != "" {
 		url += "?username=" + username + "&password=" + password
 	}
-	ctx, stop := context.WithTimeout(w.t.Context(), 8*time.Second)
+	ctx, stop := context.WithTimeout(w.t.Context(), patient)
 	defer stop()
 	return websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{"sip"}, HTTPClient: &http.Client{Transport: tr}})
 }

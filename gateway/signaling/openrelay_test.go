@@ -370,12 +370,12 @@ func (r *crossroads) wantRefused(t *testing.T, e *end, a attack, method, callID 
 // dialFrom connects from an address of ours, with a deadline.
 func dialFrom(t *testing.T, from string, to netip.AddrPort) net.Conn {
 	t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 8 * time.Second}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patient}
 	c, err := d.Dial("tcp", to.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(8 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patient))
 	return c
 }
 

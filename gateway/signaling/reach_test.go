@@ -227,7 +227,7 @@ func TestMutualTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(8 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(patient))
 			fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:1;branch=z9hG4bK%s\r\nFrom: <sip:p@h>;tag=1\r\nTo: <sip:x@h>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", token())
 			buf := make([]byte, 1000)
 			n, err := conn.Read(buf)

@@ -192,7 +192,7 @@ func TestTortureDownAFlow(t *testing.T) {
 					if code := websocket.CloseStatus(err); code != websocket.StatusPolicyViolation {
 						t.Errorf("closed with %d, want 1008", code)
 					}
-				case <-time.After(8 * time.Second):
+				case <-time.After(patient):
 					t.Error("flow is still open")
 				}
 				b = w.dial("caller", true) // who comes next is served

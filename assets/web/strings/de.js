@@ -166,7 +166,7 @@ export default {
   "people.pickUp": "Heranholen",
   "people.pickUp.does": "Den Anruf annehmen, der bei {who} klingelt",
   "lamp.idle": "frei",
-  "lamp.ringing": "es klingelt",
+  "lamp.ringing": "klingelt",
   "lamp.busy": "im Gespräch",
   "lamp.unreachable": "nicht da",
   "lamp.unknown": "unbekannt",
