@@ -118,7 +118,9 @@ func TestExtension(t *testing.T) {
 			_, status := s.get(t, "/api/v1/status")
 			return status["calls"] == 0.0
 		})
-		if !within(10*time.Second, func() bool { return o.gateway.files(t) <= files+2 }) {
+		// A few connections may have come that stay: the page's, this session's, one to the PBX by TCP. Each of the calls before had
+		// at least two ports of its own.
+		if !within(10*time.Second, func() bool { return o.gateway.files(t) <= files+5 }) {
 			t.Errorf("after all calls %d files and sockets are open, before it were %d", o.gateway.files(t), files)
 		}
 	})
