@@ -12,7 +12,7 @@ import (
 func TestExtension(t *testing.T) {
 	o := openOffice(t, "")
 	o.alice.shot(t, "ready")
-	files := o.gateway.files(t)
+	files, ports := o.gateway.files(t), o.gateway.udpPorts(t)
 
 	t.Run("page calls phone and hangs up", func(t *testing.T) {
 		proves(t, "Call out", page, desk)
@@ -118,8 +118,10 @@ func TestExtension(t *testing.T) {
 			_, status := s.get(t, "/api/v1/status")
 			return status["calls"] == 0.0
 		})
-		// A few connections may have come that stay: the page's, this session's, one to the PBX by TCP. Each of the calls before had
-		// at least two ports of its own.
+		if !within(10*time.Second, func() bool { return o.gateway.udpPorts(t) == ports }) {
+			t.Errorf("after all calls %d UDP ports are open, before it were %d", o.gateway.udpPorts(t), ports)
+		}
+		// Connections may have come that stay: of the browser, of this session.
 		if !within(10*time.Second, func() bool { return o.gateway.files(t) <= files+5 }) {
 			t.Errorf("after all calls %d files and sockets are open, before it were %d", o.gateway.files(t), files)
 		}

@@ -136,6 +136,35 @@ func (g *gateway) files(t *testing.T) int {
 	return len(entries)
 }
 
+// udpPorts counts the open UDP sockets of the gateway: one for all browsers, one for SIP, and two for each leg toward a PBX.
+func (g *gateway) udpPorts(t *testing.T) int {
+	t.Helper()
+	ours := make(map[string]bool)
+	dir := fmt.Sprintf("/proc/%d", g.cmd.Process.Pid)
+	entries, err := os.ReadDir(dir + "/fd")
+	if err != nil {
+		t.Fatalf("list open files: %v", err)
+	}
+	for _, e := range entries {
+		if to, err := os.Readlink(dir + "/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "socket:[") {
+			ours[strings.Trim(to, "socket:[]")] = true
+		}
+	}
+	n := 0
+	for _, table := range []string{"/net/udp", "/net/udp6"} {
+		text, _ := os.ReadFile(dir + table) // a kernel without IPv6 has but one
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 9 && ours[f[9]] {
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		t.Fatal("count UDP sockets: the gateway has none")
+	}
+	return n
+}
+
 // url is the address of a path on the gateway.
 func (g *gateway) url(path string) string {
 	return fmt.Sprintf("https://localhost:%d%s", g.https.number, path)
