@@ -121,7 +121,7 @@ func TestExtension(t *testing.T) {
 		if !within(10*time.Second, func() bool { return o.gateway.udpPorts(t) == ports }) {
 			t.Errorf("after all calls %d UDP ports are open, before it were %d", o.gateway.udpPorts(t), ports)
 		}
-		// Connections may have come that stay: of the browser, of this session.
+		// What may have come and stays: a connection of this session, and one or two of the database's pool, two files each.
 		if !within(10*time.Second, func() bool { return o.gateway.files(t) <= files+5 }) {
 			t.Errorf("after all calls %d files and sockets are open, before it were %d", o.gateway.files(t), files)
 		}
