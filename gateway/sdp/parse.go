@@ -63,8 +63,8 @@ func (s session) profile(i int) Profile {
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
 		return WebRTC
-	case "RTP/SAVPF", "RTP/SAVP": // of old browsers; with keys in SDES we can't take it
-		if s.attribute(s.MediaDescriptions[i], "fingerprint") != "" {
+	case "RTP/SAVPF", "RTP/SAVP": // of old browsers; with keys in SDES we can't take it. One that is refused has no keys at all
+		if s.rejected(i) || s.attribute(s.MediaDescriptions[i], "fingerprint") != "" {
 			return WebRTC
 		}
 		return 0
