@@ -247,7 +247,9 @@ func (a *association) Write(p []byte) (int, error) {
 func (a *association) Close() error { return a.queue.Close() }
 
 // LocalAddr implements net.Conn.
-func (a *association) LocalAddr() net.Addr { return a.security.line.engine.browsers.LocalAddr() }
+func (a *association) LocalAddr() net.Addr {
+	return net.UDPAddrFromAddrPort(a.security.line.engine.Addr())
+}
 
 // RemoteAddr implements net.Conn.
 func (a *association) RemoteAddr() net.Addr {

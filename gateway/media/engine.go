@@ -57,7 +57,7 @@ type Engine struct {
 	start       time.Time // of the engine's clock
 	certificate tls.Certificate
 	fingerprint string // of the certificate, as in SDP
-	browsers    *net.UDPConn
+	browsers    *socket
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
@@ -83,18 +83,18 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen, err := net.ResolveUDPAddr("udp", cfg.Listen)
+	at, err := net.ResolveUDPAddr("udp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("resolve media address: %w", err)
 	}
-	browsers, err := net.ListenUDP("udp", listen)
+	browsers, err := listen("udp", at)
 	if err != nil {
 		return nil, fmt.Errorf("open media port: %w", err)
 	}
-	if err := browsers.SetReadBuffer(receiveBuffer); err != nil {
+	if err := browsers.conn.SetReadBuffer(receiveBuffer); err != nil {
 		log.Warn("media port keeps a small receive buffer", slog.Any("error", err))
 	}
-	local := browsers.LocalAddr().(*net.UDPAddr).AddrPort()
+	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
 		browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
@@ -108,11 +108,11 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 }
 
 // Addr is the address of the browsers' socket.
-func (e *Engine) Addr() netip.AddrPort { return e.browsers.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
 // Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
-	if !e.spawn(func() { e.read(e.browsers, e.receive) }) {
+	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
 	select {
@@ -133,7 +133,7 @@ func (e *Engine) Close() error {
 		s.end()
 	}
 	e.cancel()
-	err := e.browsers.Close()
+	err := e.browsers.close()
 	e.tasks.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
@@ -165,7 +165,7 @@ func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 		return
 	case kindSTUN:
 		if reply := e.agent.answer(p, src, now); reply != nil {
-			e.browsers.WriteToUDPAddrPort(reply, src) // a lost reply is asked for again
+			e.browsers.send(reply, src) // a lost reply is asked for again
 		}
 		return
 	}

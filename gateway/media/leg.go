@@ -44,13 +44,28 @@ type leg struct {
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
 type way struct {
-	peer     *leg  // the other leg of the call, nil for none
-	echo     *echo // the built-in callee that hears the leg, nil for none
-	types    types // the payload types agreed on
-	talks    bool  // the party may send
-	hears    bool  // the party wants to be sent to
-	feedback bool  // the party speaks AVPF (RFC 4585)
-	laws     []law // of G.711 that the party can be sent, in its order of preference
+	peer     *leg    // the other leg of the call, nil for none
+	via      adapter // changes packets on their way to peer; nil: they pass as they are
+	taps     []tap   // hear what the party says
+	echo     *echo   // the built-in callee that hears the leg, nil for none
+	types    types   // the payload types agreed on
+	talks    bool    // the party may send
+	hears    bool    // the party wants to be sent to
+	feedback bool    // the party speaks AVPF (RFC 4585)
+	laws     []law   // of G.711 that the party can be sent, in its order of preference
+}
+
+// adapter changes what one party says into what its peer can hear: other packets, another codec.
+type adapter interface {
+	// pass takes a packet of the party without header extension and sends to its peer by to.send what it
+	// becomes, now or later. It must not wait; p is free again when it returns.
+	pass(p []byte, h rtpHeader, now time.Duration, to *leg)
+}
+
+// tap hears what a party says, packet by packet.
+type tap interface {
+	// hear takes a packet of the party in the clear. It must not wait or change p, which is free again when it returns.
+	hear(p []byte, h rtpHeader, now time.Duration)
 }
 
 // receive takes an RTP packet in the clear from the leg's party and passes it on. It is where all ways of reading
@@ -67,11 +82,18 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	p = h.strip(p)
+	for _, t := range w.taps {
+		t.hear(p, h, now)
+	}
 	switch {
 	case w.echo != nil:
 		w.echo.hear(l, p, h, now)
 	case w.peer != nil:
 		l.latest.Store(binary.BigEndian.Uint64(p))
+		if w.via != nil {
+			w.via.pass(p, h, now, w.peer)
+			return
+		}
 		w.peer.send(p, h, now)
 	}
 }

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -13,7 +12,7 @@ import (
 type plainLine struct {
 	engine         *Engine
 	leg            *leg
-	media, control *net.UDPConn
+	media, control *socket
 	port           uint16 // even, of media; control has the next one
 	rtp, rtcp      atomic.Pointer[target]
 }
@@ -98,13 +97,12 @@ func (s *plainLine) send(p []byte, _ rtpHeader, _ time.Duration) error {
 func (s *plainLine) sendControl(p []byte, _ time.Duration) error { return write(s.control, &s.rtcp, p) }
 
 // write sends a datagram to a target.
-func write(conn *net.UDPConn, to *atomic.Pointer[target], p []byte) error {
+func write(s *socket, to *atomic.Pointer[target], p []byte) error {
 	t := to.Load()
 	if t == nil || !t.addr.IsValid() {
 		return errNotUp
 	}
-	_, err := conn.WriteToUDPAddrPort(p, t.addr)
-	return err
+	return s.send(p, t.addr)
 }
 
 // apply implements line.
@@ -129,6 +127,6 @@ func (s *plainLine) state(time.Duration) string { return "up" }
 
 // close implements line.
 func (s *plainLine) close() {
-	s.media.Close()
-	s.control.Close()
+	s.media.close()
+	s.control.close()
 }

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // ErrNoPorts reports that every pair of the configured ports toward the PBX is in use.
@@ -38,7 +36,7 @@ func parsePorts(text string) (first, pairs int, err error) {
 
 // open binds a pair: RTP on an even port, RTCP on the next one (RFC 3550 §11). The whole range is tried, from the pair
 // after the last one given on, so that a port rests before it is used again. With at, it is that pair or none.
-func (r *portRange) open(network string, at uint16) (media, control *net.UDPConn, port uint16, err error) {
+func (r *portRange) open(network string, at uint16) (media, control *socket, port uint16, err error) {
 	if at != 0 {
 		media, control, err = bindPair(network, int(at))
 		return media, control, at, err
@@ -52,30 +50,13 @@ func (r *portRange) open(network string, at uint16) (media, control *net.UDPConn
 	return nil, nil, 0, fmt.Errorf("open RTP ports %d to %d: %w", r.first, r.first+2*r.pairs-1, ErrNoPorts)
 }
 
-func bindPair(network string, port int) (media, control *net.UDPConn, err error) {
-	if media, err = net.ListenUDP(network, &net.UDPAddr{Port: port}); err != nil {
+func bindPair(network string, port int) (media, control *socket, err error) {
+	if media, err = listen(network, &net.UDPAddr{Port: port}); err != nil {
 		return nil, nil, fmt.Errorf("open RTP port: %w", err)
 	}
-	if control, err = net.ListenUDP(network, &net.UDPAddr{Port: port + 1}); err != nil {
-		media.Close()
+	if control, err = listen(network, &net.UDPAddr{Port: port + 1}); err != nil {
+		media.close()
 		return nil, nil, fmt.Errorf("open RTCP port: %w", err)
 	}
 	return media, control, nil
-}
-
-// read hands the datagrams of a socket to handle until the socket is closed. Errors of single datagrams, as some
-// systems report them for a peer's closed port, end nothing.
-func (e *Engine) read(conn *net.UDPConn, handle func(p []byte, src netip.AddrPort, now time.Duration)) {
-	buf := make([]byte, bufferSize)
-	for {
-		n, src, err := conn.ReadFromUDPAddrPort(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			time.Sleep(time.Millisecond) // an error that stays must not take the processor
-			continue
-		}
-		handle(buf[:n], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), e.now())
-	}
 }

@@ -126,8 +126,7 @@ func (s *secureLine) write(p []byte) error {
 	if remote == nil {
 		return errNotUp
 	}
-	_, err := s.engine.browsers.WriteToUDPAddrPort(p, *remote)
-	return err
+	return s.engine.browsers.send(p, *remote)
 }
 
 // lost says that the browser has let its consent to be sent to run out.

@@ -156,7 +156,7 @@ func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 		return nil, err
 	}
 	s := &plainLine{engine: e, leg: l, media: media, control: control, port: port}
-	if !e.spawn(func() { e.read(media, s.receive) }) || !e.spawn(func() { e.read(control, s.receiveControl) }) {
+	if !e.serve(media, s.receive) || !e.serve(control, s.receiveControl) {
 		s.close()
 		return nil, errClosed
 	}
