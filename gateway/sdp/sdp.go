@@ -101,6 +101,8 @@ type Local struct {
 	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string // "actpass" in offers, "passive" or "active" in answers
 	MID              string // of an offer to a browser; "0" when empty
+	SSRC             uint32 // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	CNAME            string // its source's name
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 

@@ -71,6 +71,9 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
+		if l.SSRC != 0 && (audio.direction == "sendrecv" || audio.direction == "sendonly") {
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
 	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
 		l.rtcp(line)
 	}
