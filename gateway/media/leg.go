@@ -51,7 +51,7 @@ type way struct {
 	talks    bool    // the party may send
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
-	reduced  bool    // and may leave out the reports before feedback (RFC 5506)
+	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
 }

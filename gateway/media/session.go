@@ -296,6 +296,7 @@ func (l *leg) local(setup string) sdp.Local {
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
 	local.SSRC, local.CNAME = l.streams.identity()
+	local.ReducedSize = true
 	return local
 }
 
@@ -337,6 +338,7 @@ func (l *leg) leads(w *way) *way {
 		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
 	w.feedback = l.party.Profile == sdp.WebRTC
+	w.reduced = w.feedback && r != nil && r.ReducedSize
 	return w
 }
 

@@ -37,6 +37,9 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 		}
 		line("a=ice-lite")
 	}
+	if l.ReducedSize && like.reduced {
+		audio.lines = append(audio.lines, "a=rtcp-rsize")
+	}
 	for _, p := range like.places {
 		if p.audio && !audio.rejected {
 			l.stream(line, p, audio)
