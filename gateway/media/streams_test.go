@@ -49,7 +49,7 @@ func TestOneStream(t *testing.T) {
 	dial(t, e, before, p)
 	ear := &diary{party: p}
 	reaches(t, before.say, ear, "first")
-	offered := before.pc.LocalDescription().SDP // pion answers wrong directions, so it is not asked
+	offered := before.pc.LocalDescription().SDP                              // pion answers wrong directions, so it is not asked
 	for _, direction := range []string{"sendonly", "inactive", "sendrecv"} { // the phone holds
 		must(t)(e.Offer(t.Context(), "call", pbx, alice, p.description(direction)))
 		answer := strings.NewReplacer("a=sendrecv", "a="+sdp.Reverse(direction), "a=setup:actpass", "a=setup:active").Replace(offered)
