@@ -185,7 +185,7 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	if len(state.PeerCertificates) == 0 {
 		return errFingerprint
 	}
-	k, err := newKeys(&state, profile, a.client)
+	k, err := dtlsKeys(&state, profile, a.client)
 	if err != nil {
 		return err
 	}

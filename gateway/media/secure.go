@@ -79,14 +79,11 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 			return
 		}
 	default:
-		if _, ok := parseRTP(p); !ok {
+		h, ok := parseRTP(p)
+		if !ok {
 			break
 		}
-		clear, err := k.in.open(p)
-		if err != nil {
-			break
-		}
-		if h, ok := parseRTP(clear); ok {
+		if clear, err := k.in.open(p, h); err == nil {
 			s.leg.receive(clear, h, now)
 			return
 		}
