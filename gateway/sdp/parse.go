@@ -156,7 +156,7 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 		host, _ = netip.ParseAddr(c.Address.Address) // a name has no address for us
 	}
 	port := s.streams[s.audio].port
-	if r.Profile.phone() && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
+	if r.Profile != WebRTC && r.Profile != DTLS && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		switch r.Direction {
 		case "sendrecv":
 			r.Direction = "sendonly"

@@ -126,6 +126,18 @@ type Remote struct {
 	Others           int      // further streams that are not rejected
 }
 
+// Keying is the profile that says how the party encrypts: that of a description by itself, but for OSRTP.
+func (r Remote) Keying() Profile {
+	switch {
+	case r.Profile != OSRTP:
+		return r.Profile
+	case len(r.Crypto) > 0 || r.Fingerprint == "":
+		return SDES
+	default:
+		return DTLS
+	}
+}
+
 // Codec gives the payload type of a codec at a clock rate.
 func (r Remote) Codec(name string, clock uint32) (Codec, bool) {
 	for _, c := range r.Codecs {
