@@ -38,7 +38,7 @@ type secureLine struct {
 func newSecureLine(e *Engine, l *leg) *secureLine {
 	s := &secureLine{engine: e, leg: l, up: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)
-	s.security = security{line: s, known: make(chan struct{})}
+	s.security = security{engine: e, leg: l, ctx: s.ctx, line: s, known: make(chan struct{})}
 	return s
 }
 
@@ -132,8 +132,19 @@ func (s *secureLine) lost(now time.Duration) bool {
 	return now-time.Duration(s.lastCheck.Load()) > consent
 }
 
-// opened says that the first keys are there.
-func (s *secureLine) opened() { s.once.Do(func() { close(s.up) }) }
+// at implements carrier.
+func (s *secureLine) at() *netip.AddrPort { return s.remote.Load() }
+
+// keyed implements carrier.
+func (s *secureLine) keyed() bool { return s.keys.Load() != nil }
+
+// install implements carrier.
+func (s *secureLine) install(k *keys) {
+	s.keys.Store(k)
+	if k != nil {
+		s.once.Do(func() { close(s.up) })
+	}
+}
 
 // apply implements line.
 func (s *secureLine) apply(remote *sdp.Remote, client bool) {

@@ -7,7 +7,15 @@ import (
 	"strings"
 )
 
-// carried are the codecs that a party of a profile is told of; others it could not use or must not see.
+// carries says whether a party of the profile is told of a codec.
+func (p Profile) carries(c Codec) bool {
+	if p.phone() {
+		p = RTP
+	}
+	return slices.ContainsFunc(carried[p], c.same)
+}
+
+// carried are the codecs that a party of a profile is told of; others it could not use or must not see. RTP is for all phones.
 var carried = map[Profile][]Codec{
 	RTP: {
 		{Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1}, {Name: "PCMU", ClockRate: 8000, Channels: 1},
@@ -41,7 +49,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !slices.ContainsFunc(carried[to.Profile], c.same) })
+	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
 	audio := audioStream{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
