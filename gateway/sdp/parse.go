@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pion/sdp/v3"
 )
@@ -115,9 +114,7 @@ func (s session) remote() (Remote, error) {
 		}
 	}
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
-	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
-		r.PTime = time.Duration(ms) * time.Millisecond
-	}
+	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	s.transport(m, &r)
 	s.keys(m, &r)
 	return r, nil

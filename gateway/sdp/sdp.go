@@ -56,7 +56,7 @@ type Codec struct {
 
 // carriesAudio is false for events and noise, which accompany audio but are none.
 func (c Codec) carriesAudio() bool {
-	return !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN")
+	return !c.Events() && !c.Noise()
 }
 
 func (c Codec) same(o Codec) bool {
@@ -71,7 +71,7 @@ type Remote struct {
 	Mux              bool           // a=rtcp-mux (RFC 5761); offered by some phones, which we never take up
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
-	PTime            time.Duration  // 0: not said
+	PTime, MaxPTime  time.Duration  // audio in a packet, as the party wants it and at most; 0: not said
 	ICEUfrag, ICEPwd string         // RFC 8839 §5.4
 	ICELite          bool
 	Fingerprint      string // "sha-256 AB:CD…", the strongest; empty for none or only weak ones (RFC 8122 §5)
@@ -101,6 +101,7 @@ type Local struct {
 	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string // "actpass" in offers, "passive" or "active" in answers
 	MID              string // of an offer to a browser; "0" when empty
+	Events           Events
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
