@@ -13,4 +13,5 @@ type Party struct {
 	Leg     string      // unique within the call
 	Profile sdp.Profile // what its descriptions speak
 	Host    netip.Addr  // its signaling address: chooses our own address toward it; may be invalid
+	Keys    Keys        // how it takes the other side's keys
 }
