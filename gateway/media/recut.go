@@ -75,8 +75,8 @@ func (r *recut) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 		}
 		r.out = newSpeaker()
 		r.held = make([]byte, 0, 2*maxPacket)
-		r.ssrc, r.seq, r.expected = h.ssrc, h.seq-1, stampOf(p)
-		r.begins = true
+		r.ssrc, r.seq, r.pt, r.stamp, r.expected = h.ssrc, h.seq-1, h.pt, stampOf(p), stampOf(p)
+		r.begins = p[1]&0x80 != 0
 	}
 	r.take(payload, p[1]&0x80 != 0, h, stampOf(p), now, to)
 }
