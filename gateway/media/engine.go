@@ -27,6 +27,7 @@ type Config struct {
 	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
 	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
+	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // Validate names every fault at once.
@@ -61,6 +62,8 @@ type Engine struct {
 	table       *table
 	agent       agent
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	tell        Digits
+	digits      chan heardDigit // for tell; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -103,6 +106,9 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
+	if cfg.Digits != nil {
+		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
+	}
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -115,6 +121,9 @@ func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 // Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
+		return errClosed
+	}
+	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
 	select {

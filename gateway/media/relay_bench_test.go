@@ -155,7 +155,7 @@ func BenchmarkSRTP(b *testing.B) {
 	for id, s := range suites {
 		for _, stage := range []string{"seal", "open"} {
 			b.Run(s.name+"/"+stage, func(b *testing.B) {
-				ours, _, _ := pair(b, id)
+				ours, _, _ := contexts(b, id)
 				x, y := masters(s)
 				far, err := newKeys(s, y, x)
 				if err != nil {

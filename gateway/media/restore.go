@@ -28,6 +28,7 @@ type savedLeg struct {
 	Said     string      `json:"said"`
 	Types    types       `json:"types"`
 	Peer     string      `json:"peer,omitzero"`
+	Keys     call.Keys   `json:"keys,omitzero"`
 	Echo     bool        `json:"echo,omitzero"`
 	Tone     bool        `json:"tone,omitzero"`
 	ToneType uint8       `json:"tone_type,omitzero"`
@@ -54,7 +55,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 // save writes a leg down. The caller holds the call's mutex.
 func (l *leg) save(w *way) savedLeg {
 	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
-		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Keys: l.party.Keys, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
 	if w.peer != nil {
 		saved.Peer = w.peer.name
 	}
@@ -119,10 +120,7 @@ func (s *session) restore(legs []savedLeg) error {
 		if err != nil {
 			return err
 		}
-		if saved.Agreed != 0 {
-			agreed.Profile = saved.Agreed
-		}
-		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host}, saved.Port)
+		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}, saved.Port)
 		if err != nil {
 			return err
 		}
@@ -140,13 +138,23 @@ func (s *session) restore(legs []savedLeg) error {
 			}
 		}
 	}
+	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
-		w := &way{peer: s.legs[saved.Peer], types: saved.Types}
+		w := l.leads(&way{peer: s.legs[saved.Peer], types: saved.Types})
 		if saved.Echo {
 			w.echo = newEcho()
 		}
-		l.way.Store(l.leads(w))
+		ways[l] = w
+	}
+	for _, saved := range legs {
+		l := s.legs[saved.Name]
+		switch w := ways[l]; {
+		case w.peer == nil || ways[w.peer].peer != l:
+			l.way.Store(w)
+		case saved.Name < saved.Peer: // once for the two
+			join(l, w.peer, w, ways[w.peer])
+		}
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
 		if saved.Tone && i >= 0 {
 			l.play(Tone, l.talk.agreed.Codecs[i])
