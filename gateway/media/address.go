@@ -84,6 +84,26 @@ func (a *addresses) candidates(host netip.Addr) []netip.Addr {
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 }
 
+// maxTCPCandidates bounds the addresses that a browser is told to connect to; it may try them all in each call.
+const maxTCPCandidates = 3
+
+// tcpCandidates are where a browser that was given these candidates may connect to.
+func (e *Engine) tcpCandidates(udp []netip.AddrPort) (list []netip.AddrPort) {
+	at := e.tcp.at
+	if at.Port() == 0 {
+		return nil
+	}
+	only := at.Addr()
+	for _, c := range udp {
+		addr := c.Addr()
+		if len(list) < maxTCPCandidates && (addr == only || only.Is4() == addr.Is4() && only.IsUnspecified() || only == netip.IPv6Unspecified() ||
+			!only.IsLoopback() && slices.Contains(e.addresses.advertise, addr)) {
+			list = append(list, netip.AddrPortFrom(addr, at.Port()))
+		}
+	}
+	return list
+}
+
 // first puts best before the others and bounds their number.
 func first(best netip.Addr, others []netip.Addr) []netip.Addr {
 	list := []netip.Addr{best}
