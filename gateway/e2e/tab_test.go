@@ -25,7 +25,7 @@ var earScript string
 type tab struct {
 	ctx        context.Context // of Chromium's
 	fox        *foxPage        // of Firefox's; nil: Chromium's
-	connection string // JavaScript: the RTCPeerConnection of the moment
+	connection string          // JavaScript: the RTCPeerConnection of the moment
 
 	mu      sync.Mutex
 	console []string
