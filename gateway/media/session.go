@@ -305,6 +305,7 @@ func (l *leg) local(setup string) sdp.Local {
 	for _, addr := range e.addresses.candidates(l.party.Host) {
 		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
 	}
+	local.TCP = e.tcpCandidates(local.Candidates)
 	local.Audio = local.Candidates[0]
 	local.RTCP = local.Audio
 	own := t.local

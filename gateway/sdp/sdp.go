@@ -154,6 +154,7 @@ type Local struct {
 	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
+	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
