@@ -96,6 +96,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		browsers.close()
 		return nil, err
 	}
+	favourites() // measured now, and not when packets wait
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
