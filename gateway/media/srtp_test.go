@@ -81,10 +81,9 @@ func sound(seq uint16, ssrc uint32) []byte {
 func TestSRTPAgainstPion(t *testing.T) {
 	for id, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
 			ours, in, out := pair(t, id)
 			random := rand.New(rand.NewPCG(3, 4))
-			const ssrc, first, count = 0x01020304, 40000, 100_000
+			const ssrc, first, count = 0x01020304, 40000, 70_000
 			var late [][2][]byte // sealed by us, by pion
 			deliver := func(p [2][]byte) {
 				t.Helper()
