@@ -20,7 +20,7 @@ type LegStats struct {
 	Reports    uint64    // compound RTCP packets from the party
 	Dropped    uint64    // packets from the party, or claiming to be, that were not taken
 	Held       uint64    // RTP not sent because the party doesn't want to hear at the moment
-	Unsent     uint64    // RTP that could not be sent: no address, no keys, repeated, or the network refused
+	Unsent     uint64    // RTP that could not be sent: no address, no keys, repeated, too late, or the network refused
 	Last       time.Time // when the last RTP packet came; zero before the first one
 
 	Jitter time.Duration // of the arrival of RTP from the party (RFC 3550 §6.4.1)
