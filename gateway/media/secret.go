@@ -115,6 +115,20 @@ func (l *leg) suits(remote *sdp.Remote) error {
 	return nil
 }
 
+// answers says whether an answer keeps to the ways of encryption that our offer had: without our key or our fingerprint nobody can be
+// spoken to by it.
+func (l *leg) answers(remote *sdp.Remote) error {
+	if _, ok := l.line.(*plainLine); !ok || remote.Rejected {
+		return nil
+	}
+	offered, err := sdp.Parse(l.talk.sent)
+	keying := remote.Keying()
+	if err != nil || keying == sdp.SDES && len(offered.Crypto) == 0 || keying == sdp.DTLS && offered.Fingerprint == "" {
+		return fmt.Errorf("read an answer of %s to an offer of %s: %w", remote.Profile, offered.Profile, sdp.ErrNoKeys)
+	}
+	return nil
+}
+
 // overICE gives a leg of the PBX the line of a browser when its first offer is that of one: other lines have no ICE.
 func (l *leg) overICE(offer *sdp.Remote) {
 	line, plain := l.line.(*plainLine)
