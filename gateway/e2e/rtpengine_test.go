@@ -270,8 +270,9 @@ func TestRTPEngine(t *testing.T) {
 		want   string
 	}
 	rows := []row{
-		{"we offer SDES", sdp.SDES, flags{}, "a=crypto:1 AEAD_AES_128_GCM", "SDES"},
-		{"we offer SDES, its choice", sdp.SDES, flags{"SDES": []string{"no-AEAD_AES_128_GCM"}}, "a=crypto:2 AES_CM_128_HMAC_SHA1_80", "SDES"},
+		{"we offer SDES and it wants DTLS", sdp.SDES, flags{}, "a=fingerprint", "DTLS"},
+		{"we offer SDES", sdp.SDES, flags{"DTLS": "off"}, "a=crypto:1 AEAD_AES_128_GCM", "SDES"},
+		{"we offer SDES, its choice", sdp.SDES, flags{"DTLS": "off", "SDES": []string{"no-AEAD_AES_128_GCM"}}, "a=crypto:2 AES_CM_128_HMAC_SHA1_80", "SDES"},
 		{"we offer DTLS", sdp.DTLS, flags{}, "a=fingerprint", "DTLS"},
 		{"we offer DTLS, it is passive", sdp.DTLS, flags{}, "a=setup:passive", "DTLS"},
 		{"we offer OSRTP", sdp.OSRTP, flags{"OSRTP": []string{"accept"}}, "a=crypto", "SDES"},
