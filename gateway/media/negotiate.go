@@ -77,6 +77,9 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	if err != nil {
 		return nil, err
 	}
+	if err := a.answers(remote); err != nil {
+		return nil, err
+	}
 	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(answer, b.talk.offer, local) })
 	if err != nil {
 		return nil, err

@@ -201,6 +201,9 @@ func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) er
 	}
 	defer s.mu.Unlock()
 	remote, err := l.hear(answer)
+	if err == nil {
+		err = l.answers(remote)
+	}
 	if err != nil {
 		return fmt.Errorf("answer media again: %w", err)
 	}
