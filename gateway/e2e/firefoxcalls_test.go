@@ -2,7 +2,10 @@
 
 package e2e
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // Firefox on the page calls a desk phone by way of the PBX and is called, by UDP and by TCP.
 func TestFirefox(t *testing.T) {
@@ -41,7 +44,9 @@ func TestFirefox(t *testing.T) {
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		o.alice.click(t, "#hold")
 		o.alice.wantHold(t, "local")
-		wantNoTone(t, "the page that holds", o.alice, tonePhone)
+		eventually(t, patience, "silence in the page that holds", func() bool { // on a busy machine its ear lags behind
+			return o.alice.heard(t).last(time.Second).share(tonePhone) < 0.1
+		})
 		o.alice.click(t, "#hold")
 		o.alice.wantHold(t, "")
 		wantTone(t, "the page", o.alice, tonePhone) // baresip 1.0 records nothing more of a call that was on hold
