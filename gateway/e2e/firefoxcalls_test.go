@@ -13,6 +13,8 @@ func TestFirefox(t *testing.T) {
 	proves(t, "Call in", fox)
 	proves(t, "Browser to browser", fox)
 	proves(t, "Hold and resume", fox)
+	proves(t, "DTMF (RFC 4733)", fox)
+	proves(t, "Call survives a page reload", fox)
 	proves(t, "Media by TCP, for want of UDP", fox)
 	if !inNamespace(t) {
 		return
@@ -50,6 +52,17 @@ func TestFirefox(t *testing.T) {
 		o.alice.click(t, "#hold")
 		o.alice.wantHold(t, "")
 		wantTone(t, "the page", o.alice, tonePhone) // baresip 1.0 records nothing more of a call that was on hold
+		o.alice.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+	})
+	t.Run("digits", func(t *testing.T) { digitsReachPhone(t, o) })
+	t.Run("reload", func(t *testing.T) {
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		f := o.alice.fox
+		f.browser.must(t, "browsingContext.reload", map[string]any{"context": f.context, "wait": "complete"}, nil)
+		o.alice.wantState(t, "talking")
+		wantTone(t, "the phone", o.phone, toneAlice)
+		wantTone(t, "the page", o.alice, tonePhone)
 		o.alice.hangUp(t)
 		o.phone.wantEvent(t, "CALL_CLOSED")
 	})
