@@ -14,7 +14,7 @@ func TestRestartLosesNothing(t *testing.T) {
 	e := startEngine(t, "21110-21129")
 	b, p := newBrowser(t), newPhone(t)
 	p.hear(must(t)(e.Offer(t.Context(), "call", alice, pbx, b.offer())))
-	b.accept(p.declare(must(t)(e.Answer(t.Context(), "call", pbx, alice, p.description("sendrecv")))))
+	b.accept(must(t)(e.Answer(t.Context(), "call", pbx, alice, p.description("sendrecv"))))
 	reaches(t, b.say, p, "before")
 	reaches(t, p.mouth, b, "before")
 	quiet := func(what string) {
@@ -50,7 +50,7 @@ func TestRestartLosesNothing(t *testing.T) {
 		description := p.description("sendrecv")
 		must(t)(e.Offer(t.Context(), "call", alice, pbx, b.set(offer)))
 		before := stats(t, e, "call", "alice")
-		b.accept(p.declare(must(t)(e.Answer(t.Context(), "call", pbx, alice, description))))
+		b.accept(must(t)(e.Answer(t.Context(), "call", pbx, alice, description)))
 		waitFor(t, "sound of the browser after a restart", func() bool {
 			now := stats(t, e, "call", "alice")
 			return now.State == "up" && now.PacketsIn > before.PacketsIn+10 && now.PacketsOut > before.PacketsOut+10
