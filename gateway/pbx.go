@@ -25,6 +25,7 @@ func (c *Config) checkPBX(check *checker) {
 		check.credential(table+".password", p.Password)
 		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, signaling.ModePassthrough)
 		check.oneOf(table+".media", p.Media, "rtp", "sdes", "dtls")
+		check.oneOf(table+".dtmf", p.DTMF, signaling.DTMFAuto, signaling.DTMFRTP, signaling.DTMFInfo, signaling.DTMFInband)
 		if p.URI == "" {
 			check.add(table+".uri", "missing; set the PBX's address, like \"sip:192.0.2.10\"")
 		} else if _, err := pbxTransport(p.URI); err != nil {

@@ -42,6 +42,7 @@ type PBX struct {
 	Username string `toml:"username"`
 	Password string `toml:"password"`
 	Media    string `toml:"media"`
+	DTMF     string `toml:"dtmf"` // one of the DTMF constants; empty: auto
 
 	Prefixes []string `toml:"prefixes"` // numbers that begin so go to it
 	Domains  []string `toml:"domains"`  // of addresses that go to it, beside uri's host
@@ -65,6 +66,9 @@ func (p PBX) Validate() error {
 	}
 	if p.mode() == ModeTrunk && p.Username == "" {
 		faults = append(faults, errors.New("username: missing, a trunk registers with one"))
+	}
+	if !slices.Contains([]string{"", DTMFAuto, DTMFRTP, DTMFInfo, DTMFInband}, p.DTMF) {
+		faults = append(faults, fmt.Errorf("dtmf: %q, want auto, rtp, info or inband", p.DTMF))
 	}
 	return errors.Join(append(faults, p.validateTLS()...)...)
 }
