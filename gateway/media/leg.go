@@ -28,18 +28,19 @@ type line interface {
 
 // leg is one party's side of a call.
 type leg struct {
-	engine  *Engine
-	name    string
-	party   call.Party
-	log     *slog.Logger
-	line    line
-	way     atomic.Pointer[way]
-	count   counters
-	talk    talk               // what was said in SDP; guarded by the call's mutex
-	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
-	playing uint8              // the payload type of the tone
-	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
-	latest  atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
+	engine     *Engine
+	name       string
+	party      call.Party
+	log        *slog.Logger
+	line       line
+	way        atomic.Pointer[way]
+	count      counters
+	talk       talk               // what was said in SDP; guarded by the call's mutex
+	tone       context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
+	playing    uint8              // the payload type of the tone
+	transcoder *transcoder        // converts what the party says, nil for none; guarded by the call's mutex
+	comfort    context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	latest     atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -128,6 +129,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		return
 	}
 	l.count.reports.Add(1)
+	l.noteLoss(p)
 	if other != nil && len(p) > 0 {
 		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
 	}
@@ -137,6 +139,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.unbridge()
 	l.way.Store(nil)
 	l.line.close()
 }

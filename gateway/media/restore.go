@@ -133,6 +133,9 @@ func (s *session) restore(legs []savedLeg) error {
 		if saved.Echo {
 			w.echo = newEcho()
 		}
+		if w.peer != nil {
+			w.via = l.bridge(w.peer)
+		}
 		l.way.Store(l.leads(w))
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
 		if saved.Tone && i >= 0 {

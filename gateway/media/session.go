@@ -273,6 +273,9 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 func (l *leg) local(setup string) sdp.Local {
 	t, e := &l.talk, l.engine
 	local := sdp.Local{Profile: l.party.Profile, Session: t.id, Version: t.version, Previous: t.sent}
+	if e.opus != OpusNever {
+		local.Convert, local.Prefer = convertible, e.opus == OpusPrefer
+	}
 	if line, ok := l.line.(*plainLine); ok {
 		host := e.addresses.toward(l.party.Host)
 		local.Audio = netip.AddrPortFrom(host, line.port)
@@ -300,8 +303,11 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
-	a.way.Store(a.leads(&way{peer: b, types: agreed}))
-	b.way.Store(b.leads(&way{peer: a, types: agreed}))
+	for _, c := range slices.Concat(a.says(), b.says()) {
+		agreed.add(c.PT)
+	}
+	a.way.Store(a.leads(&way{peer: b, types: agreed, via: a.bridge(b)}))
+	b.way.Store(b.leads(&way{peer: a, types: agreed, via: b.bridge(a)}))
 }
 
 // part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.
@@ -329,8 +335,9 @@ func (l *leg) leads(w *way) *way {
 func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
-		alone.peer = nil
+		alone.peer, alone.via = nil, nil
 		l.way.Store(&alone)
+		l.unbridge()
 	}
 }
 

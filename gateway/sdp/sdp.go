@@ -98,10 +98,12 @@ type Local struct {
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
 	ICEUfrag, ICEPwd string
-	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
-	Setup            string // "actpass" in offers, "passive" or "active" in answers
-	MID              string // of an offer to a browser; "0" when empty
-	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
+	Fingerprint      string  // "sha-256 AA:BB…"; Firefox wants it in upper case
+	Setup            string  // "actpass" in offers, "passive" or "active" in answers
+	MID              string  // of an offer to a browser; "0" when empty
+	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
+	Prefer           bool    // Opus before all else toward a browser, though it must be converted
+	Previous         []byte  // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).
