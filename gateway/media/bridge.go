@@ -103,8 +103,11 @@ func (e *Engine) plan(says, wants []sdp.Codec, profile sdp.Profile) (p plan, nee
 	if target < 0 {
 		return p, false
 	}
+	only := false // Opus, whatever else would pass
+	if i := slices.IndexFunc(wants, isOpus); i >= 0 && e.opus == OpusPrefer && profile == sdp.WebRTC {
+		target, only = i, true
+	}
 	p.to = wants[target]
-	only := e.opus == OpusPrefer && profile == sdp.WebRTC && isOpus(p.to)
 	for _, c := range says {
 		switch {
 		case isEvent(c) && c.ClockRate != p.to.ClockRate:

@@ -62,7 +62,7 @@ func (l Local) substitute(codecs, said, own []Codec, wanted func(Codec) bool) []
 		}
 		if !slices.ContainsFunc(codecs, c.same) {
 			c.Fmtp = l.Convert[i].Fmtp
-			codecs = append(codecs, c)
+			codecs = append([]Codec{c}, codecs...) // before events, for phones take what comes first
 		}
 		for _, event := range own {
 			if event.isEvent() && event.ClockRate == c.ClockRate && slices.ContainsFunc(said, Codec.isEvent) && !slices.ContainsFunc(codecs, event.same) {
