@@ -32,7 +32,15 @@ type Config struct {
 	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
 	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
+	Opus      string       // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 }
+
+// What Config.Opus may be.
+const (
+	OpusAuto   = "auto"   // sound is converted between Opus and the telephone's codecs when nothing passes as it is
+	OpusNever  = "never"  // nothing is converted
+	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
+)
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -42,6 +50,11 @@ func (c Config) Validate() error {
 	}
 	if _, _, err := parsePorts(c.Ports); err != nil {
 		faults = append(faults, err)
+	}
+	switch c.Opus {
+	case "", OpusAuto, OpusNever, OpusPrefer:
+	default:
+		faults = append(faults, fmt.Errorf("opus %q: want %s, %s or %s", c.Opus, OpusAuto, OpusNever, OpusPrefer))
 	}
 	for _, addr := range c.Advertise {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
@@ -62,6 +75,7 @@ type Engine struct {
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
+	opus        string // Config.Opus
 	table       *table
 	agent       agent
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
@@ -100,7 +114,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table

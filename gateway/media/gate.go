@@ -9,39 +9,21 @@ import (
 	"cordboard/gateway/sdp"
 )
 
-// bridge chooses what stands between one party and its peer, for the way of from to to: a gate, and behind it what else has to be
-// done with the voice. The caller holds the call's mutex.
-func bridge(from, to *leg, there *way) adapter {
-	g := &gate{from: from, next: recutFor(to)}
+// gateTo makes the gate on the way of a leg to its peer, and what stands behind it: a transcoder for what the peer doesn't know, and
+// an adapter to the size of packets that it wants. The caller holds the call's mutex.
+func (l *leg) gateTo(to *leg, there *way) *gate {
+	g := &gate{from: l, next: recutFor(to), convert: l.bridge(to)}
 	for pt := range g.types {
 		g.types[pt].pt = uint8(pt)
 	}
-	agreed := to.talk.agreed
-	if agreed == nil || from.talk.agreed == nil {
+	if to.talk.agreed == nil || l.talk.agreed == nil {
 		return g
 	}
 	needs := false
-	for _, c := range from.spoken() {
-		r := &g.types[c.PT]
-		twin, ok := twinOf(c, agreed.Codecs)
-		if ok {
-			r.pt = twin.PT
-		}
-		r.clock = c.ClockRate
-		switch {
-		case c.Events() && ok && to.party.Keys.Events():
-			r.kind = eventsPass
-		case c.Events():
-			r.kind = eventsTurn
-			needs = needs || !there.hearing.informs(to.party.Keys)
-		case c.Noise() && ok:
-			r.kind = noisePasses
-		case c.Noise():
-			r.kind = noiseTurns
-			needs = true
-		default:
-			r.kind = voicePasses
-		}
+	for _, c := range l.spoken() {
+		t := treat(c, l, to)
+		g.types[c.PT] = t
+		needs = needs || t.kind == noiseTurns || t.kind == eventsTurn && !there.hearing.informs(to.party.Keys)
 	}
 	if needs {
 		to.keypad()
@@ -49,11 +31,37 @@ func bridge(from, to *leg, there *way) adapter {
 	return g
 }
 
+// treat says what becomes of a codec that from speaks.
+func treat(c sdp.Codec, from, to *leg) treatment {
+	t := treatment{pt: c.PT, clock: c.ClockRate}
+	twin, known := twinOf(c, to.talk.agreed.Codecs)
+	if known {
+		t.pt = twin.PT
+	}
+	if x := from.transcoder; x != nil {
+		if as, ok := twinOf(c, slices.Concat(x.plan.from, x.plan.events)); ok && (!c.Events() || x.plan.event.Name != "") {
+			t.pt, t.converted, known = as.PT, true, true
+		}
+	}
+	switch {
+	case c.Events() && known && to.party.Keys.Events():
+		t.kind = eventsPass
+	case c.Events():
+		t.kind = eventsTurn
+	case c.Noise() && known:
+		t.kind = noisePasses
+	case c.Noise():
+		t.kind = noiseTurns
+	}
+	return t
+}
+
 // join lets two legs hear one another by their ways. The caller holds the call's mutex.
 func join(a, b *leg, ofA, ofB *way) {
-	ofA.via, ofB.via = bridge(a, b, ofB), bridge(b, a, ofA)
-	a.overhear(ofA, b, ofB)
-	b.overhear(ofB, a, ofA)
+	toB, toA := a.gateTo(b, ofB), b.gateTo(a, ofA)
+	toB.overhear(b, ofA, ofB)
+	toA.overhear(a, ofB, ofA)
+	ofA.via, ofB.via = toB, toA
 	a.way.Store(ofA)
 	b.way.Store(ofB)
 }
@@ -107,18 +115,22 @@ const (
 
 // treatment is what a gate does with a payload type.
 type treatment struct {
-	kind  passage
-	pt    uint8  // the peer's number for it (RFC 3264 §6.1)
-	clock uint32 // Hz
+	kind      passage
+	pt        uint8  // the peer's number for it (RFC 3264 §6.1); if converted, that which the transcoder knows it by
+	converted bool   // it goes to the transcoder
+	clock     uint32 // Hz
 }
 
 // gate is the adapter that all of a party's packets pass first. It gives each the number by which the peer knows its codec,
 // turns keys and comfort noise into what the peer takes, and keeps the voice back while the peer is played something else. It
-// belongs to the thread that reads the party's packets.
+// belongs to the thread that reads the party's packets; what comes behind its ears to those.
 type gate struct {
-	from   *leg
-	types  [128]treatment
-	next   adapter // for what the peer shall hear; nil: the peer itself
+	from    *leg
+	types   [128]treatment
+	ears    *overhearer // listens for tones before the peer does, nil for none
+	convert adapter     // the transcoder, nil for none
+	next    adapter     // for all else; nil: the peer itself
+
 	keys   eventReader
 	clock  uint32 // of keys
 	passed bool   // keys go to the peer as they are
@@ -135,7 +147,7 @@ func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 		if g.keys.open() {
 			g.press(g.keys.lose(g.clock), to, now)
 		}
-		if pad != nil && !pad.voice() {
+		if g.ears == nil && pad != nil && !pad.voice() {
 			return
 		}
 	case eventsPass, eventsTurn:
@@ -150,15 +162,28 @@ func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 		}
 		return
 	}
+	if g.ears != nil {
+		g.ears.pass(p, h, now)
+		return
+	}
+	g.forward(p, h, now, to)
+}
+
+// forward sends a packet on to the peer.
+func (g *gate) forward(p []byte, h rtpHeader, now time.Duration, to *leg) {
+	r := &g.types[h.pt]
 	if r.pt != h.pt {
 		h.pt = r.pt
 		p[1] = p[1]&0x80 | r.pt
 	}
-	if g.next != nil {
+	switch {
+	case r.converted:
+		g.convert.pass(p, h, now, to)
+	case g.next != nil:
 		g.next.pass(p, h, now, to)
-		return
+	default:
+		to.send(p, h, now)
 	}
-	to.send(p, h, now)
 }
 
 // event takes a packet of an event.

@@ -28,18 +28,19 @@ type line interface {
 
 // leg is one party's side of a call.
 type leg struct {
-	engine  *Engine
-	call    string // its id
-	name    string
-	party   call.Party
-	log     *slog.Logger
-	line    line
-	way     atomic.Pointer[way]
-	count   counters
-	talk    talk               // what was said in SDP; guarded by the call's mutex
-	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
-	playing uint8              // the payload type of the tone
-	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	engine     *Engine
+	call       string // its id
+	name       string
+	party      call.Party
+	log        *slog.Logger
+	line       line
+	way        atomic.Pointer[way]
+	count      counters
+	talk       talk               // what was said in SDP; guarded by the call's mutex
+	tone       context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
+	playing    uint8              // the payload type of the tone
+	transcoder *transcoder        // converts what the party says, nil for none; guarded by the call's mutex
+	comfort    context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
 
 	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
@@ -135,6 +136,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		return
 	}
 	l.count.reports.Add(1)
+	l.noteLoss(p)
 	if other != nil && len(p) > 0 {
 		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
 	}
@@ -148,6 +150,7 @@ func (l *leg) close() {
 	if l.stopKeys != nil {
 		l.stopKeys()
 	}
+	l.unbridge()
 	l.way.Store(nil)
 	l.line.close()
 }

@@ -291,7 +291,7 @@ func (p *player) say(now time.Duration, fill func([]int16)) {
 
 // send sends a packet.
 func (p *player) send(now time.Duration, payload []byte, begins bool, stamp uint32) {
-	packet, h := p.voice.packet(payload, begins, stamp)
+	packet, h := p.voice.interject(p.codec.PT, payload, stamp, begins)
 	p.began = true
 	p.pad.leg.send(packet, h, now)
 }

@@ -276,6 +276,9 @@ func (l *leg) local(setup string) sdp.Local {
 	if !l.party.Keys.Events() {
 		local.Events = sdp.EventsNever
 	}
+	if e.opus != OpusNever {
+		local.Convert, local.Prefer = convertible, e.opus == OpusPrefer
+	}
 	if line, ok := l.line.(*plainLine); ok {
 		host := e.addresses.toward(l.party.Host)
 		local.Audio = netip.AddrPortFrom(host, line.port)
@@ -303,6 +306,9 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
+	for _, c := range slices.Concat(a.says(), b.says()) {
+		agreed.add(c.PT)
+	}
 	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
 }
 
@@ -335,8 +341,9 @@ func (l *leg) leads(w *way) *way {
 func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
-		alone.peer = nil
+		alone.peer, alone.via = nil, nil
 		l.way.Store(&alone)
+		l.unbridge()
 	}
 }
 

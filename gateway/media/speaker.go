@@ -19,15 +19,21 @@ func newSpeaker() *speaker {
 // next gives a packet of payload, a sample an octet, to send before next is called again. It begins a talk spurt (RFC
 // 3551 §4.1) if begins says so.
 func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
-	p, h := s.packet(payload, begins, s.stamp)
-	s.stamp += uint32(len(payload))
-	return p, h
+	return s.say(payload, uint32(len(payload)), begins)
 }
 
-// packet gives a packet of payload with a timestamp, to send before the next one is made.
-func (s *speaker) packet(payload []byte, begins bool, stamp uint32) ([]byte, rtpHeader) {
+// say is next for a payload that lasts for so many ticks of the RTP clock.
+func (s *speaker) say(payload []byte, ticks uint32, begins bool) ([]byte, rtpHeader) {
+	stamp := s.stamp
+	s.stamp += ticks
+	return s.interject(s.header.pt, payload, stamp, begins)
+}
+
+// interject gives a packet of another payload type and timestamp in the same stream.
+func (s *speaker) interject(pt uint8, payload []byte, stamp uint32, begins bool) ([]byte, rtpHeader) {
 	h := s.header
-	mark := h.pt
+	h.pt = pt
+	mark := pt
 	if begins {
 		mark |= 0x80
 	}

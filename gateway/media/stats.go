@@ -26,7 +26,8 @@ type LegStats struct {
 type counters struct {
 	packetsIn, bytesIn, packetsOut, bytesOut atomic.Uint64
 	dropped, held, unsent, reports           atomic.Uint64
-	last                                     atomic.Int64 // time.Duration of the engine's clock
+	last                                     atomic.Int64  // time.Duration of the engine's clock
+	farLoss                                  atomic.Uint32 // share of packets that the party reports lost, in 256ths, and one; 0: never
 	source                                   source
 }
 

@@ -98,9 +98,11 @@ type Local struct {
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
 	ICEUfrag, ICEPwd string
-	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
-	Setup            string // "actpass" in offers, "passive" or "active" in answers
-	MID              string // of an offer to a browser; "0" when empty
+	Fingerprint      string  // "sha-256 AA:BB…"; Firefox wants it in upper case
+	Setup            string  // "actpass" in offers, "passive" or "active" in answers
+	MID              string  // of an offer to a browser; "0" when empty
+	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
+	Prefer           bool    // Opus before all else toward a browser, though it must be converted
 	Events           Events
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
