@@ -28,19 +28,26 @@ type line interface {
 
 // leg is one party's side of a call.
 type leg struct {
-	engine     *Engine
-	name       string
-	party      call.Party
-	log        *slog.Logger
-	line       line
-	way        atomic.Pointer[way]
-	count      counters
-	talk       talk               // what was said in SDP; guarded by the call's mutex
-	tone       context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
-	playing    uint8              // the payload type of the tone
-	transcoder *transcoder        // converts what the party says, nil for none; guarded by the call's mutex
-	comfort    context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
-	latest     atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
+	engine  *Engine
+	call    string // its id
+	name    string
+	party   call.Party
+	log     *slog.Logger
+	line    line
+	way     atomic.Pointer[way]
+	count   counters
+	talk    talk               // what was said in SDP; guarded by the call's mutex
+	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
+	playing uint8              // the payload type of the tone
+	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+
+	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
+	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
+
+	transcoder *transcoder // converts what the party says, nil for none; guarded by the call's mutex
+
+	keys   atomic.Pointer[keypad] // plays keys to the party; nil until the first one
+	latest atomic.Uint64          // the first 8 octets of the last RTP packet passed on; 0: none yet
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -54,6 +61,7 @@ type way struct {
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
+	hearing  hearing // what else the party can be played
 }
 
 // adapter changes what one party says into what its peer can hear: other packets, another codec.
@@ -139,7 +147,11 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
-	l.unbridge()
+	l.stopTranscoding()
+	l.stopOverhearing()
+	if l.stopKeys != nil {
+		l.stopKeys()
+	}
 	l.way.Store(nil)
 	l.line.close()
 }

@@ -87,9 +87,13 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	}
 	a.accept(answer, remote)
 	b.answered()
-	a.talk.final, b.talk.final = told.Codecs, told.Codecs
-	if len(told.Codecs) > 0 && !slices.ContainsFunc(remote.Codecs, told.Codecs[0].Same) {
-		a.talk.final = remote.Codecs // the two don't speak the same
+	b.talk.final = told.Codecs
+	a.talk.final = slices.DeleteFunc(slices.Clone(told.Codecs), func(c sdp.Codec) bool {
+		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
+		return !ok
+	})
+	if !slices.ContainsFunc(a.talk.final, carriesSound) {
+		a.talk.final = remote.Codecs // what they say is converted
 	}
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	return text, nil
@@ -149,7 +153,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	}
 	l.answered()
 	s.part(l, nil)
-	l.unbridge()
+	l.stopTranscoding()
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
 	if callee == Echo {
@@ -184,7 +188,7 @@ func takes(callee string, c sdp.Codec) bool {
 		_, ok := codec.ByName(c.Name)
 		return ok && c.ClockRate == codec.G711Rate && c.Channels <= 1
 	}
-	return callee == Echo && !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN") &&
+	return callee == Echo && !c.Events() && !c.Noise() &&
 		!strings.EqualFold(c.Name, "red")
 }
 

@@ -8,13 +8,18 @@ import (
 	"cordboard/gateway/sdp"
 )
 
-// plainLine carries the media of the PBX or a phone: RTP/AVP on a pair of ports of its own (RFC 3550 §11).
+// plainLine carries the media of the PBX or a phone: RTP on a pair of ports of its own (RFC 3550 §11), encrypted if that was agreed.
 type plainLine struct {
 	engine         *Engine
 	leg            *leg
 	media, control *socket
 	port           uint16 // even, of media; control has the next one
 	rtp, rtcp      atomic.Pointer[target]
+
+	secret  atomic.Pointer[secret] // nil: in the clear
+	muxed   atomic.Bool            // RTCP comes and goes at media
+	bargain bargain
+	dtls    handshakes
 }
 
 // target is where a line's packets go, and whose packets it takes. It never changes; it is replaced.
@@ -56,6 +61,10 @@ func (t *target) retarget(signaled netip.AddrPort, host netip.Addr) *target {
 
 // receive takes a datagram from the RTP port. It belongs to the goroutine that reads it.
 func (s *plainLine) receive(p []byte, src netip.AddrPort, now time.Duration) {
+	if k := s.secret.Load(); k != nil {
+		s.receiveSealed(k, p, src, now, false)
+		return
+	}
 	h, ok := parseRTP(p)
 	if ok && len(p) <= maxPacket {
 		w := s.leg.way.Load()
@@ -70,6 +79,10 @@ func (s *plainLine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 
 // receiveControl takes a datagram from the RTCP port. It belongs to the goroutine that reads it.
 func (s *plainLine) receiveControl(p []byte, src netip.AddrPort, now time.Duration) {
+	if k := s.secret.Load(); k != nil {
+		s.receiveSealed(k, p, src, now, true)
+		return
+	}
 	if sort(p) != kindRTCP || !s.admit(&s.rtcp, src) {
 		s.leg.count.dropped.Add(1)
 		return
@@ -89,12 +102,31 @@ func (s *plainLine) admit(to *atomic.Pointer[target], src netip.AddrPort) bool {
 }
 
 // send implements line.
-func (s *plainLine) send(p []byte, _ rtpHeader, _ time.Duration) error {
+func (s *plainLine) send(p []byte, h rtpHeader, _ time.Duration) error {
+	if k := s.secret.Load(); k != nil {
+		sealed, err := k.seal(p, h)
+		if err != nil {
+			return err
+		}
+		p = sealed
+	}
 	return write(s.media, &s.rtp, p)
 }
 
 // sendControl implements line.
-func (s *plainLine) sendControl(p []byte, _ time.Duration) error { return write(s.control, &s.rtcp, p) }
+func (s *plainLine) sendControl(p []byte, _ time.Duration) error {
+	if k := s.secret.Load(); k != nil {
+		sealed, err := k.sealControl(p)
+		if err != nil {
+			return err
+		}
+		p = sealed
+	}
+	if s.muxed.Load() {
+		return write(s.media, &s.rtp, p)
+	}
+	return write(s.control, &s.rtcp, p)
+}
 
 // write sends a datagram to a target.
 func write(s *socket, to *atomic.Pointer[target], p []byte) error {
@@ -106,7 +138,15 @@ func write(s *socket, to *atomic.Pointer[target], p []byte) error {
 }
 
 // apply implements line.
-func (s *plainLine) apply(remote *sdp.Remote, _ bool) {
+func (s *plainLine) apply(remote *sdp.Remote, client bool) {
+	s.aim(remote)
+	if !remote.Rejected {
+		s.encrypt(remote, client)
+	}
+}
+
+// aim takes from a description where packets go.
+func (s *plainLine) aim(remote *sdp.Remote) {
 	host := s.leg.party.Host
 	for {
 		old := s.rtp.Load()
@@ -122,11 +162,20 @@ func (s *plainLine) apply(remote *sdp.Remote, _ bool) {
 	}
 }
 
-// state implements line. There is nothing to set up.
-func (s *plainLine) state(time.Duration) string { return "up" }
+// state implements line.
+func (s *plainLine) state(time.Duration) string {
+	switch {
+	case s.dtls.broken():
+		return "failed"
+	case !s.secret.Load().up():
+		return "dtls"
+	}
+	return "up"
+}
 
 // close implements line.
 func (s *plainLine) close() {
+	s.dtls.forget()
 	s.media.close()
 	s.control.close()
 }

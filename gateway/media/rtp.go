@@ -64,4 +64,5 @@ func (h *rtpHeader) strip(p []byte) []byte {
 type types [2]uint64
 
 func (t *types) add(pt uint8)     { t[pt>>6&1] |= 1 << (pt & 63) }
+func (t *types) join(o types)     { t[0], t[1] = t[0]|o[0], t[1]|o[1] }
 func (t types) has(pt uint8) bool { return t[pt>>6&1]&(1<<(pt&63)) != 0 }

@@ -159,7 +159,7 @@ func TestTranscodePolicy(t *testing.T) {
 			}
 			defer s.mu.Unlock()
 			for name, l := range s.legs {
-				if l.party.Profile == sdp.RTP && (l.way.Load().via != nil) != tt.converts {
+				if l.party.Profile == sdp.RTP && (l.transcoder != nil) != tt.converts {
 					t.Errorf("leg %s is converted: %t, want %t", name, !tt.converts, tt.converts)
 				}
 			}
