@@ -127,22 +127,9 @@ func (l *leg) stopTranscoding() {
 	}
 }
 
-// noteLoss remembers how many packets the party says it lost, from a compound RTCP packet.
-func (l *leg) noteLoss(p []byte) {
-	at := 8 // of the first report block (RFC 3550 §6.4)
-	if len(p) > 1 && p[1] == senderReport {
-		at += 20
-	}
-	if len(p) >= at+24 && p[0]&0x1F > 0 {
-		l.count.farLoss.Store(uint32(p[at+4]) + 1)
-	}
-}
-
-// senderReport is the packet type of reports that begin with 20 octets on the sender (RFC 3550 §6.4.1).
-const senderReport = 200
-
 // lossReported is how many of a hundred packets the party lost of late; false before it has said so.
 func (l *leg) lossReported() (percent int, known bool) {
-	n := l.count.farLoss.Load()
-	return (int(n) - 1) * 100 / 256, n > 0
+	l.streams.mu.Lock()
+	defer l.streams.mu.Unlock()
+	return int(100 * l.streams.far.Share), !l.streams.far.At.IsZero()
 }

@@ -303,8 +303,3 @@ func rustle(pcm []int16, level int) {
 		pcm[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(peak*(2*rand.Float64()-1)))))
 	}
 }
-
-// ticks is how far timestamps of a rate in Hz go on in d.
-func ticks(d time.Duration, rate uint32) uint32 {
-	return uint32(uint64(max(d, 0)/time.Microsecond) * uint64(rate) / 1e6)
-}

@@ -122,7 +122,7 @@ func TestLateEvent(t *testing.T) {
 		return s
 	}
 	first := fresh()
-	r.events[0].Fd, r.events[0].Pad = first.place.index, first.place.generation
+	r.events[0].Fd, r.events[0].Pad = first.slot.index, first.slot.generation
 	if ready, _, _ := r.sockets(1); len(ready) != 1 || ready[0] != first {
 		t.Errorf("ready %v, want the first socket", ready)
 	}
@@ -132,8 +132,8 @@ func TestLateEvent(t *testing.T) {
 	}
 	second := fresh()
 	defer second.close()
-	if second.place.index != first.place.index {
-		t.Fatalf("places %v and %v: not used again", first.place, second.place)
+	if second.slot.index != first.slot.index {
+		t.Fatalf("places %v and %v: not used again", first.slot, second.slot)
 	}
 	if ready, _, _ := r.sockets(1); len(ready) != 0 {
 		t.Error("the event of the first socket is the second one's")

@@ -120,6 +120,9 @@ func (s *session) restore(legs []savedLeg) error {
 		if err != nil {
 			return err
 		}
+		if saved.Agreed != 0 {
+			agreed.Profile = saved.Agreed
+		}
 		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}, saved.Port)
 		if err != nil {
 			return err

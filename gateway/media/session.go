@@ -60,6 +60,10 @@ func (e *Engine) session(id string, begin bool) (*session, error) {
 		}
 		s = &session{engine: e, id: id, log: e.log.With("call", id), legs: make(map[string]*leg)}
 		e.calls[id] = s
+		if !e.reporting {
+			e.reporting = true
+			e.tasks.Go(e.reports)
+		}
 	}
 	return s, nil
 }
@@ -140,6 +144,7 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 		}
 		l.line = line
 	}
+	l.streams.begin(s.engine.now())
 	s.legs[party.Leg] = l
 	return l, nil
 }
@@ -311,6 +316,7 @@ func (l *leg) local(setup string) sdp.Local {
 	}
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
+	local.SSRC, local.CNAME = l.streams.identity()
 	return local
 }
 
@@ -323,6 +329,11 @@ func (s *session) link(a, b *leg, agreed types) {
 	b.stopTone()
 	for _, c := range slices.Concat(a.says(), b.says()) {
 		agreed.add(c.PT)
+	}
+	for _, l := range []*leg{a, b} {
+		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
+			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
+		}
 	}
 	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
 }
@@ -347,6 +358,10 @@ func (l *leg) leads(w *way) *way {
 		}
 		w.laws = laws(r.Codecs, w.types)
 		w.hearing = l.hearing(r, w.types)
+		w.rates.note(r.Codecs)
+	}
+	if w.peer != nil && w.peer.talk.agreed != nil {
+		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
 	w.feedback = r != nil && r.Feedback
 	return w

@@ -160,6 +160,8 @@ type Local struct {
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
 	MID              string   // of an offer to a browser; "0" when empty
+	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	CNAME            string   // its source's name
 	Events           Events
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted

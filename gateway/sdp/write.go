@@ -71,6 +71,9 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
+		if l.SSRC != 0 && (audio.direction == "sendrecv" || audio.direction == "sendonly") {
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
 	} else {
 		l.guard(line)
 	}
