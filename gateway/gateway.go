@@ -47,7 +47,7 @@ type Gateway struct {
 }
 
 // liveName is the file of the calls that are up in the data folder.
-const liveName = "calls.db"
+const liveName = "calls.live"
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {

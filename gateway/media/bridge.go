@@ -3,158 +3,218 @@ package media
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"cordboard/audio/codec"
 	"cordboard/gateway/sdp"
 )
 
-// convertible are the codecs that can be turned into one another, best first, with what we say of them: Opus that is
-// lost may be repeated in the next packet (RFC 7587 §6.1).
-var convertible = []sdp.Codec{
-	{Name: "opus", ClockRate: codec.OpusRate, Channels: 2, Fmtp: "minptime=10;useinbandfec=1"},
-	{Name: "G722", ClockRate: 8000, Channels: 1},
-	{Name: "PCMA", ClockRate: 8000, Channels: 1},
-	{Name: "PCMU", ClockRate: 8000, Channels: 1},
-}
-
-// converts says whether we can turn a codec into samples and back.
-func converts(c sdp.Codec) bool { return slices.ContainsFunc(convertible, c.Same) }
-
-func isEvent(c sdp.Codec) bool { return strings.EqualFold(c.Name, "telephone-event") }
-
-func isOpus(c sdp.Codec) bool { return strings.EqualFold(c.Name, "opus") }
-
-// says are the codecs that a leg's party may send, with the payload types that we told it. The caller holds the
-// session's mutex.
-func (l *leg) says() []sdp.Codec {
-	if l.talk.agreed == nil {
-		return nil
+// bridge chooses what stands between one party and its peer, for the way of from to to: a gate, and behind it what else has to be
+// done with the voice. The caller holds the call's mutex.
+func bridge(from, to *leg, there *way) *gate {
+	g := &gate{from: from, next: recutFor(to), turn: from.transcodes(to, there.hearing.frame)}
+	for pt := range g.types {
+		g.types[pt].pt = uint8(pt)
 	}
-	told, err := sdp.Parse(l.talk.sent)
-	if err != nil {
-		return nil // nothing was told yet
+	agreed := to.talk.agreed
+	if agreed == nil || from.talk.agreed == nil {
+		return g
 	}
-	return shared(told.Codecs, l.talk.agreed.Codecs)
-}
-
-// wants are the codecs that a leg's party can be sent, with the payload types that it told us, in its order of
-// preference. The caller holds the session's mutex.
-func (l *leg) wants() []sdp.Codec {
-	if l.talk.agreed == nil {
-		return nil
-	}
-	told, err := sdp.Parse(l.talk.sent)
-	if err != nil {
-		return nil
-	}
-	return shared(l.talk.agreed.Codecs, told.Codecs)
-}
-
-// shared are those of some codecs that are among others too.
-func shared(some, others []sdp.Codec) []sdp.Codec {
-	return slices.DeleteFunc(slices.Clone(some), func(c sdp.Codec) bool { return !slices.ContainsFunc(others, c.Same) })
-}
-
-// bridge chooses what changes the packets of a leg on their way to its peer; nil when they pass as they are. What was
-// chosen before and still fits goes on undisturbed. The caller holds the session's mutex.
-func (l *leg) bridge(to *leg) adapter {
-	plan, needed := l.engine.plan(l.says(), to.wants(), to.party.Profile)
-	if !needed {
-		l.unbridge()
-		return nil
-	}
-	if t := l.transcoder; t != nil && t.to == to && t.plan.equal(plan) {
-		return t
-	}
-	l.unbridge()
-	t, err := newTranscoder(l, to, plan)
-	if err != nil {
-		l.log.Warn("sound can't be converted", "to", to.name, "error", err)
-		return nil
-	}
-	l.transcoder = t
-	return t
-}
-
-// unbridge ends what bridge has begun. The caller holds the session's mutex.
-func (l *leg) unbridge() {
-	if l.transcoder != nil {
-		l.transcoder.stop()
-		l.transcoder = nil
-	}
-}
-
-// plan is what becomes of each payload type of a leg on its way to the peer.
-type plan struct {
-	through types       // pass as they are
-	from    []sdp.Codec // are converted
-	events  []sdp.Codec // become events of another clock
-	to      sdp.Codec   // what from becomes
-	event   sdp.Codec   // what events become, of to's clock; without a name: nothing
-}
-
-func (p plan) equal(o plan) bool {
-	return p.through == o.through && p.to == o.to && p.event == o.event && slices.Equal(p.from, o.from) && slices.Equal(p.events, o.events)
-}
-
-// plan makes one for a party that says some codecs and another that wants others; false: everything passes as it is.
-func (e *Engine) plan(says, wants []sdp.Codec, profile sdp.Profile) (p plan, needed bool) {
-	target := slices.IndexFunc(wants, converts)
-	if target < 0 {
-		return p, false
-	}
-	only := false // Opus, whatever else would pass
-	if i := slices.IndexFunc(wants, isOpus); i >= 0 && e.opus == OpusPrefer && profile == sdp.WebRTC {
-		target, only = i, true
-	}
-	p.to = wants[target]
-	for _, c := range says {
+	needs := false
+	for _, c := range from.spoken() {
+		r := &g.types[c.PT]
+		twin, ok := twinOf(c, agreed.Codecs)
+		if ok {
+			r.pt = twin.PT
+		}
+		r.clock = c.ClockRate
 		switch {
-		case isEvent(c) && c.ClockRate != p.to.ClockRate:
-			p.events = append(p.events, c)
-		case !converts(c), !only && slices.ContainsFunc(wants, c.Same), c.Same(p.to):
-			p.through.add(c.PT)
+		case c.Events() && ok && to.party.Keys.Events():
+			r.kind = eventsPass
+		case c.Events():
+			r.kind = eventsTurn
+			needs = needs || !there.hearing.informs(to.party.Keys)
+		case c.Noise() && ok:
+			r.kind = noisePasses
+		case c.Noise():
+			r.kind = noiseTurns
+			needs = true
+		case g.turn != nil && g.turn.plan.converts(c.PT):
+			r.kind, r.pt = voiceTurns, c.PT
 		default:
-			p.from = append(p.from, c)
+			r.kind = voicePasses
 		}
 	}
-	if len(p.from) == 0 {
-		return plan{}, false
+	if needs {
+		to.keypad()
 	}
-	if i := slices.IndexFunc(wants, func(c sdp.Codec) bool { return isEvent(c) && c.ClockRate == p.to.ClockRate }); i >= 0 {
-		p.event = wants[i]
+	return g
+}
+
+// join lets two legs hear one another by their ways. The caller holds the call's mutex.
+func join(a, b *leg, ofA, ofB *way) {
+	toB, toA := bridge(a, b, ofB), bridge(b, a, ofA)
+	toB.overhear(b, ofA, ofB)
+	toA.overhear(a, ofB, ofA)
+	ofA.via, ofB.via = toB, toA
+	a.way.Store(ofA)
+	b.way.Store(ofB)
+}
+
+// spoken lists the codecs that a party may send, by the numbers it may use: its own, and before those what it was told, which it ought to
+// use (RFC 3264 §6.1).
+func (l *leg) spoken() []sdp.Codec {
+	list := slices.Clone(l.talk.agreed.Codecs)
+	if told, err := sdp.Parse(l.talk.sent); err == nil {
+		list = append(list, told.Codecs...) // later ones win
 	}
-	for _, c := range says { // events go with the sound, in one stream
-		if isEvent(c) && c.ClockRate == p.to.ClockRate && p.event.Name != "" {
-			p.events = append(p.events, c)
-			p.through[c.PT>>6&1] &^= 1 << (c.PT & 63)
+	return list
+}
+
+// accompanying are the payload types of events and noise by which a party may speak, whatever its peer knows of them.
+func (l *leg) accompanying() (set types) {
+	if l.talk.agreed == nil {
+		return set
+	}
+	for _, c := range l.spoken() {
+		if _, said := twinOf(c, l.talk.agreed.Codecs); said && (c.Noise() || c.Events()) {
+			set.add(c.PT)
 		}
 	}
-	return p, true
+	return set
 }
 
-// isLaw is true for G.711.
-func isLaw(c sdp.Codec) bool {
-	_, ok := codec.ByName(c.Name)
-	return ok
-}
-
-// noteLoss remembers how many packets the party says it lost, from a compound RTCP packet.
-func (l *leg) noteLoss(p []byte) {
-	at := 8 // of the first report block (RFC 3550 §6.4)
-	if len(p) > 1 && p[1] == senderReport {
-		at += 20
+// twinOf finds a codec among others, best under the same number.
+func twinOf(c sdp.Codec, others []sdp.Codec) (twin sdp.Codec, ok bool) {
+	for _, o := range others {
+		if !strings.EqualFold(o.Name, c.Name) || o.ClockRate != c.ClockRate || max(o.Channels, 1) != max(c.Channels, 1) {
+			continue
+		}
+		if !ok || o.PT == c.PT {
+			twin, ok = o, true
+		}
 	}
-	if len(p) >= at+24 && p[0]&0x1F > 0 {
-		l.count.farLoss.Store(uint32(p[at+4]) + 1)
+	return twin, ok
+}
+
+// passage is what becomes of a payload type.
+type passage uint8
+
+const (
+	voicePasses passage = iota
+	voiceTurns          // it is converted
+	eventsPass          // both parties know events of this clock
+	eventsTurn          // they become what the peer takes
+	noisePasses         // both know comfort noise
+	noiseTurns          // it becomes a sound
+)
+
+// treatment is what a gate does with a payload type.
+type treatment struct {
+	kind  passage
+	pt    uint8  // the peer's number for it (RFC 3264 §6.1)
+	clock uint32 // Hz
+}
+
+// gate is the adapter that all of a party's packets pass first. It gives each the number by which the peer knows its codec,
+// turns keys and comfort noise into what the peer takes, and keeps the voice back while the peer is played something else. It
+// belongs to the thread that reads the party's packets, but what is behind its ears to those.
+type gate struct {
+	from   *leg
+	types  [128]treatment
+	ears   *overhearer // listens for tones before the peer does, nil for none
+	next   adapter     // for what the peer shall hear; nil: the peer itself
+	turn   *transcoder // nil: nothing is converted
+	keys   eventReader
+	clock  uint32 // of keys
+	passed bool   // keys go to the peer as they are
+	number uint64 // of the key that the peer is played
+	played bool   // there is one
+}
+
+// pass implements adapter.
+func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
+	r := &g.types[h.pt]
+	pad := to.keys.Load()
+	switch r.kind {
+	case voicePasses, voiceTurns:
+		if g.keys.open() {
+			g.press(g.keys.lose(g.clock), to, now)
+		}
+		if g.ears == nil && pad != nil && !pad.voice() {
+			return
+		}
+	case eventsPass, eventsTurn:
+		g.clock, g.passed = r.clock, r.kind == eventsPass
+		g.event(p, h, to, now)
+		if r.kind == eventsTurn {
+			return
+		}
+	case noiseTurns:
+		if pad != nil && len(p) > h.size {
+			pad.hush(p[h.size])
+		}
+		return
+	}
+	if g.ears != nil {
+		g.ears.pass(p, h, now)
+		return
+	}
+	g.forward(p, h, now, to)
+}
+
+// forward sends a packet on to the peer.
+func (g *gate) forward(p []byte, h rtpHeader, now time.Duration, to *leg) {
+	r := &g.types[h.pt]
+	if r.kind == voiceTurns {
+		g.turn.pass(p, h, now, to)
+		return
+	}
+	if r.pt != h.pt {
+		h.pt = r.pt
+		p[1] = p[1]&0x80 | r.pt
+	}
+	if g.next != nil {
+		g.next.pass(p, h, now, to)
+		return
+	}
+	to.send(p, h, now)
+}
+
+// event takes a packet of an event.
+func (g *gate) event(p []byte, h rtpHeader, to *leg, now time.Duration) {
+	before := g.keys
+	k, ok := g.keys.read(p[h.size:], h.ssrc, stampOf(p), g.clock)
+	if !ok {
+		return
+	}
+	if k.begins && before.open() {
+		g.press(before.lose(g.clock), to, now)
+	}
+	g.press(k, to, now)
+}
+
+// press does with a key what the peer wants.
+func (g *gate) press(k key, to *leg, now time.Duration) {
+	w := to.way.Load()
+	informs := !g.passed && w != nil && w.hearing.informs(to.party.Keys)
+	if k.ends {
+		g.from.engine.heard(g.from, k, !informs)
+	}
+	pad := to.keys.Load()
+	if g.passed || informs || pad == nil {
+		return
+	}
+	switch {
+	case k.begins:
+		g.number, g.played = pad.begin(press{code: k.code, up: k.ends, length: k.length, heard: now})
+	case g.played:
+		pad.hold(g.number, k.length, k.ends, now)
 	}
 }
 
-// senderReport is the packet type of reports that begin with 20 octets on the sender (RFC 3550 §6.4.1).
-const senderReport = 200
-
-// lossReported is how many of a hundred packets the party lost of late; false before it has said so.
-func (l *leg) lossReported() (percent int, known bool) {
-	n := l.count.farLoss.Load()
-	return (int(n) - 1) * 100 / 256, n > 0
+// isRecut says whether the payload of a codec can be cut anywhere: an octet for each tick of its clock (RFC 3551 §4.5).
+func isRecut(c sdp.Codec) bool {
+	_, law := codec.ByName(c.Name)
+	return (law || strings.EqualFold(c.Name, "G722")) && c.ClockRate == codec.G711Rate && c.Channels <= 1
 }

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
@@ -23,16 +22,14 @@ const (
 )
 
 // converter turns one stream into another codec's. It puts packets in order, repairs or hides lost ones, decodes,
-// changes the sampling rate, cuts the sound into packets of packetTime and encodes them. These are a stream with numbers of
-// its own, in which pauses are as long as they were. Silence that the source doesn't send (Opus DTX) is made up. Events go
-// with the sound, at its clock.
+// changes the sampling rate, cuts the sound into packets of equal length and encodes them. These are a stream with numbers of
+// its own, in which pauses are as long as they were. Silence that the source doesn't send (Opus DTX) is made up.
 type converter struct {
 	sources []*sourceCodec
-	events  []sdp.Codec
-	event   sdp.Codec // what events become; without a name: nothing
 	encoder codec.Encoder
-	rate    int    // of what it takes
-	clock   uint32 // of what it gives
+	rate    int           // of what it takes
+	clock   uint32        // of what it gives
+	frame   time.Duration // in a packet
 	emit    func(p []byte, h rtpHeader)
 	release func(*heldPacket)
 	loss    func() (percent int, known bool) // of what is emitted
@@ -56,13 +53,6 @@ type converter struct {
 	pause   time.Duration // when silence is to be made up; 0: not at all
 	resumes time.Duration // when that ends without a packet
 	made    uint32        // of stamp, by silence that was made up
-	current4733
-}
-
-// current4733 is the event that goes on: its timestamps, the source's and ours.
-type current4733 struct {
-	known   bool
-	in, out uint32
 }
 
 // sourceCodec is a codec that may come.
@@ -74,7 +64,7 @@ type sourceCodec struct {
 }
 
 func newConverter(p plan, emit func([]byte, rtpHeader), release func(*heldPacket)) (*converter, error) {
-	c := &converter{events: p.events, event: p.event, clock: p.to.ClockRate, emit: emit, release: release, voice: newSpeaker()}
+	c := &converter{frame: p.frame, clock: p.to.ClockRate, emit: emit, release: release, voice: newSpeaker()}
 	c.voice.header.pt = p.to.PT
 	var err error
 	if isOpus(p.to) {
@@ -142,10 +132,10 @@ func (c *converter) begin(k *heldPacket) {
 	}
 	c.waiting = c.waiting[:0]
 	if c.begun {
-		c.leap(max(0, k.at-c.last-packetTime))
+		c.leap(max(0, k.at-c.last-c.frame))
 	}
 	c.begun, c.ssrc, c.seq, c.stamp = true, k.ssrc, k.seq, k.stamp
-	c.marked, c.pause, c.made, c.known = true, 0, 0, false
+	c.marked, c.pause, c.made = true, 0, 0
 }
 
 // hold keeps a packet for one before it.
@@ -260,7 +250,6 @@ func (c *converter) play(k *heldPacket) {
 	c.seq, c.last = k.seq+1, k.at
 	s := c.source(k.pt)
 	if s == nil {
-		c.playEvent(k)
 		return
 	}
 	if c.current != s {
@@ -275,7 +264,7 @@ func (c *converter) play(k *heldPacket) {
 	case ahead > 0:
 		c.marked = true
 	}
-	c.made, c.pause, c.known = 0, 0, false
+	c.made, c.pause = 0, 0
 	var err error
 	if c.pcm, err = s.decoder.Decode(c.pcm[:0], k.data); err != nil {
 		if c.stamp = k.stamp; c.step > 0 {
@@ -321,7 +310,7 @@ func (c *converter) leap(d time.Duration) {
 }
 
 // size is how many samples a packet has.
-func (c *converter) size() int { return c.rate / int(time.Second/packetTime) }
+func (c *converter) size() int { return int(c.frame) * c.rate / int(time.Second) }
 
 // say sends decoded sound.
 func (c *converter) say(pcm []int16) {
@@ -344,7 +333,7 @@ func (c *converter) flush() {
 				}
 			}
 		}
-		ticks := c.clock / uint32(time.Second/packetTime)
+		ticks := uint32(uint64(c.frame) * uint64(c.clock) / uint64(time.Second))
 		var err error
 		if c.payload, err = c.encoder.Encode(c.payload[:0], c.sound[at:at+size]); err != nil {
 			c.voice.stamp += ticks
@@ -354,23 +343,4 @@ func (c *converter) flush() {
 		c.marked = false
 	}
 	c.sound = c.sound[:copy(c.sound, c.sound[at:])]
-}
-
-// playEvent sends an event (RFC 4733 §2.3) on: its timestamp is where it began in the sound, and its duration counts by the
-// clock of the sound.
-func (c *converter) playEvent(k *heldPacket) {
-	i := slices.IndexFunc(c.events, func(e sdp.Codec) bool { return e.PT == k.pt })
-	if i < 0 || c.event.Name == "" || len(k.data) < 4 {
-		return
-	}
-	clock := uint64(c.events[i].ClockRate)
-	if !c.known || c.in != k.stamp {
-		c.known, c.in, c.out = true, k.stamp, c.voice.stamp
-		if c.current != nil && uint64(c.current.ClockRate) == clock {
-			c.out += uint32(int64(int32(k.stamp-c.stamp)) * int64(c.clock) / int64(clock))
-		}
-	}
-	lasts := min(uint64(binary.BigEndian.Uint16(k.data[2:]))*uint64(c.clock)/clock, 0xFFFF)
-	c.payload = append(c.payload[:0], k.data[0], k.data[1], byte(lasts>>8), byte(lasts))
-	c.emit(c.voice.interject(c.event.PT, c.payload, c.out, k.marked))
 }

@@ -44,10 +44,7 @@ type converterBench struct {
 func newConverterBench(t testing.TB, from, to sdp.Codec) *converterBench {
 	t.Helper()
 	b := &converterBench{t: t}
-	p := plan{from: []sdp.Codec{from}, to: to, event: eventSlow, events: []sdp.Codec{eventFast}}
-	if to.ClockRate == 48000 {
-		p.event, p.events = eventFast, []sdp.Codec{eventSlow}
-	}
+	p := plan{from: []sdp.Codec{from}, to: to, frame: packetTime}
 	var err error
 	b.c, err = newConverter(p, func(p []byte, h rtpHeader) {
 		b.out = append(b.out, sent{h, binary.BigEndian.Uint32(p[4:]), p[1]&0x80 != 0, slices.Clone(p[h.size:])})
@@ -281,39 +278,6 @@ func TestConvertDTX(t *testing.T) {
 	b.wakeUntil(time.Hour)
 	if n := len(b.out); n > 75+26 {
 		t.Errorf("after the last packet silence goes on for %d packets", n-75)
-	}
-}
-
-// Events are part of the stream, at the clock of its sound.
-func TestConvertEvent(t *testing.T) {
-	b, from := newConverterBench(t, opusCodec, pcmaCodec), newCoder(t, opusCodec, 440, packetTime)
-	seq := uint16(0)
-	for ; seq < 3; seq++ {
-		b.take(111, seq, uint32(seq)*960, 0, from.next(t))
-	}
-	began := uint32(3 * 960)
-	for i, data := range [][]byte{{5, 10, 960 >> 8, 960 & 255}, {5, 10, 1920 >> 8, 1920 & 255}, {5, 0x8A, 2880 >> 8, 2880 & 255}} {
-		b.unfreed++
-		b.c.take(&heldPacket{rtpHeader: rtpHeader{pt: 110, seq: seq, ssrc: 7}, stamp: began, marked: i == 0, data: data})
-		seq++
-	}
-	b.take(111, seq, began+2880, 0, from.next(t))
-	if len(b.out) != 7 {
-		t.Fatalf("%d packets, want 7", len(b.out))
-	}
-	for i, p := range b.out[3:6] {
-		want := []byte{5, []byte{10, 10, 0x8A}[i], byte(160 * (i + 1) >> 8), byte(160 * (i + 1))}
-		if p.pt != 101 || p.stamp != b.out[2].stamp+160 || p.seq != b.out[2].seq+1+uint16(i) || p.ssrc != b.out[0].ssrc || p.marked != (i == 0) || !slices.Equal(p.data, want) {
-			t.Errorf("event packet %d is %+v, want payload %x", i, p, want)
-		}
-	}
-	if after := b.out[6]; after.pt != 8 || after.stamp != b.out[2].stamp+160+480 || !after.marked {
-		t.Errorf("after the event comes %+v", after)
-	}
-	b.take(110, seq+1, 0, 0, []byte{1}) // too short
-	b.wakeUntil(time.Hour)
-	if len(b.out) != 7 {
-		t.Error("an event of one octet was sent")
 	}
 }
 

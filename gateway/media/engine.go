@@ -22,17 +22,13 @@ var ErrUnknownCall = errors.New("unknown call")
 // errClosed reports an engine that has ended.
 var errClosed = errors.New("media engine is closed")
 
-// receiveBuffer is the kernel's buffer for the browsers' socket, in bytes. With the usual 200 kB bursts of a few
-// hundred calls are lost.
-const receiveBuffer = 4 << 20
-
 // Config says where media flows.
 type Config struct {
 	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
 	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
-	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
 	Opus      string       // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
+	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // What Config.Opus may be.
@@ -71,6 +67,7 @@ type Engine struct {
 	start       time.Time // of the engine's clock
 	certificate tls.Certificate
 	fingerprint string // of the certificate, as in SDP
+	relay       *relay
 	browsers    *socket
 	port        uint16 // of browsers
 	addresses   addresses
@@ -89,6 +86,8 @@ type Engine struct {
 	mu     sync.Mutex
 	calls  map[string]*session
 	closed bool
+
+	reporting bool // reports runs
 }
 
 // New opens the browsers' socket; Listen ":0" picks a free port. Packets flow as soon as Run runs.
@@ -108,13 +107,18 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open media port: %w", err)
 	}
-	if err := browsers.conn.SetReadBuffer(receiveBuffer); err != nil {
-		log.Warn("media port keeps a small receive buffer", slog.Any("error", err))
+	if err := browsers.gather(); err != nil {
+		log.Warn("media port keeps small buffers", slog.Any("error", err))
+	}
+	relay, err := newRelay()
+	if err != nil {
+		browsers.close()
+		return nil, err
 	}
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
@@ -149,6 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
+	e.relay.stop()
 	calls := e.calls
 	e.calls = nil
 	e.mu.Unlock()
@@ -158,6 +163,7 @@ func (e *Engine) Close() error {
 	e.cancel()
 	err := e.browsers.close()
 	e.tasks.Wait()
+	e.relay.release()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
 	}

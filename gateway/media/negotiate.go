@@ -92,8 +92,8 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
 		return !ok
 	})
-	if len(told.Codecs) > 0 && !slices.ContainsFunc(remote.Codecs, told.Codecs[0].Same) {
-		a.talk.final = remote.Codecs // the two don't speak the same
+	if !slices.ContainsFunc(a.talk.final, carriesSound) {
+		a.talk.final = remote.Codecs // what they say is converted
 	}
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	return text, nil
@@ -153,7 +153,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	}
 	l.answered()
 	s.part(l, nil)
-	l.unbridge()
+	l.stopTranscoding()
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
 	if callee == Echo {

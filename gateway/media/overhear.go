@@ -115,7 +115,8 @@ func (o *overhearer) take(p []byte, h rtpHeader, now time.Duration) bool {
 	pad := o.peer.keys.Load()
 	ears := o.ears[h.pt]
 	if ears == nil {
-		return o.gate.types[h.pt].kind != voicePasses || pad == nil || pad.voice()
+		kind := o.gate.types[h.pt].kind
+		return kind != voicePasses && kind != voiceTurns || pad == nil || pad.voice()
 	}
 	pcm, err := ears.decode.Decode(o.pcm[:0], h.content(p))
 	if err != nil {

@@ -291,7 +291,7 @@ func (p *player) say(now time.Duration, fill func([]int16)) {
 
 // send sends a packet.
 func (p *player) send(now time.Duration, payload []byte, begins bool, stamp uint32) {
-	packet, h := p.voice.interject(p.codec.PT, payload, stamp, begins)
+	packet, h := p.voice.packet(payload, begins, stamp)
 	p.began = true
 	p.pad.leg.send(packet, h, now)
 }
@@ -302,9 +302,4 @@ func rustle(pcm []int16, level int) {
 	for i := range pcm {
 		pcm[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(peak*(2*rand.Float64()-1)))))
 	}
-}
-
-// ticks is how far timestamps of a rate in Hz go on in d.
-func ticks(d time.Duration, rate uint32) uint32 {
-	return uint32(uint64(max(d, 0)/time.Microsecond) * uint64(rate) / 1e6)
 }

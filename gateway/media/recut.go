@@ -114,7 +114,8 @@ func (r *recut) flush(now time.Duration, to *leg) {
 
 // send sends the first octets of what waits.
 func (r *recut) send(size int, now time.Duration, to *leg) {
-	p, h := r.out.interject(r.pt, r.held[:size], r.stamp, r.begins)
+	r.out.header.pt = r.pt
+	p, h := r.out.packet(r.held[:size], r.begins, r.stamp)
 	r.begins = false
 	r.stamp += uint32(size)
 	r.held = r.held[:copy(r.held, r.held[size:])]

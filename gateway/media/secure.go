@@ -38,7 +38,7 @@ type secureLine struct {
 func newSecureLine(e *Engine, l *leg) *secureLine {
 	s := &secureLine{engine: e, leg: l, up: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)
-	s.security = security{line: s, known: make(chan struct{})}
+	s.security = security{engine: e, leg: l, ctx: s.ctx, line: s, known: make(chan struct{})}
 	return s
 }
 
@@ -66,7 +66,8 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 	switch {
 	case what == kindDTLS:
 		if !s.nominated.Load() && *s.remote.Load() != src {
-			s.remote.Store(&src)
+			remote := src // src itself would be allocated for each packet
+			s.remote.Store(&remote)
 		}
 		s.security.receive(p)
 		return
@@ -79,14 +80,11 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 			return
 		}
 	default:
-		if _, ok := parseRTP(p); !ok {
+		h, ok := parseRTP(p)
+		if !ok {
 			break
 		}
-		clear, err := k.in.open(p)
-		if err != nil {
-			break
-		}
-		if h, ok := parseRTP(clear); ok {
+		if clear, err := k.in.open(p, h); err == nil {
 			s.leg.receive(clear, h, now)
 			return
 		}
@@ -126,7 +124,7 @@ func (s *secureLine) write(p []byte) error {
 	if remote == nil {
 		return errNotUp
 	}
-	return s.engine.browsers.send(p, *remote)
+	return s.engine.browsers.queue(p, *remote, &s.leg.count.unsent)
 }
 
 // lost says that the browser has let its consent to be sent to run out.
@@ -134,8 +132,19 @@ func (s *secureLine) lost(now time.Duration) bool {
 	return now-time.Duration(s.lastCheck.Load()) > consent
 }
 
-// opened says that the first keys are there.
-func (s *secureLine) opened() { s.once.Do(func() { close(s.up) }) }
+// at implements carrier.
+func (s *secureLine) at() *netip.AddrPort { return s.remote.Load() }
+
+// keyed implements carrier.
+func (s *secureLine) keyed() bool { return s.keys.Load() != nil }
+
+// install implements carrier.
+func (s *secureLine) install(k *keys) {
+	s.keys.Store(k)
+	if k != nil {
+		s.once.Do(func() { close(s.up) })
+	}
+}
 
 // apply implements line.
 func (s *secureLine) apply(remote *sdp.Remote, client bool) {

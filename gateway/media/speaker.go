@@ -24,16 +24,15 @@ func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
 
 // say is next for a payload that lasts for so many ticks of the RTP clock.
 func (s *speaker) say(payload []byte, ticks uint32, begins bool) ([]byte, rtpHeader) {
-	stamp := s.stamp
+	p, h := s.packet(payload, begins, s.stamp)
 	s.stamp += ticks
-	return s.interject(s.header.pt, payload, stamp, begins)
+	return p, h
 }
 
-// interject gives a packet of another payload type and timestamp in the same stream.
-func (s *speaker) interject(pt uint8, payload []byte, stamp uint32, begins bool) ([]byte, rtpHeader) {
+// packet gives a packet of payload with a timestamp, to send before the next one is made.
+func (s *speaker) packet(payload []byte, begins bool, stamp uint32) ([]byte, rtpHeader) {
 	h := s.header
-	h.pt = pt
-	mark := pt
+	mark := h.pt
 	if begins {
 		mark |= 0x80
 	}

@@ -16,25 +16,17 @@ type transcoder struct {
 	plan     plan
 	to       *leg
 	clock    func() time.Duration // the engine's
-	takes    types                // payload types that are converted
 	free     chan *heldPacket
 	full     chan *heldPacket
 	overflow atomic.Uint64 // packets that found the ring full
 	stop     context.CancelFunc
 }
 
-// newTranscoder begins to convert what from says for to.
-func newTranscoder(from, to *leg, p plan) (*transcoder, error) {
-	e := from.engine
+// newTranscoder begins to convert for a leg.
+func newTranscoder(e *Engine, to *leg, p plan) (*transcoder, error) {
 	t := &transcoder{
 		plan: p, to: to, clock: e.now,
 		free: make(chan *heldPacket, transcodeRing), full: make(chan *heldPacket, transcodeRing),
-	}
-	for _, c := range p.from {
-		t.takes.add(c.PT)
-	}
-	for _, c := range p.events {
-		t.takes.add(c.PT)
 	}
 	for range transcodeRing {
 		t.free <- new(heldPacket)
@@ -53,16 +45,8 @@ func newTranscoder(from, to *leg, p plan) (*transcoder, error) {
 	return t, nil
 }
 
-// pass implements adapter.
-func (t *transcoder) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
-	switch {
-	case t.takes.has(h.pt):
-	case t.plan.through.has(h.pt):
-		to.send(p, h, now)
-		return
-	default:
-		return // of no use to the peer
-	}
+// pass implements adapter for the payload types of the plan.
+func (t *transcoder) pass(p []byte, h rtpHeader, now time.Duration, _ *leg) {
 	select {
 	case held := <-t.free:
 		held.keep(p, h, now)

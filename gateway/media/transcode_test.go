@@ -101,6 +101,7 @@ func TestTranscode(t *testing.T) {
 			b2 := b.answer(must(t)(e.Offer(t.Context(), "call", pbx, alice, p.only("sendrecv", other, eventSlow))))
 			p.hear(must(t)(e.Answer(t.Context(), "call", alice, pbx, b2)))
 			tells(t, opusCodec, 440, b.write, other, p)
+			tells(t, other, 1004, p.write, opusCodec, b)
 		})
 	}
 }

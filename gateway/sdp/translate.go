@@ -7,7 +7,15 @@ import (
 	"time"
 )
 
-// carried are the codecs that a party of a profile is told of; others it could not use or must not see.
+// carries says whether a party of the profile is told of a codec.
+func (p Profile) carries(c Codec) bool {
+	if p.phone() {
+		p = RTP
+	}
+	return slices.ContainsFunc(carried[p], c.same)
+}
+
+// carried are the codecs that a party of a profile is told of; others it could not use or must not see. RTP is for all phones.
 var carried = map[Profile][]Codec{
 	RTP: {
 		{Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1}, {Name: "PCMU", ClockRate: 8000, Channels: 1},
@@ -45,14 +53,13 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, err
 	}
 	told := slices.Clone(remote.Codecs)
-	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !slices.ContainsFunc(carried[to.Profile], c.same) })
+	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
 	audio := audioStream{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
-		audio.codecs = to.extend(audio.codecs, told)
-		audio.codecs = to.withEvents(audio.codecs, nil)
+		audio.codecs = to.withEvents(to.extend(audio.codecs, told), nil)
 		return to.write(to.offering(said), audio)
 	}
 	asked, err := read(offer)
@@ -64,8 +71,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
-	audio.codecs = to.substitute(audio.codecs, told, own.Codecs, wanted)
-	audio.codecs = to.withEvents(audio.codecs, own.Codecs)
+	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
 	return to.write(to.answering(asked), audio)

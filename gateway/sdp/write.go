@@ -27,7 +27,7 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 	line("v=0")
 	line("o=- %d %d IN %s", l.Session, l.Version, inet(l.Audio.Addr()))
 	line("s=-")
-	if l.Profile == RTP {
+	if l.Profile.phone() {
 		line("c=IN %s", inet(l.Audio.Addr()))
 	}
 	line("t=0 0")
@@ -71,8 +71,11 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
-	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
-		l.rtcp(line)
+		if l.SSRC != 0 && (audio.direction == "sendrecv" || audio.direction == "sendonly") {
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
+	} else {
+		l.guard(line)
 	}
 	line("a=%s", audio.direction)
 }
@@ -91,6 +94,23 @@ func (l Local) rtcp(line func(string, ...any)) {
 		line("a=rtcp:%d", l.RTCP.Port())
 	} else {
 		line("a=rtcp:%d IN %s", l.RTCP.Port(), inet(l.RTCP.Addr()))
+	}
+}
+
+// guard writes what a phone needs to find our RTCP and to encrypt. In DTLS who offers rtcp-mux may get RTCP at either port.
+func (l Local) guard(line func(string, ...any)) {
+	if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
+		l.rtcp(line)
+	}
+	if l.Mux {
+		line("a=rtcp-mux")
+	}
+	for _, c := range l.Crypto {
+		line("%s", c.line())
+	}
+	if l.Fingerprint != "" {
+		line("a=fingerprint:%s", l.Fingerprint)
+		line("a=setup:%s", l.Setup)
 	}
 }
 
