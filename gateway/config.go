@@ -222,6 +222,7 @@ func (c *Config) fill() {
 		p.Name = cmp.Or(p.Name, "pbx"+ordinal(i))
 		p.Mode = cmp.Or(p.Mode, signaling.ModeExtension)
 		p.Media = cmp.Or(p.Media, "rtp")
+		p.DTMF = cmp.Or(p.DTMF, signaling.DTMFAuto)
 	}
 }
 

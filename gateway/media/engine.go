@@ -50,8 +50,16 @@ type Config struct {
 	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
 	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 }
+
+// What Config.Opus may be.
+const (
+	OpusAuto   = "auto"   // sound is converted between Opus and the telephone's codecs when nothing passes as it is
+	OpusNever  = "never"  // nothing is converted
+	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
+)
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -61,6 +69,11 @@ func (c Config) Validate() error {
 	}
 	if _, _, err := parsePorts(c.Ports); err != nil {
 		faults = append(faults, err)
+	}
+	switch c.Opus {
+	case "", OpusAuto, OpusNever, OpusPrefer:
+	default:
+		faults = append(faults, fmt.Errorf("opus %q: want %s, %s or %s", c.Opus, OpusAuto, OpusNever, OpusPrefer))
 	}
 	for _, addr := range c.Advertise {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
@@ -82,6 +95,7 @@ type Engine struct {
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
+	opus        string // Config.Opus
 	table       *table
 	agent       agent
 	tcp         tcpFlows
@@ -129,7 +143,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		relay: relay, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table

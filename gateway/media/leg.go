@@ -43,6 +43,8 @@ type leg struct {
 	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
 
+	transcoder *transcoder // converts what the party says, nil for none; guarded by the call's mutex
+
 	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
 	streams streams
 }
@@ -129,6 +131,7 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.stopTranscoding()
 	l.stopOverhearing()
 	if l.stopKeys != nil {
 		l.stopKeys()

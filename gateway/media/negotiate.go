@@ -95,6 +95,9 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
 		return !ok
 	})
+	if !slices.ContainsFunc(a.talk.final, carriesSound) {
+		a.talk.final = remote.Codecs // what they say is converted
+	}
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	return text, nil
 }
@@ -153,6 +156,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	}
 	l.answered()
 	s.part(l, nil)
+	l.stopTranscoding()
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
 	w.echo = callee == Echo
