@@ -96,7 +96,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
 		return g, err
 	}
-	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised()}, log)
+	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(), Opus: cfg.Media.Opus}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
 	}
