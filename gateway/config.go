@@ -16,6 +16,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/web"
 
@@ -32,6 +33,7 @@ type Config struct {
 	User      []User          `toml:"user"`
 	Auth      auth.Config     `toml:"auth"`
 	Guard     Guard           `toml:"guard"`
+	Media     Media           `toml:"media"`
 	Web       web.Config      `toml:"web"`
 	TLS       cert.Config     `toml:"tls"`
 	TURN      Switch          `toml:"turn"`
@@ -96,6 +98,11 @@ type Store struct {
 	History auth.Duration `toml:"history"` // how long calls that have ended are kept; default: a year, "8760h"
 }
 
+// Media is the [media] table.
+type Media struct {
+	Opus string `toml:"opus"` // auto | never | prefer
+}
+
 // Log is the [log] table.
 type Log struct {
 	Level  string `toml:"level"`  // debug | info | warn | error
@@ -124,7 +131,8 @@ func defaults() Config {
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
 		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
-		Log: Log{Level: "info", Format: "text"},
+		Log:   Log{Level: "info", Format: "text"},
+		Media: Media{Opus: media.OpusAuto},
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},

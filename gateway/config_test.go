@@ -123,6 +123,7 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			"1: [[pbx]] cert: missing, though key is set",
 			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
+		{"opus", "[media]\nopus = \"always\"", []string{`2: [media] opus: "always" is not one of auto, never, prefer`}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,7 +61,6 @@ type way struct {
 	feedback bool    // the party speaks AVPF (RFC 4585)
 	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
-	laws     []law   // of G.711 that the party can be sent, in its order of preference
 	hearing  hearing // what else the party can be played
 }
 

@@ -154,7 +154,7 @@ func (s *session) restore(legs []savedLeg) error {
 		case saved.Name < saved.Peer: // once for the two
 			join(l, w.peer, w, ways[w.peer])
 		}
-		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
+		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && converts(c) })
 		if saved.Tone && i >= 0 {
 			l.play(Tone, l.talk.agreed.Codecs[i])
 		}

@@ -358,7 +358,6 @@ func (l *leg) leads(w *way) *way {
 		if w.peer != nil {
 			w.types.join(l.accompanying())
 		}
-		w.laws = laws(r.Codecs, w.types)
 		w.hearing = l.hearing(r, w.types)
 		w.rates.note(r.Codecs)
 	}
