@@ -189,6 +189,7 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	if err != nil {
 		return err
 	}
+	s.line.suite.Store(uint32(profile))
 	if err := a.install(ctx, k, state.PeerCertificates[0]); err != nil {
 		return err
 	}

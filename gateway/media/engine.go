@@ -64,6 +64,8 @@ type Engine struct {
 	table       *table
 	agent       agent
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -110,15 +112,12 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 

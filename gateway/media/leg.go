@@ -28,18 +28,23 @@ type line interface {
 
 // leg is one party's side of a call.
 type leg struct {
-	engine  *Engine
-	name    string
-	party   call.Party
-	log     *slog.Logger
-	line    line
-	way     atomic.Pointer[way]
-	count   counters
-	talk    talk               // what was said in SDP; guarded by the call's mutex
-	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
-	playing uint8              // the payload type of the tone
-	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
-	latest  atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
+	engine    *Engine
+	name      string
+	party     call.Party
+	log       *slog.Logger
+	line      line
+	way       atomic.Pointer[way]
+	count     counters
+	talk      talk                        // what was said in SDP; guarded by the call's mutex
+	tone      context.CancelFunc          // ends the tone, nil for none; guarded by the call's mutex
+	playing   uint8                       // the payload type of the tone
+	comfort   context.CancelFunc          // ends the waiting for the party, nil for none; guarded by the call's mutex
+	latest    atomic.Uint64               // the first 8 octets of the last RTP packet passed on; 0: none yet
+	judge     judge                       // how the leg does; guarded by the call's mutex
+	made      time.Duration               // of the engine's clock
+	reported  atomic.Pointer[partyReport] // by the party; nil: nothing yet
+	told      atomic.Pointer[ntpTime]     // the last sender report to it
+	accounted [len(sum{})]uint64          // what the engine's sums have of the leg; guarded by the call's mutex
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -53,6 +58,8 @@ type way struct {
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
+	formats  []format
+	since    time.Duration // of the engine's clock: when it began
 }
 
 // adapter changes what one party says into what its peer can hear: other packets, another codec.
@@ -73,10 +80,13 @@ type tap interface {
 func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	w := l.way.Load()
 	if w == nil || !w.types.has(h.pt) || !h.padded(p) {
+		if w != nil && !w.types.has(h.pt) {
+			l.unagreed(h.pt)
+		}
 		l.count.dropped.Add(1)
 		return
 	}
-	l.count.heard(h, len(p), now)
+	l.count.heard(p, h, w, now)
 	if !w.talks {
 		l.count.dropped.Add(1)
 		return
@@ -108,7 +118,7 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 		l.count.unsent.Add(1)
 		return
 	}
-	l.count.sent(len(p))
+	l.count.sent(len(p), now)
 }
 
 // receiveControl takes a compound RTCP packet in the clear from the leg's party.
@@ -128,7 +138,9 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		return
 	}
 	l.count.reports.Add(1)
+	l.tells(p, now)
 	if other != nil && len(p) > 0 {
+		w.peer.isTold(p, now)
 		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
 	}
 }

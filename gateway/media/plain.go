@@ -59,7 +59,12 @@ func (s *plainLine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	h, ok := parseRTP(p)
 	if ok && len(p) <= maxPacket {
 		w := s.leg.way.Load()
-		ok = w != nil && w.types.has(h.pt) && s.admit(&s.rtp, src)
+		if ok = w != nil && w.types.has(h.pt); !ok && w != nil {
+			s.leg.unagreed(h.pt)
+		} else if ok && !s.admit(&s.rtp, src) {
+			s.leg.foreign(src)
+			ok = false
+		}
 	}
 	if !ok || sort(p) != kindRTP {
 		s.leg.count.dropped.Add(1)

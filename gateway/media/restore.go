@@ -127,6 +127,7 @@ func (s *session) restore(legs []savedLeg) error {
 			line.apply(&agreed, false)
 		}
 	}
+	s.answered = max(s.engine.now(), 1) // only calls that are up are saved
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
 		w := &way{peer: s.legs[saved.Peer], types: saved.Types}

@@ -30,6 +30,7 @@ type secureLine struct {
 	remote    atomic.Pointer[netip.AddrPort] // where to send
 	lastCheck atomic.Int64                   // time.Duration of the engine's clock at the last connectivity check
 	keys      atomic.Pointer[keys]           // nil: no media
+	suite     atomic.Uint32                  // the dtls.SRTPProtectionProfile of keys; 0: none yet
 	up        chan struct{}                  // closed with the first keys
 	once      sync.Once
 	security  security
@@ -46,6 +47,7 @@ func newSecureLine(e *Engine, l *leg) *secureLine {
 // is sent to (§7.3.1.5); before the first nomination, the first one that was checked.
 func (s *secureLine) checked(src netip.AddrPort, ufrag string, nominate bool, now time.Duration) {
 	s.lastCheck.Store(int64(now))
+	once(&s.leg.count.checked, now)
 	if nominate {
 		s.nominated.Store(true)
 		if s.current != ufrag {
@@ -84,6 +86,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		}
 		clear, err := k.in.open(p)
 		if err != nil {
+			s.leg.count.unopened.Add(1)
 			break
 		}
 		if h, ok := parseRTP(clear); ok {
@@ -135,7 +138,10 @@ func (s *secureLine) lost(now time.Duration) bool {
 }
 
 // opened says that the first keys are there.
-func (s *secureLine) opened() { s.once.Do(func() { close(s.up) }) }
+func (s *secureLine) opened() {
+	once(&s.leg.count.keyed, s.engine.now())
+	s.once.Do(func() { close(s.up) })
+}
 
 // apply implements line.
 func (s *secureLine) apply(remote *sdp.Remote, client bool) {

@@ -1,6 +1,8 @@
 package media
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -8,52 +10,115 @@ import (
 // LegStats counts what one leg did since it began.
 type LegStats struct {
 	Leg        string
-	Profile    string    // "RTP" or "WebRTC"
-	State      string    // "ice", "dtls", "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
-	PacketsIn  uint64    // RTP from the party, relayed or not
-	BytesIn    uint64    // of them, header and payload in the clear
-	PacketsOut uint64    // RTP sent to the party
-	BytesOut   uint64    // of them
-	Lost       uint64    // RTP from the party that never came, by sequence numbers (RFC 3550 appendix A.3)
-	Reports    uint64    // RTCP packets from the party
-	Dropped    uint64    // packets from the party, or claiming to be, that were not taken
-	Held       uint64    // RTP not sent because the party doesn't want to hear at the moment
-	Unsent     uint64    // RTP that could not be sent: no address, no keys, repeated, or the network refused
-	Last       time.Time // when the last RTP packet came; zero before the first one
+	Profile    string        // "RTP" or "WebRTC"
+	State      string        // "ice", "dtls", "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
+	PacketsIn  uint64        // RTP from the party, relayed or not
+	BytesIn    uint64        // of them, header and payload in the clear
+	PacketsOut uint64        // RTP sent to the party
+	BytesOut   uint64        // of them
+	Lost       uint64        // RTP from the party that never came, by sequence numbers (RFC 3550 appendix A.3)
+	Late       uint64        // RTP from the party that came behind a newer packet
+	Jitter     time.Duration // of the RTP from the party (RFC 3550 appendix A.8)
+	Reports    uint64        // RTCP packets from the party
+	Dropped    uint64        // packets from the party, or claiming to be, that were not taken
+	Unopened   uint64        // of them, those that could not be decrypted
+	Unagreed   uint64        // of them, those of a payload type that was not agreed on
+	Foreign    uint64        // of them, those of another host than announced
+	Held       uint64        // RTP not sent because the party doesn't want to hear at the moment
+	Unsent     uint64        // RTP that could not be sent: no address, no keys, repeated, or the network refused
+	Last       time.Time     // when the last RTP packet came; zero before the first one
 }
 
-// counters are a leg's; the goroutines that read its packets count, anyone reads.
+// counters are a leg's; the goroutines that read its packets count, anyone reads. Moments are time.Duration of the engine's clock, 0
+// for never.
 type counters struct {
 	packetsIn, bytesIn, packetsOut, bytesOut atomic.Uint64
 	dropped, held, unsent, reports           atomic.Uint64
-	last                                     atomic.Int64 // time.Duration of the engine's clock
+	unopened, unagreed, foreign              atomic.Uint64                  // of dropped
+	first, last                              atomic.Int64                   // RTP of the party came
+	sound                                    atomic.Int64                   // RTP of the party came that was no digital silence
+	spoke                                    atomic.Int64                   // RTP was sent to the party, for the first time
+	checked, keyed                           atomic.Int64                   // ICE and DTLS came that far, for the first time
+	oddType                                  atomic.Uint32                  // the last payload type that was not agreed on
+	oddHost                                  atomic.Pointer[netip.AddrPort] // the first other host
 	source                                   source
 }
 
-// source follows the sequence numbers of the SSRC that is heard at the moment. It is written by the one goroutine that
-// reads the leg's RTP.
+// source follows the SSRC that is heard at the moment. It is written by the one goroutine that reads the leg's RTP; what others read
+// too is atomic.
 type source struct {
 	ssrc     uint32
 	top      uint16
 	began    bool
+	way      *way          // when the last packet came
+	format   format        // of the last packet
+	timed    bool          // transit is of this SSRC and clock
+	transit  int32         // of the last packet: its arrival less its timestamp, in units of the timestamp
+	swing    uint32        // the jitter times 16, in units of the timestamp
 	expected atomic.Uint64 // packets of all SSRCs that must have been sent
+	late     atomic.Uint64 // packets that came behind a newer one
+	jitter   atomic.Int64  // time.Duration
+	pt       atomic.Uint32 // the payload type of the last packet that carried sound
+	kind     atomic.Uint32 // the formatKind of the last packet
+	clock    atomic.Uint32 // and its clock rate, Hz
 }
 
 // heard counts a packet from the party.
-func (c *counters) heard(h rtpHeader, size int, now time.Duration) {
-	c.packetsIn.Add(1)
-	c.bytesIn.Add(uint64(size))
+func (c *counters) heard(p []byte, h rtpHeader, w *way, now time.Duration) {
+	if c.packetsIn.Add(1) == 1 {
+		c.first.Store(int64(now))
+	}
+	c.bytesIn.Add(uint64(len(p)))
 	c.last.Store(int64(now))
 	s := &c.source
 	ahead := int16(h.seq - s.top)
 	switch {
 	case !s.began, h.ssrc != s.ssrc, ahead > maxGap, ahead < -maxGap:
-		s.began, s.ssrc, s.top = true, h.ssrc, h.seq
+		s.began, s.ssrc, s.top, s.timed = true, h.ssrc, h.seq, false
 		s.expected.Add(1)
 	case ahead > 0:
 		s.expected.Add(uint64(ahead))
 		s.top = h.seq
+	default:
+		s.late.Add(1)
 	}
+	if s.way != w || s.format.pt != h.pt {
+		f := w.format(h.pt)
+		s.timed = s.timed && f.clock == s.format.clock
+		s.way, s.format = w, f
+		s.kind.Store(uint32(f.kind))
+		s.clock.Store(f.clock)
+	}
+	if s.format.kind != formatEvent { // whose timestamp stands still (RFC 4733 §2.2.1)
+		s.arrived(binary.BigEndian.Uint32(p[4:]), now)
+	}
+	if !s.format.silent(p[h.size:]) {
+		c.sound.Store(int64(now))
+	}
+	if s.format.kind != formatEvent && s.format.kind != formatNoise {
+		s.pt.Store(uint32(h.pt))
+	}
+}
+
+// arrived follows the jitter as in RFC 3550 appendix A.8.
+func (s *source) arrived(stamp uint32, now time.Duration) {
+	clock := int64(s.format.clock)
+	if clock == 0 {
+		return
+	}
+	transit := int32(uint32(int64(now/time.Microsecond)*clock/1e6) - stamp)
+	if s.timed {
+		d := transit - s.transit
+		if d < 0 {
+			d = -d
+		}
+		if int64(d) > clock { // more than a second: the source's clock was set
+			d = 0
+		}
+		s.swing += uint32(d) - (s.swing+8)>>4
+		s.jitter.Store(int64(s.swing) * int64(time.Second) / clock / 16)
+	}
+	s.timed, s.transit = true, transit
 }
 
 // maxGap is the gap in sequence numbers, in packets, that counts as loss; beyond it the source began anew (MAX_DROPOUT
@@ -61,9 +126,37 @@ func (c *counters) heard(h rtpHeader, size int, now time.Duration) {
 const maxGap = 3000
 
 // sent counts a packet to the party.
-func (c *counters) sent(size int) {
-	c.packetsOut.Add(1)
+func (c *counters) sent(size int, now time.Duration) {
+	if c.packetsOut.Add(1) == 1 {
+		c.spoke.Store(int64(now))
+	}
 	c.bytesOut.Add(uint64(size))
+}
+
+// unagreed counts a packet of a payload type that was not agreed on.
+func (l *leg) unagreed(pt uint8) {
+	l.count.unagreed.Add(1)
+	l.count.oddType.Store(uint32(pt))
+}
+
+// foreign counts a packet of another host than announced. One host is remembered: whoever sends can invent more.
+func (l *leg) foreign(src netip.AddrPort) {
+	if l.count.foreign.Add(1) == 1 {
+		l.count.oddHost.Store(&src)
+	}
+}
+
+// once notes a moment that comes once.
+func once(at *atomic.Int64, now time.Duration) {
+	if at.Load() == 0 {
+		at.Store(int64(max(now, 1)))
+	}
+}
+
+// lost is how many packets from the party never came.
+func (c *counters) lost() uint64 {
+	in := c.packetsIn.Load()
+	return max(c.source.expected.Load(), in) - in
 }
 
 // stats reads a leg's counters.
@@ -72,10 +165,9 @@ func (l *leg) stats(now time.Duration) LegStats {
 	s := LegStats{
 		Leg: l.name, Profile: l.party.Profile.String(), State: l.line.state(now),
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(),
+		Lost: c.lost(), Late: c.source.late.Load(), Jitter: time.Duration(c.source.jitter.Load()),
 		Reports: c.reports.Load(), Dropped: c.dropped.Load(), Held: c.held.Load(), Unsent: c.unsent.Load(),
-	}
-	if expected := c.source.expected.Load(); expected > s.PacketsIn {
-		s.Lost = expected - s.PacketsIn
+		Unopened: c.unopened.Load(), Unagreed: c.unagreed.Load(), Foreign: c.foreign.Load(),
 	}
 	if s.PacketsIn > 0 {
 		s.Last = l.engine.start.Add(time.Duration(c.last.Load()))

@@ -1,0 +1,376 @@
+package media
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"math"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// wire is a line without a network.
+type wire struct{ is string }
+
+func (w *wire) send([]byte, rtpHeader, time.Duration) error { return nil }
+func (w *wire) sendControl([]byte, time.Duration) error     { return nil }
+func (w *wire) apply(*sdp.Remote, bool)                     {}
+func (w *wire) state(time.Duration) string                  { return w.is }
+func (w *wire) close()                                      {}
+
+// watched is a call of a browser with a PBX whose packets the test makes.
+type watched struct {
+	t        *testing.T
+	engine   *Engine
+	session  *session
+	browser  *mouth
+	pbx      *mouth
+	troubles []call.Trouble
+	samples  map[string][]call.Sample
+	steps    map[string]call.Steps
+}
+
+func (w *watched) Trouble(x call.Trouble)                   { w.troubles = append(w.troubles, x) }
+func (w *watched) Sample(side string, s call.Sample)        { w.samples[side] = append(w.samples[side], s) }
+func (w *watched) Steps(side string, s call.Steps, _ int64) { w.steps[side] = s }
+
+// mouth is one party, with the stream it sends.
+type mouth struct {
+	*leg
+	wire    *wire
+	mute    bool // sends nothing
+	payload []byte
+	pt      uint8
+	seq     uint16
+	stamp   uint32
+	drop    func(seq uint16) bool
+	late    func(seq uint16) time.Duration // how much later than its time a packet comes
+}
+
+// newWatched makes the call, up and answered, in a bubble of synctest.
+func newWatched(t *testing.T, clock uint32, codec string) *watched {
+	w := &watched{t: t, samples: map[string][]call.Sample{}, steps: map[string]call.Steps{}}
+	e := &Engine{log: slog.New(slog.DiscardHandler), start: time.Now(), calls: map[string]*session{}, table: newTable(), port: 8443}
+	w.engine, e.observer = e, w
+	time.Sleep(time.Second)
+	w.session = &session{engine: e, id: "call", log: e.log, legs: map[string]*leg{}}
+	e.calls["call"] = w.session
+	codecs := []sdp.Codec{{PT: 0, Name: codec, ClockRate: clock, Channels: 1}, {PT: 13, Name: "CN", ClockRate: 8000}, {PT: 101, Name: "telephone-event", ClockRate: 8000}}
+	var agreed types
+	for _, c := range codecs {
+		agreed.add(c.PT)
+	}
+	party := func(p call.Party) *mouth {
+		x := &mouth{wire: &wire{"up"}, payload: []byte("some sound, that is to say no silence")}
+		x.leg = &leg{engine: e, name: p.Leg, party: p, log: e.log, line: x.wire, made: e.now()}
+		x.talk.agreed = &sdp.Remote{Direction: "sendrecv", Codecs: codecs, Audio: netip.MustParseAddrPort("192.0.2.9:4000")}
+		w.session.legs[p.Leg] = x.leg
+		return x
+	}
+	w.browser, w.pbx = party(alice), party(pbx)
+	w.session.link(w.browser.leg, w.pbx.leg, agreed)
+	e.Answered("call")
+	return w
+}
+
+// say makes the next packet and hands it to the leg.
+func (x *mouth) say(now time.Duration) {
+	x.seq++
+	clock := x.talk.agreed.Codecs[0].ClockRate
+	x.stamp += clock / 50
+	if x.mute || x.drop != nil && x.drop(x.seq) {
+		return
+	}
+	if x.late != nil {
+		now += x.late(x.seq)
+	}
+	p := make([]byte, rtpHeaderSize, bufferSize)
+	p[0], p[1] = 2<<6, x.pt
+	binary.BigEndian.PutUint16(p[2:], x.seq)
+	binary.BigEndian.PutUint32(p[4:], x.stamp)
+	binary.BigEndian.PutUint32(p[8:], 7)
+	p = append(p, x.payload...)
+	h, _ := parseRTP(p)
+	x.leg.receive(p, h, now)
+}
+
+// run lets both send for a while, and the engine look.
+func (w *watched) run(d time.Duration) {
+	for end := w.engine.now() + d; w.engine.now() < end; {
+		now := w.engine.now()
+		w.browser.say(now)
+		w.pbx.say(now)
+		time.Sleep(packetTime)
+		if now/lookTime != w.engine.now()/lookTime {
+			w.engine.look(w.engine.now())
+		}
+	}
+}
+
+// expect runs until a trouble begins or ends, no longer than within.
+func (w *watched) expect(kind call.TroubleKind, side string, ends bool, within time.Duration) call.Trouble {
+	w.t.Helper()
+	is := func(x call.Trouble) bool { return x.Kind == kind && x.Side == side && (x.Ended > 0) == ends }
+	for end := w.engine.now() + within; w.engine.now() < end && !slices.ContainsFunc(w.troubles, is); {
+		w.run(lookTime)
+	}
+	i := slices.IndexFunc(w.troubles, is)
+	if i < 0 {
+		w.t.Fatalf("no %s of the %s (ended: %v) within %v, but %+v", kind, side, ends, within, w.troubles)
+	}
+	found := w.troubles[i]
+	w.troubles = slices.Delete(w.troubles, i, i+1)
+	return found
+}
+
+// calm fails when anything is told meanwhile.
+func (w *watched) calm(d time.Duration) {
+	w.t.Helper()
+	w.run(d)
+	if len(w.troubles) > 0 {
+		w.t.Fatalf("in a call without fault: %+v", w.troubles)
+	}
+}
+
+// known is within which time everything must be known.
+const known = 2 * time.Second
+
+func TestTroublesBeginAndEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		kind       call.TroubleKind
+		side       string
+		also       call.TroubleKind
+		harm, mend func(w *watched)
+	}{
+		{"the browser sends nothing", call.TroubleSilent, "browser", call.TroubleOneWay,
+			func(w *watched) { w.browser.mute = true }, func(w *watched) { w.browser.mute = false }},
+		{"the PBX sends nothing", call.TroubleSilent, "pbx", call.TroubleOneWay,
+			func(w *watched) { w.pbx.mute = true }, func(w *watched) { w.pbx.mute = false }},
+		{"digital silence in PCMU", call.TroubleMuted, "browser", "",
+			func(w *watched) { w.browser.payload = slices.Repeat([]byte{0xFF}, 160) }, func(w *watched) { w.browser.payload = []byte("a word") }},
+		{"a codec that was not agreed on", call.TroubleCodec, "pbx", call.TroubleOneWay,
+			func(w *watched) { w.pbx.pt = 9 }, func(w *watched) { w.pbx.pt = 0 }},
+		{"ICE never connects", call.TroubleICE, "browser", call.TroubleOneWay,
+			func(w *watched) { w.browser.wire.is, w.browser.mute = "ice", true }, func(w *watched) { w.browser.wire.is, w.browser.mute = "up", false }},
+		{"a wrong certificate", call.TroubleDTLS, "browser", call.TroubleOneWay,
+			func(w *watched) { w.browser.wire.is, w.browser.mute = "failed", true }, func(w *watched) { w.browser.wire.is, w.browser.mute = "up", false }},
+		{"a quarter of the packets is lost", call.TroubleLossIn, "browser", "",
+			func(w *watched) { w.browser.drop = func(seq uint16) bool { return seq%4 == 0 } }, func(w *watched) { w.browser.drop = nil }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatched(t, 8000, "PCMU")
+				w.calm(7 * time.Second)
+				tt.harm(w)
+				begun := w.expect(tt.kind, tt.side, false, known)
+				if begun.Text == "" || begun.Cause == "" || begun.Call != "call" || begun.Began == 0 {
+					t.Errorf("told %+v", begun)
+				}
+				if tt.also != "" {
+					w.expect(tt.also, tt.side, false, known)
+				}
+				w.calm(20 * time.Second) // once is enough
+				tt.mend(w)
+				within := known
+				if tt.kind == call.TroubleLossIn {
+					within += sampleTime
+				}
+				ended := w.expect(tt.kind, tt.side, true, within)
+				if ended.Began != begun.Began || ended.Ended <= ended.Began {
+					t.Errorf("ended %+v, begun %+v", ended, begun)
+				}
+				if tt.also != "" {
+					w.expect(tt.also, tt.side, true, known)
+				}
+				w.calm(20 * time.Second)
+			})
+		})
+	}
+}
+
+func TestPacketsThatNobodyTakes(t *testing.T) {
+	for kind, arrive := range map[call.TroubleKind]func(l *leg){
+		call.TroubleKeys:    func(l *leg) { l.count.unopened.Add(1) },
+		call.TroubleAddress: func(l *leg) { l.foreign(netip.MustParseAddrPort("198.51.100.7:999")) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatched(t, 8000, "PCMU")
+			w.calm(5 * time.Second)
+			w.pbx.mute = true
+			tick := func() { arrive(w.pbx.leg) }
+			for range 4 { // two seconds
+				tick()
+				w.run(lookTime)
+			}
+			w.expect(kind, "pbx", false, lookTime)
+			w.pbx.mute = false
+			w.expect(kind, "pbx", true, known)
+		})
+	}
+}
+
+func TestNoTroubleWhereSilenceIsDue(t *testing.T) {
+	for name, set := range map[string]func(w *watched){
+		"not answered yet": func(w *watched) { w.session.answered = 0 },
+		"on hold by the browser": func(w *watched) {
+			w.browser.talk.agreed.Direction = "sendonly"
+			w.session.link(w.browser.leg, w.pbx.leg, w.browser.way.Load().types)
+		},
+		"both inactive": func(w *watched) {
+			w.browser.talk.agreed.Direction, w.pbx.talk.agreed.Direction = "inactive", "inactive"
+			w.session.link(w.browser.leg, w.pbx.leg, w.browser.way.Load().types)
+		},
+		"comfort noise was the last": func(w *watched) {
+			w.pbx.pt, w.pbx.payload = 13, []byte{70}
+			w.run(packetTime)
+		},
+		"waited for": func(w *watched) { w.pbx.comfort = func() {} },
+		"the party is gone": func(w *watched) {
+			w.session.mu.Lock()
+			defer w.session.mu.Unlock()
+			w.session.remove("alice")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatched(t, 8000, "PCMU")
+				w.calm(3 * time.Second)
+				set(w)
+				w.pbx.mute = true
+				w.calm(10 * time.Second)
+			})
+		})
+	}
+}
+
+func TestSessionRefreshEndsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.pbx.mute = true
+		w.expect(call.TroubleSilent, "pbx", false, known)
+		w.expect(call.TroubleOneWay, "pbx", false, known)
+		w.session.link(w.browser.leg, w.pbx.leg, w.browser.way.Load().types)
+		w.calm(10 * time.Second)
+	})
+}
+
+func TestSamplesCountWhatWasMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.browser.drop = func(seq uint16) bool { return seq%25 == 24 }                                      // 4 %
+		w.pbx.late = func(seq uint16) time.Duration { return time.Duration(seq%2) * 10 * time.Millisecond } // every other packet 10 ms late
+		w.run(31 * time.Second)
+		if n := len(w.samples["browser"]); n != 6 {
+			t.Errorf("%d samples in 31 s", n)
+		}
+		for _, s := range w.samples["browser"] {
+			if math.Abs(s.In.Loss-0.04) > 0.005 || s.In.Packets < 235 || s.In.Packets > 245 || s.In.Jitter > 0.1 {
+				t.Errorf("4 %% lost of 250, no jitter: %+v", s.In)
+			}
+			if want := opinion(rating("PCMU", s.In.Loss, ownDelay)); math.Abs(s.In.MOS-want) > 0.006 {
+				t.Errorf("MOS %v, want %.2f", s.In.MOS, want)
+			}
+		}
+		last := w.samples["pbx"][5] // |D| is 10 ms for each packet, so J goes to 10 ms (RFC 3550 §6.4.1)
+		if last.In.Loss != 0 || math.Abs(last.In.Jitter-10) > 0.5 {
+			t.Errorf("every other packet 10 ms late: %+v", last.In)
+		}
+		q := w.engine.Verdict("call")
+		if len(q.Legs) != 2 || q.Legs[0].Leg != "alice" || math.Abs(q.Legs[0].In.Loss-0.04) > 0.005 || q.Legs[0].In.MOS < 3 || q.Legs[0].In.Worst > q.Legs[0].In.MOS ||
+			math.Abs(q.Legs[1].In.Jitter-10) > 2 || q.Worst != "" {
+			t.Errorf("verdict %+v", q)
+		}
+		m, ok := w.engine.Media("call")
+		if !ok || len(m.Legs) != 2 || len(m.Legs[0].Samples) != 6 || m.Answered == 0 {
+			t.Errorf("media %+v", m)
+		}
+		if s := w.steps["browser"]; s.FirstIn == 0 || s.FirstOut == 0 || s.Began == 0 {
+			t.Errorf("steps %+v", s)
+		}
+	})
+}
+
+func TestOldSamplesMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.run(6 * time.Minute)
+		m, _ := w.engine.Media("call")
+		all := m.Legs[0].Samples
+		if len(all) != maxSamples || !slices.IsSortedFunc(all, func(a, b call.Sample) int { return int(a.At - b.At) }) {
+			t.Errorf("%d samples are kept", len(all))
+		}
+	})
+}
+
+func TestSilenceIsTheWorst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.pbx.mute = true
+		w.run(12 * time.Second)
+		q := w.engine.Verdict("call")
+		if q.Worst != "Nothing comes from the PBX: a firewall between, or a wrong address in its SDP" || q.Legs[1].In.MOS != 1 {
+			t.Errorf("verdict %+v", q)
+		}
+	})
+}
+
+func TestTotalsOutliveTheirLegs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.browser.drop = func(seq uint16) bool { return seq%10 == 5 }
+		w.run(10 * time.Second)
+		w.engine.Delete("call", "")
+		browsers, others := w.engine.Totals()
+		if browsers.PacketsIn != 450 || browsers.Lost != 50 || others.PacketsIn != 500 || others.PacketsOut != 450 || browsers.BytesOut != others.BytesIn {
+			t.Errorf("totals %+v, %+v", browsers, others)
+		}
+		if n := w.engine.Legs(); len(n) != 0 {
+			t.Errorf("legs %v", n)
+		}
+	})
+}
+
+func TestLookAllocatesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		w.run(2 * time.Second)
+		now := w.engine.now()
+		if n := testing.AllocsPerRun(100, func() { w.browser.say(now) }); n > 1 { // the packet itself
+			t.Errorf("counting a packet allocates %v times", n-1)
+		}
+	})
+}
+
+func TestSilent(t *testing.T) {
+	pad := func(octet byte, n int) []byte { return slices.Repeat([]byte{octet}, n) }
+	noise := slices.Repeat([]byte{0xD5, 0x55, 0x55, 0xD5, 0x55}, 32)
+	for _, tt := range []struct {
+		name    string
+		kind    formatKind
+		payload []byte
+		want    bool
+	}{
+		{"zeros in PCMU", formatMuLaw, pad(0xFF, 160), true},
+		{"zeros in PCMA", formatALaw, pad(0xD5, 160), true},
+		{"negative zeros", formatMuLaw, pad(0x7F, 160), false},
+		{"the faintest noise", formatALaw, noise, false},
+		{"zeros of the other law", formatMuLaw, pad(0xD5, 160), false},
+		{"a short packet", formatMuLaw, pad(0xFF, 3), true},
+		{"an empty packet", formatMuLaw, nil, true},
+		{"Opus, digital silence", formatOpus, []byte{0xF8, 0xFF, 0xFE}, true},
+		{"Opus, DTX", formatOpus, []byte{0x08}, false},
+		{"Opus, sound", formatOpus, pad(1, 60), false},
+		{"noise", formatNoise, []byte{70}, true},
+		{"G.722", formatOther, pad(0xFA, 160), false},
+	} {
+		if got := (format{kind: tt.kind}).silent(tt.payload); got != tt.want {
+			t.Errorf("%s: silent = %v", tt.name, got)
+		}
+	}
+}
