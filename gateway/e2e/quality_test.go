@@ -84,11 +84,11 @@ func TestTroubleWithTheSound(t *testing.T) {
 
 	t.Run("the microphone is muted behind the page's back", func(t *testing.T) {
 		p.run(t, "silence the track", chromedp.Evaluate[chromedp.Void]("("+track+").track.enabled = false"))
-		p.wantQuality(t, "Your microphone sends only silence")
+		p.wantQuality(t, "Your microphone is silent")
 		if x := api.wantTrouble(t, "browser", call.TroubleMuted, false); !strings.Contains(x.Cause, "microphone is muted") {
 			t.Errorf("cause %q", x.Cause)
 		}
-		p.shot(t, "microphone-muted")
+		p.looks(t, "microphone-muted")
 		p.run(t, "let the track sound", chromedp.Evaluate[chromedp.Void]("("+track+").track.enabled = true"))
 		api.wantTrouble(t, "browser", call.TroubleMuted, true)
 		p.wantQuality(t, "Sound is clear")
