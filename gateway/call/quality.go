@@ -83,6 +83,7 @@ type MediaLeg struct {
 // Steps says when the media of a leg came up, in Unix milliseconds; 0: not yet, or there is no such step.
 type Steps struct {
 	Began    int64 `json:"began"`              // the leg was made
+	Agreed   int64 `json:"agreed,omitzero"`    // both sides' descriptions were known, for the first time
 	Checked  int64 `json:"checked,omitzero"`   // the first connectivity check of ICE
 	Keyed    int64 `json:"keyed,omitzero"`     // the keys are agreed on
 	FirstIn  int64 `json:"first_in,omitzero"`  // first packet from the party

@@ -117,7 +117,7 @@ func (l *leg) announced() netip.AddrPort {
 func (l *leg) steps() call.Steps {
 	c, e := &l.count, l.engine
 	at := func(a *atomic.Int64) int64 { return e.moment(time.Duration(a.Load())) }
-	return call.Steps{Began: e.moment(l.made), Checked: at(&c.checked), Keyed: at(&c.keyed), FirstIn: at(&c.first), FirstOut: at(&c.spoke)}
+	return call.Steps{Began: e.moment(l.made), Agreed: at(&c.agreed), Checked: at(&c.checked), Keyed: at(&c.keyed), FirstIn: at(&c.first), FirstOut: at(&c.spoke)}
 }
 
 // Verdict is how the media of a call fared so far, with what was worst. A call that is unknown has none.

@@ -328,6 +328,7 @@ func (l *leg) leads(w *way) *way {
 	}
 	w.feedback = l.party.Profile == sdp.WebRTC
 	w.since = l.engine.now()
+	once(&l.count.agreed, w.since)
 	w.formats = l.formats(w)
 	return w
 }

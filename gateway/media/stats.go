@@ -38,7 +38,7 @@ type counters struct {
 	first, last                              atomic.Int64                   // RTP of the party came
 	sound                                    atomic.Int64                   // RTP of the party came that was no digital silence
 	spoke                                    atomic.Int64                   // RTP was sent to the party, for the first time
-	checked, keyed                           atomic.Int64                   // ICE and DTLS came that far, for the first time
+	agreed, checked, keyed                   atomic.Int64                   // descriptions, ICE and DTLS came that far, for the first time
 	oddType                                  atomic.Uint32                  // the last payload type that was not agreed on
 	oddHost                                  atomic.Pointer[netip.AddrPort] // the first other host
 	source                                   source
@@ -87,16 +87,16 @@ func (c *counters) heard(p []byte, h rtpHeader, w *way, now time.Duration) {
 		s.timed = s.timed && f.clock == s.format.clock
 		s.way, s.format = w, f
 		s.kind.Store(uint32(f.kind))
+		if f.kind != formatEvent && f.kind != formatNoise {
+			s.pt.Store(uint32(h.pt))
+		}
 		s.clock.Store(f.clock)
 	}
 	if s.format.kind != formatEvent { // whose timestamp stands still (RFC 4733 §2.2.1)
 		s.arrived(binary.BigEndian.Uint32(p[4:]), now)
 	}
-	if !s.format.silent(p[h.size:]) {
+	if now-time.Duration(c.sound.Load()) >= soundTime && !s.format.silent(p[h.size:]) {
 		c.sound.Store(int64(now))
-	}
-	if s.format.kind != formatEvent && s.format.kind != formatNoise {
-		s.pt.Store(uint32(h.pt))
 	}
 }
 
@@ -120,6 +120,9 @@ func (s *source) arrived(stamp uint32, now time.Duration) {
 	}
 	s.timed, s.transit = true, transit
 }
+
+// soundTime is how exactly the last sound is known.
+const soundTime = 200 * time.Millisecond
 
 // maxGap is the gap in sequence numbers, in packets, that counts as loss; beyond it the source began anew (MAX_DROPOUT
 // of RFC 3550 appendix A.1).

@@ -40,7 +40,7 @@ func New() *Metrics {
 			[]string{"direction", "result"}),
 		answer: prometheus.NewHistogram(histogram("call_answer_seconds", "From the INVITE to the answer, with the ringing.", []float64{.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20, 40, 80, 160})),
 		talk:   prometheus.NewHistogram(histogram("call_talk_seconds", "From the answer to the end.", []float64{1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200})),
-		steps: prometheus.NewHistogramVec(histogram("media_setup_seconds", "How long the media of a leg took from one step to the next: ice to the first connectivity check, "+
+		steps: prometheus.NewHistogramVec(histogram("media_setup_seconds", "How long the media of a leg took from one step to the next: ice from the descriptions to the first connectivity check, "+
 			"dtls from there to the keys, first_in and first_out from the answer to the first packet of each way.",
 			[]float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}), []string{"side", "step"}),
 		loss:   prometheus.NewHistogramVec(histogram("media_loss_ratio", "Share of packets lost in five seconds of a leg.", []float64{0, .001, .005, .01, .02, .05, .1, .2, .5}), paths),
@@ -76,8 +76,8 @@ func (m *Metrics) Steps(side string, s call.Steps, answered int64) {
 			m.steps.WithLabelValues(side, step).Observe(float64(max(0, to-from)) / 1000)
 		}
 	}
-	took("ice", s.Began, s.Checked)
-	took("dtls", s.Checked, s.Keyed)
+	took("ice", s.Agreed, s.Checked)
+	took("dtls", max(s.Agreed, s.Checked), s.Keyed)
 	took("first_in", answered, s.FirstIn)
 	took("first_out", answered, s.FirstOut)
 }

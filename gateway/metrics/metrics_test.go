@@ -90,7 +90,7 @@ func TestScrape(t *testing.T) {
 	}
 	m.Trouble(call.Trouble{Side: "browser", Kind: call.TroubleSilent})
 	m.Sample("pbx", call.Sample{In: call.Path{Packets: 250, Loss: .02, Jitter: 5, MOS: 4}, Delay: 30})
-	m.Steps("browser", call.Steps{Began: 1000, Checked: 1050, Keyed: 1080, FirstIn: 1100, FirstOut: 900}, 1090)
+	m.Steps("browser", call.Steps{Began: 900, Agreed: 1000, Checked: 1050, Keyed: 1080, FirstIn: 1100, FirstOut: 900}, 1090)
 
 	got := scrape(t, m, of)
 	for _, tt := range []struct {
