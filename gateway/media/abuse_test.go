@@ -87,7 +87,12 @@ func TestInjection(t *testing.T) {
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host, first")
 	reaches(t, p.mouth, b, "from the phone")
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host")
-	silent(t, func(s string) { p.say(near, s) }, b, "from another port of the host")
+	attacker := *p
+	attacker.ssrc, attacker.seq = random32(), 7
+	silent(t, func(s string) {
+		p.mouth("the phone, that goes on")
+		attacker.say(near, s)
+	}, b, "from another port of the host")
 	if s := stats(t, e, "call", "pbx"); s.Dropped < 4 {
 		t.Errorf("dropped %d", s.Dropped)
 	}

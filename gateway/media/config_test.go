@@ -45,53 +45,6 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-func TestLatch(t *testing.T) {
-	signaled := netip.MustParseAddrPort("192.0.2.1:4000")
-	host := netip.MustParseAddr("198.51.100.1")
-	addr := netip.MustParseAddrPort
-	begin := (*target)(nil).retarget(signaled, host)
-	for _, tt := range []struct {
-		name string
-		from *target
-		src  string
-		ok   bool
-		to   string
-	}{
-		{"as signaled", begin, "192.0.2.1:4000", true, "192.0.2.1:4000"},
-		{"another port", begin, "192.0.2.1:5000", true, "192.0.2.1:5000"},
-		{"signaling host", begin, "198.51.100.1:6000", true, "198.51.100.1:6000"},
-		{"stranger", begin, "203.0.113.1:4000", false, "192.0.2.1:4000"},
-		{"latched, same", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:5000", true, "192.0.2.1:5000"},
-		{"latched, other port", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:4000", false, "192.0.2.1:5000"},
-		{"only the host known", (*target)(nil).retarget(netip.AddrPort{}, host), "198.51.100.1:6000", true, "198.51.100.1:6000"},
-	} {
-		got, ok := tt.from.latch(addr(tt.src))
-		if ok != tt.ok || got.addr != addr(tt.to) {
-			t.Errorf("%s: %v, sending to %v", tt.name, ok, got.addr)
-		}
-	}
-	if _, ok := (*target)(nil).latch(signaled); ok {
-		t.Error("heard before any description")
-	}
-	if nobody := (*target)(nil).retarget(netip.AddrPort{}, netip.Addr{}); nobody.addr.IsValid() {
-		t.Errorf("sending to %v", nobody.addr)
-	} else if _, ok := nobody.latch(signaled); ok {
-		t.Error("anyone is heard when no host is known")
-	}
-	latched, _ := begin.latch(addr("192.0.2.1:5000"))
-	if same := latched.retarget(signaled, host); same.addr != latched.addr || same.latched {
-		t.Errorf("same address again: %+v", same)
-	}
-	if moved := latched.retarget(addr("192.0.2.9:1"), host); moved.addr != addr("192.0.2.9:1") {
-		t.Errorf("other address: %+v", moved)
-	}
-	for _, bad := range []string{"224.0.0.1:4000", "0.0.0.0:4000", "192.0.2.1:0", "[ff02::1]:4"} {
-		if got := begin.retarget(addr(bad), host); got.addr.IsValid() {
-			t.Errorf("sending to %v", got.addr)
-		}
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	public4, public6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	lan4, lan6 := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("2001:db8:1::7")

@@ -74,6 +74,8 @@ type Engine struct {
 	mu     sync.Mutex
 	calls  map[string]*session
 	closed bool
+
+	reporting bool // reports runs
 }
 
 // New opens the browsers' socket; Listen ":0" picks a free port. Packets flow as soon as Run runs.

@@ -21,16 +21,15 @@ const (
 
 // format is what a payload type of a party means.
 type format struct {
-	pt    uint8
-	kind  formatKind
-	clock uint32 // Hz; 0: not known
+	pt   uint8
+	kind formatKind
 }
 
 // formats are those of a party's codecs.
 func formats(codecs []sdp.Codec) []format {
 	list := make([]format, 0, len(codecs))
 	for _, c := range codecs {
-		f := format{pt: c.PT, clock: c.ClockRate}
+		f := format{pt: c.PT}
 		switch strings.ToUpper(c.Name) {
 		case "PCMU":
 			f.kind = formatMuLaw

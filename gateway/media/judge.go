@@ -130,25 +130,25 @@ func (s *session) sample(l *leg, now reading, end bool) *call.Sample {
 	}
 	j.sampled = now
 	sent, lost := now.lossSince(before)
-	report, told := l.remoteReport()
+	report := l.streams.remoteReport()
 	name := l.codecOf(uint8(l.count.source.pt.Load())).Name
-	x := call.Sample{At: l.engine.start.Add(now.at).UnixMilli(), Delay: milliseconds(report.roundTrip),
+	x := call.Sample{At: l.engine.start.Add(now.at).UnixMilli(), Delay: milliseconds(report.RoundTrip),
 		In:  call.Path{Packets: uint64(now.in - before.in), Lost: lost, Late: uint64(now.late - before.late), Loss: share(lost, sent)},
 		Out: call.Path{Packets: uint64(now.out - before.out)}}
 	since, due := s.awaited(l)
 	switch {
 	case x.In.Packets > 0:
-		jitter := time.Duration(l.count.source.jitter.Load())
+		jitter := l.streams.jitter()
 		x.In.Jitter = milliseconds(jitter)
-		x.In.MOS = round(score(name, x.In.Loss, jitter, report.roundTrip), 100)
+		x.In.MOS = round(score(name, x.In.Loss, jitter, report.RoundTrip), 100)
 	case due && since <= before.at: // dead silence
 		x.In.MOS = 1
 	}
-	if told && x.Out.Packets > 0 {
-		x.Out.Loss = round(report.lost, 10000)
-		x.Out.Lost = uint64(report.lost*float64(x.Out.Packets) + 0.5)
-		x.Out.Jitter = milliseconds(report.jitter)
-		x.Out.MOS = round(score(name, report.lost, report.jitter, report.roundTrip), 100)
+	if !report.At.IsZero() && x.Out.Packets > 0 {
+		x.Out.Loss = round(report.Share, 10000)
+		x.Out.Lost = uint64(report.Share*float64(x.Out.Packets) + 0.5)
+		x.Out.Jitter = milliseconds(report.Jitter)
+		x.Out.MOS = round(score(name, report.Share+(1-report.Share)*report.Discarded, report.Jitter, report.RoundTrip), 100)
 	}
 	if x.In.MOS == 0 && x.In.Packets == 0 && x.Out.Packets == 0 && lost == 0 {
 		return nil

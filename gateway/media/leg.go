@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -28,23 +27,22 @@ type line interface {
 
 // leg is one party's side of a call.
 type leg struct {
-	engine    *Engine
-	name      string
-	party     call.Party
-	log       *slog.Logger
-	line      line
-	way       atomic.Pointer[way]
-	count     counters
-	talk      talk                        // what was said in SDP; guarded by the call's mutex
-	tone      context.CancelFunc          // ends the tone, nil for none; guarded by the call's mutex
-	playing   uint8                       // the payload type of the tone
-	comfort   context.CancelFunc          // ends the waiting for the party, nil for none; guarded by the call's mutex
-	latest    atomic.Uint64               // the first 8 octets of the last RTP packet passed on; 0: none yet
-	judge     judge                       // how the leg does; guarded by the call's mutex
-	made      time.Duration               // of the engine's clock
-	reported  atomic.Pointer[partyReport] // by the party; nil: nothing yet
-	told      atomic.Pointer[ntpTime]     // the last sender report to it
-	accounted [len(sum{})]uint64          // what the engine's sums have of the leg; guarded by the call's mutex
+	engine  *Engine
+	name    string
+	party   call.Party
+	log     *slog.Logger
+	line    line
+	way     atomic.Pointer[way]
+	count   counters
+	talk    talk               // what was said in SDP; guarded by the call's mutex
+	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
+	playing uint8              // the payload type of the tone
+	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	streams streams
+	judge   judge         // how the leg does; guarded by the call's mutex
+	made    time.Duration // of the engine's clock
+
+	accounted [len(sum{})]uint64 // what the engine's sums have of the leg; guarded by the call's mutex
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -57,6 +55,8 @@ type way struct {
 	talks    bool    // the party may send
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
+	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
+	rates    rates   // of the payload types
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
 	formats  []format
 	since    time.Duration // of the engine's clock: when it began
@@ -87,8 +87,12 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	l.count.heard(p, h, w, now)
+	l.streams.heard(numbersOf(p, h), w.rates.of(h.pt), now)
 	if !w.talks {
 		l.count.dropped.Add(1)
+		if w.peer != nil {
+			w.peer.streams.pause()
+		}
 		return
 	}
 	p = h.strip(p)
@@ -99,7 +103,6 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	case w.echo != nil:
 		w.echo.hear(l, p, h, now)
 	case w.peer != nil:
-		l.latest.Store(binary.BigEndian.Uint64(p))
 		if w.via != nil {
 			w.via.pass(p, h, now, w.peer)
 			return
@@ -108,47 +111,27 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	}
 }
 
-// send passes an RTP packet to the leg's party, if it wants to hear.
+// send passes an RTP packet without header extension to the leg's party, if it wants to hear, as part of the one stream that it
+// gets: SSRC, sequence number and timestamp are made to fit in.
 func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
-	if w := l.way.Load(); w == nil || !w.hears {
+	w := l.way.Load()
+	if w == nil || !w.hears {
 		l.count.held.Add(1)
+		l.streams.pause()
 		return
 	}
-	if err := l.line.send(p, h, now); err != nil {
+	if err := l.streams.send(p, h, w.rates.of(h.pt), now, l.line); err != nil {
 		l.count.unsent.Add(1)
 		return
 	}
 	l.count.sent(len(p), now)
 }
 
-// receiveControl takes a compound RTCP packet in the clear from the leg's party.
-func (l *leg) receiveControl(p []byte, now time.Duration) {
-	w := l.way.Load()
-	if w == nil {
-		l.count.dropped.Add(1)
-		return
-	}
-	var other *way
-	if w.peer != nil {
-		other = w.peer.way.Load()
-	}
-	p = filterRTCP(p, other != nil && other.feedback)
-	if p == nil {
-		l.count.dropped.Add(1)
-		return
-	}
-	l.count.reports.Add(1)
-	l.tells(p, now)
-	if other != nil && len(p) > 0 {
-		w.peer.isTold(p, now)
-		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
-	}
-}
-
 // close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.farewell(l.engine.now())
 	l.way.Store(nil)
 	l.line.close()
 }

@@ -75,7 +75,7 @@ func (l *leg) security() string {
 func (l *leg) ends() (ours, theirs netip.AddrPort) {
 	switch line := l.line.(type) {
 	case *plainLine:
-		if t := line.rtp.Load(); t != nil {
+		if t := line.rtp.target.Load(); t != nil {
 			theirs = t.addr
 		}
 		return netip.AddrPortFrom(l.engine.addresses.toward(l.party.Host), line.port), theirs

@@ -65,7 +65,7 @@ func (l *leg) save(w *way) savedLeg {
 // harmless are the attributes of a description that may be written down.
 var harmless = map[string]bool{
 	"rtpmap": true, "fmtp": true, "ptime": true, "maxptime": true, "sendrecv": true, "sendonly": true, "recvonly": true, "inactive": true,
-	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-fb": true, "extmap": true, "msid": true,
+	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-rsize": true, "rtcp-fb": true, "extmap": true, "msid": true,
 	"fingerprint": true, "setup": true, "ice-lite": true,
 }
 

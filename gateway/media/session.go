@@ -64,6 +64,10 @@ func (e *Engine) session(id string, begin bool) (*session, error) {
 		}
 		s = &session{engine: e, id: id, log: e.log.With("call", id), legs: make(map[string]*leg)}
 		e.calls[id] = s
+		if !e.reporting {
+			e.reporting = true
+			e.tasks.Go(e.reports)
+		}
 	}
 	return s, nil
 }
@@ -146,6 +150,7 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 		}
 		l.line = line
 	}
+	l.streams.begin(s.engine.now())
 	s.legs[party.Leg] = l
 	return l, nil
 }
@@ -295,6 +300,8 @@ func (l *leg) local(setup string) sdp.Local {
 	}
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
+	local.SSRC, local.CNAME = l.streams.identity()
+	local.ReducedSize = true
 	return local
 }
 
@@ -305,6 +312,11 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
+	for _, l := range []*leg{a, b} {
+		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
+			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
+		}
+	}
 	a.way.Store(a.leads(&way{peer: b, types: agreed}))
 	b.way.Store(b.leads(&way{peer: a, types: agreed}))
 }
@@ -325,11 +337,15 @@ func (l *leg) leads(w *way) *way {
 		w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
 		w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
 		w.laws = laws(r.Codecs, w.types)
+		w.rates.note(r.Codecs)
 	}
-	w.feedback = l.party.Profile == sdp.WebRTC
-	w.since = l.engine.now()
+	if w.peer != nil && w.peer.talk.agreed != nil {
+		w.rates.note(w.peer.talk.agreed.Codecs)
+	}
+	w.since, w.formats = l.engine.now(), l.formats(w)
 	once(&l.count.agreed, w.since)
-	w.formats = l.formats(w)
+	w.feedback = l.party.Profile == sdp.WebRTC
+	w.reduced = w.feedback && r != nil && r.ReducedSize
 	return w
 }
 

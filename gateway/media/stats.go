@@ -1,7 +1,6 @@
 package media
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ type LegStats struct {
 	Lost       uint64        // RTP from the party that never came, by sequence numbers (RFC 3550 appendix A.3)
 	Late       uint64        // RTP from the party that came behind a newer packet
 	Jitter     time.Duration // of the RTP from the party (RFC 3550 appendix A.8)
-	Reports    uint64        // RTCP packets from the party
+	Reports    uint64        // compound RTCP packets from the party
 	Dropped    uint64        // packets from the party, or claiming to be, that were not taken
 	Unopened   uint64        // of them, those that could not be decrypted
 	Unagreed   uint64        // of them, those of a payload type that was not agreed on
@@ -27,6 +26,7 @@ type LegStats struct {
 	Held       uint64        // RTP not sent because the party doesn't want to hear at the moment
 	Unsent     uint64        // RTP that could not be sent: no address, no keys, repeated, or the network refused
 	Last       time.Time     // when the last RTP packet came; zero before the first one
+	Remote     RemoteReport  // what the party says about what it is sent
 }
 
 // counters are a leg's; the goroutines that read its packets count, anyone reads. Moments are time.Duration of the engine's clock, 0
@@ -52,15 +52,10 @@ type source struct {
 	began    bool
 	way      *way          // when the last packet came
 	format   format        // of the last packet
-	timed    bool          // transit is of this SSRC and clock
-	transit  int32         // of the last packet: its arrival less its timestamp, in units of the timestamp
-	swing    uint32        // the jitter times 16, in units of the timestamp
 	expected atomic.Uint64 // packets of all SSRCs that must have been sent
 	late     atomic.Uint64 // packets that came behind a newer one
-	jitter   atomic.Int64  // time.Duration
 	pt       atomic.Uint32 // the payload type of the last packet that carried sound
 	kind     atomic.Uint32 // the formatKind of the last packet
-	clock    atomic.Uint32 // and its clock rate, Hz
 }
 
 // heard counts a packet from the party.
@@ -74,7 +69,7 @@ func (c *counters) heard(p []byte, h rtpHeader, w *way, now time.Duration) {
 	ahead := int16(h.seq - s.top)
 	switch {
 	case !s.began, h.ssrc != s.ssrc, ahead > maxGap, ahead < -maxGap:
-		s.began, s.ssrc, s.top, s.timed = true, h.ssrc, h.seq, false
+		s.began, s.ssrc, s.top = true, h.ssrc, h.seq
 		s.expected.Add(1)
 	case ahead > 0:
 		s.expected.Add(uint64(ahead))
@@ -84,41 +79,15 @@ func (c *counters) heard(p []byte, h rtpHeader, w *way, now time.Duration) {
 	}
 	if s.way != w || s.format.pt != h.pt {
 		f := w.format(h.pt)
-		s.timed = s.timed && f.clock == s.format.clock
 		s.way, s.format = w, f
 		s.kind.Store(uint32(f.kind))
 		if f.kind != formatEvent && f.kind != formatNoise {
 			s.pt.Store(uint32(h.pt))
 		}
-		s.clock.Store(f.clock)
-	}
-	if s.format.kind != formatEvent { // whose timestamp stands still (RFC 4733 §2.2.1)
-		s.arrived(binary.BigEndian.Uint32(p[4:]), now)
 	}
 	if now-time.Duration(c.sound.Load()) >= soundTime && !s.format.silent(p[h.size:]) {
 		c.sound.Store(int64(now))
 	}
-}
-
-// arrived follows the jitter as in RFC 3550 appendix A.8.
-func (s *source) arrived(stamp uint32, now time.Duration) {
-	clock := int64(s.format.clock)
-	if clock == 0 {
-		return
-	}
-	transit := int32(uint32(int64(now/time.Microsecond)*clock/1e6) - stamp)
-	if s.timed {
-		d := transit - s.transit
-		if d < 0 {
-			d = -d
-		}
-		if int64(d) > clock { // more than a second: the source's clock was set
-			d = 0
-		}
-		s.swing += uint32(d) - (s.swing+8)>>4
-		s.jitter.Store(int64(s.swing) * int64(time.Second) / clock / 16)
-	}
-	s.timed, s.transit = true, transit
 }
 
 // soundTime is how exactly the last sound is known.
@@ -168,7 +137,7 @@ func (l *leg) stats(now time.Duration) LegStats {
 	s := LegStats{
 		Leg: l.name, Profile: l.party.Profile.String(), State: l.line.state(now),
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(),
-		Lost: c.lost(), Late: c.source.late.Load(), Jitter: time.Duration(c.source.jitter.Load()),
+		Lost: c.lost(), Late: c.source.late.Load(), Jitter: l.streams.jitter(), Remote: l.streams.remoteReport(),
 		Reports: c.reports.Load(), Dropped: c.dropped.Load(), Held: c.held.Load(), Unsent: c.unsent.Load(),
 		Unopened: c.unopened.Load(), Unagreed: c.unagreed.Load(), Foreign: c.foreign.Load(),
 	}

@@ -125,11 +125,11 @@ func (j *judge) lossy() (float64, bool) {
 
 // lossyOut says whether too many packets to the party are lost beyond those that were lost on the way to us, and which share.
 func (l *leg) lossyOut(peer *leg, now time.Duration) (float64, bool) {
-	report, told := l.remoteReport()
-	if !told || now-report.at > reportAge {
+	report := l.streams.remoteReport()
+	if report.At.IsZero() || now-report.At.Sub(l.engine.start) > reportAge {
 		return 0, false
 	}
-	lost := report.lost
+	lost := report.Share
 	if peer != nil {
 		sent, gone := peer.judge.back(0).lossSince(peer.judge.back(looksKept))
 		lost -= share(gone, sent)

@@ -69,6 +69,7 @@ func newWatched(t *testing.T, clock uint32, codec string) *watched {
 		x := &mouth{wire: &wire{"up"}, payload: []byte("some sound, that is to say no silence")}
 		x.leg = &leg{engine: e, name: p.Leg, party: p, log: e.log, line: x.wire, made: e.now()}
 		x.talk.agreed = &sdp.Remote{Direction: "sendrecv", Codecs: codecs, Audio: netip.MustParseAddrPort("192.0.2.9:4000")}
+		x.streams.begin(e.now())
 		w.session.legs[p.Leg] = x.leg
 		return x
 	}
@@ -378,7 +379,7 @@ func TestSilent(t *testing.T) {
 // What counting costs each packet: jitter, loss, silence.
 func BenchmarkHeard(b *testing.B) {
 	var c counters
-	w := &way{formats: formats([]sdp.Codec{{PT: 101, Name: "telephone-event", ClockRate: 8000}, {PT: 0, Name: "PCMU", ClockRate: 8000}})}
+	w := &way{formats: formats([]sdp.Codec{{PT: 101, Name: "telephone-event"}, {PT: 0, Name: "PCMU"}})}
 	p := make([]byte, rtpHeaderSize+160)
 	p[0] = 2 << 6
 	h, _ := parseRTP(p)

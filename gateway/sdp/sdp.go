@@ -69,6 +69,7 @@ type Remote struct {
 	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no or a multicast address and for WebRTC's port 9
 	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; with Mux in WebRTC Audio itself
 	Mux              bool           // a=rtcp-mux (RFC 5761); offered by some phones, which we never take up
+	ReducedSize      bool           // a=rtcp-rsize (RFC 5506); we agree to it with browsers alone
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
 	PTime            time.Duration  // 0: not said
@@ -101,6 +102,9 @@ type Local struct {
 	Fingerprint      string // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string // "actpass" in offers, "passive" or "active" in answers
 	MID              string // of an offer to a browser; "0" when empty
+	SSRC             uint32 // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	CNAME            string // its source's name
+	ReducedSize      bool   // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 

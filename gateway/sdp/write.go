@@ -37,6 +37,9 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 		}
 		line("a=ice-lite")
 	}
+	if l.ReducedSize && like.reduced {
+		audio.lines = append(audio.lines, "a=rtcp-rsize")
+	}
 	for _, p := range like.places {
 		if p.audio && !audio.rejected {
 			l.stream(line, p, audio)
@@ -71,6 +74,9 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
+		if l.SSRC != 0 && (audio.direction == "sendrecv" || audio.direction == "sendonly") {
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
 	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
 		l.rtcp(line)
 	}
