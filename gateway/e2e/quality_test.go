@@ -170,9 +170,15 @@ func TestQualityOfACall(t *testing.T) {
 	p, api := o.alice, signIn(t, o.gateway, alice)
 	o.pageCallsPhone(t, p, toneAlice)
 	var m call.Media
-	eventually(t, 30*time.Second, "samples of both legs with reports of both", func() bool {
+	eventually(t, 60*time.Second, "samples of both legs with reports of both", func() bool {
 		m = api.media(t)
-		return len(leg(t, m, "browser").Samples) > 1 && len(leg(t, m, "pbx").Samples) > 1
+		reported := 0
+		for _, l := range m.Legs {
+			if n := len(l.Samples); n > 1 && l.Samples[n-1].Out.MOS > 0 && l.Samples[n-1].Delay > 0 {
+				reported++
+			}
+		}
+		return reported == 2
 	})
 	b, x := leg(t, m, "browser"), leg(t, m, "pbx")
 	if b.User != "alice" || b.State != "up" || b.Codec == "" || !strings.HasPrefix(b.Security, "DTLS-SRTP A") || x.Security != "none" || !b.Talks || !b.Hears {

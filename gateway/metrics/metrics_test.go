@@ -70,10 +70,14 @@ next:
 
 func TestScrape(t *testing.T) {
 	m, of := New(), idle()
-	of.Calls = func() []call.Info { return []call.Info{{State: call.Talking}, {State: call.Talking}, {State: call.Ringing}} }
+	of.Calls = func() []call.Info {
+		return []call.Info{{State: call.Talking}, {State: call.Talking}, {State: call.Ringing}}
+	}
 	of.Legs = func() map[[2]string]int { return map[[2]string]int{{"browser", "up"}: 2, {"browser", "ice"}: 1} }
 	of.Media = func() map[string]Traffic { return map[string]Traffic{"pbx": {PacketsIn: 50, Lost: 3, Unsent: 1}} }
-	of.PBX = func() []PBX { return []PBX{{"office", "registered"}, {"office", "registered"}, {"office", "wrong password"}} }
+	of.PBX = func() []PBX {
+		return []PBX{{"office", "registered"}, {"office", "registered"}, {"office", "wrong password"}}
+	}
 	of.Offences = func() map[string]uint64 { return map[string]uint64{"wrong_password": 7} }
 	of.Stray, of.Flows, of.Registrations, of.Bans = func() uint64 { return 9 }, func() int { return 4 }, func() int { return 5 }, func() int { return 6 }
 
