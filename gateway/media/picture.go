@@ -39,7 +39,7 @@ func (e *Engine) Media(id string) (call.Media, bool) {
 // picture is how a leg is doing. The caller holds the call's mutex.
 func (l *leg) picture(now time.Duration) call.MediaLeg {
 	st := l.stats(now)
-	p := call.MediaLeg{Leg: l.name, Side: l.side(), State: st.State, Security: l.security(),
+	p := call.MediaLeg{Leg: l.name, Side: l.side(), State: st.State, Security: l.security(st.Profile),
 		PacketsIn: st.PacketsIn, BytesIn: st.BytesIn, PacketsOut: st.PacketsOut, BytesOut: st.BytesOut, Lost: st.Lost, Late: st.Late,
 		Dropped: st.Dropped, Unsent: st.Unsent, Jitter: milliseconds(st.Jitter), Steps: l.steps(), Samples: l.judge.history()}
 	if w := l.way.Load(); w != nil {
@@ -55,11 +55,14 @@ func (l *leg) picture(now time.Duration) call.MediaLeg {
 	return p
 }
 
-// security names how the leg's packets are encrypted.
-func (l *leg) security() string {
+// security names how the leg's packets are encrypted, by its profile as in LegStats.
+func (l *leg) security(profile string) string {
 	line, ok := l.line.(*secureLine)
-	if !ok {
+	switch {
+	case !ok && profile == sdp.RTP.String():
 		return "none"
+	case !ok:
+		return profile
 	}
 	switch suite := dtls.SRTPProtectionProfile(line.suite.Load()); suite {
 	case 0:
