@@ -41,7 +41,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	var legs []savedLeg
 	for _, l := range s.legs {
-		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo != nil || l.tone != nil) {
+		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo || l.tone != nil) {
 			legs = append(legs, l.save(w))
 		}
 	}
@@ -52,7 +52,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 // save writes a leg down. The caller holds the call's mutex.
 func (l *leg) save(w *way) savedLeg {
 	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
-		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo, Tone: l.tone != nil, ToneType: l.playing}
 	if w.peer != nil {
 		saved.Peer = w.peer.name
 	}
@@ -130,10 +130,7 @@ func (s *session) restore(legs []savedLeg) error {
 	s.answered = max(s.engine.now(), 1) // only calls that are up are saved
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
-		w := &way{peer: s.legs[saved.Peer], types: saved.Types}
-		if saved.Echo {
-			w.echo = newEcho()
-		}
+		w := &way{peer: s.legs[saved.Peer], types: saved.Types, echo: saved.Echo}
 		l.way.Store(l.leads(w))
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
 		if saved.Tone && i >= 0 {

@@ -24,7 +24,7 @@ type LegStats struct {
 	Unagreed   uint64        // of them, those of a payload type that was not agreed on
 	Foreign    uint64        // of them, those of another host than announced
 	Held       uint64        // RTP not sent because the party doesn't want to hear at the moment
-	Unsent     uint64        // RTP that could not be sent: no address, no keys, repeated, or the network refused
+	Unsent     uint64        // RTP that could not be sent: no address, no keys, repeated, too late, or the network refused
 	Last       time.Time     // when the last RTP packet came; zero before the first one
 	Remote     RemoteReport  // what the party says about what it is sent
 }

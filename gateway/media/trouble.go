@@ -57,7 +57,7 @@ func (s *session) awaited(l *leg) (since time.Duration, ok bool) {
 		if there := w.peer.way.Load(); there == nil || !there.hears {
 			return 0, false
 		}
-	case w.echo == nil && l.tone == nil:
+	case !w.echo && l.tone == nil:
 		return 0, false
 	}
 	return max(w.since, s.answered), true

@@ -11,14 +11,14 @@ func TestSource(t *testing.T) {
 	to.SSRC, to.CNAME, to.ReducedSize = 4294967295, "ABC", true
 	plain := strings.Replace(chromium, "a=rtcp-rsize\r\n", "", 1)
 	for _, tt := range []struct {
-		name          string
-		text, offer   string
-		ssrc, reduced bool
+		name        string
+		text, offer string
+		reduced     bool
 	}{
-		{"answer", asterisk, chromium, true, true},
-		{"answer to one that can't", asterisk, plain, true, false},
-		{"offer", baresip, "", true, true},
-		{"nothing to hear", strings.Replace(asterisk, "sendrecv", "recvonly", 1), chromium, false, true},
+		{"answer", asterisk, chromium, true},
+		{"answer to one that can't", asterisk, plain, false},
+		{"offer", baresip, "", true},
+		{"hold", strings.Replace(asterisk, "sendrecv", "recvonly", 1), chromium, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var offer []byte
@@ -29,8 +29,8 @@ func TestSource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Contains(string(text), "a=ssrc:4294967295 cname:ABC\r\n"); got != tt.ssrc {
-				t.Errorf("source %v, want %v:\n%s", got, tt.ssrc, text)
+			if !strings.Contains(string(text), "a=ssrc:4294967295 cname:ABC\r\n") {
+				t.Errorf("no source:\n%s", text)
 			}
 			if r, err := Parse(text); err != nil || r.ReducedSize != tt.reduced {
 				t.Errorf("reduced size %v, %v, want %v:\n%s", r.ReducedSize, err, tt.reduced, text)

@@ -74,7 +74,7 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
-		if l.SSRC != 0 && (audio.direction == "sendrecv" || audio.direction == "sendonly") {
+		if l.SSRC != 0 { // on hold too: Chromium stays deaf to a source that left and comes back
 			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
 		}
 	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
