@@ -113,8 +113,9 @@ func (s *sound) calls() []call.Live {
 // of is how the media of a call is doing, with the names of its users.
 func (s *sound) of(id string) call.Media {
 	m, _ := s.media.Media(id)
+	parties := s.signaling.Participants()[id]
 	for i := range m.Legs {
-		for _, p := range s.signaling.Participants()[id] {
+		for _, p := range parties {
 			if p.Leg == m.Legs[i].Leg {
 				m.Legs[i].User = p.User
 			}

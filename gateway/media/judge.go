@@ -1,6 +1,7 @@
 package media
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -35,19 +36,17 @@ type judge struct {
 	last     int // the latest of looks
 	looked   int // how many of looks are there
 	sampled  reading
-	samples  []call.Sample // the last maxSamples; the oldest is at next once there are so many
+	samples  []keptSample // the last maxSamples; the oldest is at next once there are so many
 	next     int
 	tally    [2]tally   // of what comes in, and of what goes out
 	troubles []*trouble // those that go on
+	pauses   int        // silences of the party without loss: it sends nothing while nobody speaks
 	stepped  bool       // the observer knows how the media came up
 }
 
 // inherit lets a leg go on with the marks of the one whose place it takes.
 func (j *judge) inherit(old *judge) {
-	j.tally, j.samples, j.next = old.tally, old.history(), 0
-	if len(j.samples) > maxSamples {
-		j.samples = j.samples[len(j.samples)-maxSamples:]
-	}
+	j.tally, j.samples, j.next = old.tally, slices.Clone(old.samples), old.next
 }
 
 // tally sums the samples of one direction up.
@@ -156,9 +155,9 @@ func (s *session) sample(l *leg, now reading, end bool) *call.Sample {
 	j.tally[0].add(x.In)
 	j.tally[1].add(x.Out)
 	if len(j.samples) < maxSamples {
-		j.samples = append(j.samples, x)
+		j.samples = append(j.samples, keep(x))
 	} else {
-		j.samples[j.next] = x
+		j.samples[j.next] = keep(x)
 		j.next = (j.next + 1) % maxSamples
 	}
 	return &x
@@ -166,5 +165,9 @@ func (s *session) sample(l *leg, now reading, end bool) *call.Sample {
 
 // history is the samples, oldest first.
 func (j *judge) history() []call.Sample {
-	return append(append([]call.Sample{}, j.samples[j.next:]...), j.samples[:j.next]...)
+	list := make([]call.Sample, 0, len(j.samples))
+	for i := range j.samples {
+		list = append(list, j.samples[(j.next+i)%len(j.samples)].sample())
+	}
+	return list
 }

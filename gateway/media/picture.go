@@ -141,8 +141,11 @@ func (e *Engine) Verdict(id string) call.Quality {
 		q.Legs = append(q.Legs, call.LegQuality{Leg: l.name, In: l.judge.tally[0].quality(), Out: l.judge.tally[1].quality()})
 	}
 	slices.SortFunc(q.Legs, func(a, b call.LegQuality) int { return strings.Compare(a.Leg, b.Leg) })
-	if len(s.troubles) > 0 {
-		t := slices.MinFunc(s.troubles, func(a, b *trouble) int {
+	bad := slices.DeleteFunc(slices.Clone(s.troubles), func(t *trouble) bool {
+		return t.Kind == call.TroubleMuted && t.leg.count.sound.Load() > 0 // on purpose, most likely
+	})
+	if len(bad) > 0 {
+		t := slices.MinFunc(bad, func(a, b *trouble) int {
 			return cmp.Compare(slices.Index(ranks, a.Kind), slices.Index(ranks, b.Kind))
 		})
 		q.Worst = t.Text + ": " + t.Cause

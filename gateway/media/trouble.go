@@ -12,6 +12,7 @@ import (
 const (
 	quietTime = 1400 * time.Millisecond // nothing comes
 	dtlsTime  = 3 * time.Second         // the handshake goes on; on a bad network a flight of it is sent again
+	pauseTime = 10 * time.Second        // nothing comes from a party that is known to pause
 	flowTime  = time.Second             // packets come, if the last one is no older
 	reportAge = 10 * time.Second        // a party's report is of the moment
 
@@ -21,14 +22,16 @@ const (
 	soonLooks     = int(2 * time.Second / lookTime)
 	soonPackets   = 40  // that two seconds must hold to be judged
 	samplePackets = 100 // that the time of a sample must hold
+	pausesKnown   = 2   // silences that make a party known to pause
 	maxTroubles   = 40  // of a call that are remembered
 )
 
 // trouble is one of a leg, until it ends and after.
 type trouble struct {
 	call.Trouble
-	leg   *leg
-	began time.Duration
+	leg          *leg
+	began        time.Duration
+	in, expected uint32 // packets of the party until then, without and with those that were lost
 }
 
 // sides of a call, as they are named to people.
@@ -83,7 +86,11 @@ func (l *leg) mute(since, now time.Duration) call.TroubleKind {
 	last := time.Duration(c.last.Load())
 	quiet := now - max(since, last, time.Duration(c.keyed.Load()))
 	goesOn := before != nil && last < before.began // a session refresh ends no silence
-	if quiet < quietTime && !goesOn || formatKind(c.source.kind.Load()) == formatNoise && last > 0 {
+	enough := quietTime
+	if l.judge.pauses >= pausesKnown {
+		enough = pauseTime
+	}
+	if quiet < enough && !goesOn || formatKind(c.source.kind.Load()) == formatNoise && last > 0 {
 		return "" // after comfort noise there may be silence for long (RFC 3389 §4)
 	}
 	here, soon := l.judge.back(0), l.judge.back(soonLooks)

@@ -166,3 +166,49 @@ func TestSessionRefreshEndsNoSilence(t *testing.T) {
 		w.calm(10 * time.Second)
 	})
 }
+
+// A phone that sends nothing while nobody speaks, and no comfort noise, loses no packet by it. After two pauses it is known.
+func TestPhoneThatPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 8000, "PCMU")
+		pause := func(d time.Duration) {
+			seq := w.pbx.seq
+			w.pbx.mute = true
+			w.run(d)
+			w.pbx.mute, w.pbx.seq = false, seq
+			w.run(3 * time.Second)
+		}
+		for range pausesKnown {
+			pause(3 * time.Second)
+			w.expect(call.TroubleSilent, "pbx", true, known)
+			w.expect(call.TroubleOneWay, "pbx", true, known)
+		}
+		w.troubles = nil
+		for range 3 {
+			pause(8 * time.Second)
+		}
+		w.calm(time.Second)
+		w.pbx.mute = true
+		w.expect(call.TroubleSilent, "pbx", false, pauseTime+known)
+	})
+}
+
+// That a user muted the own microphone for a while is no verdict on the call; one that never gave a sound is.
+func TestMutedOnPurposeIsNotTheWorst(t *testing.T) {
+	for _, tt := range []struct {
+		spoke bool
+		want  string
+	}{{true, ""}, {false, "The browser sends only silence: its microphone is muted or blocked"}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatched(t, 8000, "PCMU")
+			if tt.spoke {
+				w.run(2 * time.Second)
+			}
+			w.browser.payload = slices.Repeat([]byte{zeroMuLaw}, 160)
+			w.expect(call.TroubleMuted, "browser", false, known)
+			if q := w.engine.Verdict("call"); q.Worst != tt.want {
+				t.Errorf("spoke %v: worst %q", tt.spoke, q.Worst)
+			}
+		})
+	}
+}

@@ -180,7 +180,7 @@ func (s *session) flows(l *leg, now time.Duration) bool {
 // begins notes a trouble. The caller holds mu.
 func (s *session) begins(l *leg, kind call.TroubleKind, loss float64, now time.Duration, n *news) {
 	text, cause := l.words(kind, loss)
-	t := &trouble{leg: l, began: now, Trouble: call.Trouble{Call: s.id, Leg: l.name, Side: l.side(), Kind: kind, Text: text, Cause: cause,
+	t := &trouble{leg: l, began: now, in: l.judge.back(0).in, expected: l.judge.back(0).expected, Trouble: call.Trouble{Call: s.id, Leg: l.name, Side: l.side(), Kind: kind, Text: text, Cause: cause,
 		Began: s.engine.moment(now)}}
 	l.judge.troubles = append(l.judge.troubles, t)
 	if len(s.troubles) >= maxTroubles {
@@ -193,13 +193,21 @@ func (s *session) begins(l *leg, kind call.TroubleKind, loss float64, now time.D
 	if odd := l.count.oddHost.Load(); kind == call.TroubleAddress && odd != nil {
 		attrs = append(attrs, slog.Any("from", *odd), slog.Any("announced", l.announced()))
 	}
-	l.log.Warn("media trouble", attrs...)
+	level := slog.LevelWarn
+	if kind == call.TroubleMuted { // on purpose, most often
+		level = slog.LevelInfo
+	}
+	l.log.Log(context.Background(), level, "media trouble", attrs...)
 }
 
 // finish notes that a trouble has ended. The caller holds mu.
 func (s *session) finish(t *trouble, now time.Duration, n *news) {
 	t.Ended = s.engine.moment(now)
-	t.leg.judge.troubles = slices.DeleteFunc(t.leg.judge.troubles, func(o *trouble) bool { return o == t })
+	j := &t.leg.judge
+	if here := j.back(0); t.Kind == call.TroubleSilent && t.leg.side() == sidePBX && here.expected-t.expected == here.in-t.in && here.in != t.in {
+		j.pauses++
+	}
+	j.troubles = slices.DeleteFunc(j.troubles, func(o *trouble) bool { return o == t })
 	n.troubles = append(n.troubles, t.Trouble)
 	t.leg.log.Info("media trouble over", slog.String("kind", string(t.Kind)), slog.Duration("after", now-t.began))
 }
