@@ -28,6 +28,7 @@ type line interface {
 // leg is one party's side of a call.
 type leg struct {
 	engine  *Engine
+	call    string // its id
 	name    string
 	party   call.Party
 	log     *slog.Logger
@@ -38,6 +39,11 @@ type leg struct {
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
 	playing uint8              // the payload type of the tone
 	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+
+	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
+	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
+
+	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
 	streams streams
 	judge   judge         // how the leg does; guarded by the call's mutex
 	made    time.Duration // of the engine's clock
@@ -58,6 +64,7 @@ type way struct {
 	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
+	hearing  hearing // what else the party can be played
 	formats  []format
 	since    time.Duration // of the engine's clock: when it began
 }
@@ -131,6 +138,10 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.stopOverhearing()
+	if l.stopKeys != nil {
+		l.stopKeys()
+	}
 	l.farewell(l.engine.now())
 	l.way.Store(nil)
 	l.line.close()

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/dtls/v2"
-
 	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
 )
@@ -55,23 +53,23 @@ func (l *leg) picture(now time.Duration) call.MediaLeg {
 	return p
 }
 
-// security names how the leg's packets are encrypted, by its profile as in LegStats.
+// security names how the leg's packets are encrypted, by its profile as in LegStats and the suite in use.
 func (l *leg) security(profile string) string {
-	line, ok := l.line.(*secureLine)
-	switch {
-	case !ok && profile == sdp.RTP.String():
-		return "none"
-	case !ok:
-		return profile
+	name, k := profile, (*keys)(nil)
+	switch line := l.line.(type) {
+	case *secureLine:
+		name, k = "DTLS-SRTP", line.keys.Load()
+	case *plainLine:
+		if secret := line.secret.Load(); secret != nil {
+			k = secret.media.in
+		} else {
+			name = "none"
+		}
 	}
-	switch suite := dtls.SRTPProtectionProfile(line.suite.Load()); suite {
-	case 0:
-		return "DTLS-SRTP"
-	case dtls.SRTP_AEAD_AES_128_GCM:
-		return "DTLS-SRTP AEAD_AES_128_GCM"
-	default:
-		return "DTLS-SRTP AES128_CM_HMAC_SHA1_80"
+	if k != nil {
+		name += " " + k.suite
 	}
+	return name
 }
 
 // ends are the addresses between which the leg's packets go: ours and the party's; invalid for one that is not known.

@@ -4,13 +4,15 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"cordboard/gateway/sdp"
 )
 
 // LegStats counts what one leg did since it began.
 type LegStats struct {
 	Leg        string
-	Profile    string        // "RTP" or "WebRTC"
-	State      string        // "ice", "dtls", "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
+	Profile    string        // "RTP", "SDES", "DTLS" or "WebRTC"; before anything is agreed on "OSRTP", too
+	State      string        // "ice", "dtls" (no keys yet), "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
 	PacketsIn  uint64        // RTP from the party, relayed or not
 	BytesIn    uint64        // of them, header and payload in the clear
 	PacketsOut uint64        // RTP sent to the party
@@ -131,11 +133,22 @@ func (c *counters) lost() uint64 {
 	return max(c.source.expected.Load(), in) - in
 }
 
+// profile is what the leg's media is, or will be.
+func (l *leg) profile() sdp.Profile {
+	if _, ok := l.line.(*secureLine); ok {
+		return sdp.WebRTC
+	}
+	if r := l.talk.agreed; r != nil && !r.Rejected {
+		return r.Keying()
+	}
+	return l.party.Profile
+}
+
 // stats reads a leg's counters.
 func (l *leg) stats(now time.Duration) LegStats {
 	c := &l.count
 	s := LegStats{
-		Leg: l.name, Profile: l.party.Profile.String(), State: l.line.state(now),
+		Leg: l.name, Profile: l.profile().String(), State: l.line.state(now),
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(),
 		Lost: c.lost(), Late: c.source.late.Load(), Jitter: l.streams.jitter(), Remote: l.streams.remoteReport(),
 		Reports: c.reports.Load(), Dropped: c.dropped.Load(), Held: c.held.Load(), Unsent: c.unsent.Load(),

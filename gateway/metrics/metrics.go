@@ -90,13 +90,15 @@ type counted struct {
 	metrics *Metrics
 }
 
-func (c counted) Add(ctx context.Context, r call.Record) error {
-	c.metrics.ended.WithLabelValues(string(r.Direction), result(r)).Inc()
-	if !r.Answered.IsZero() {
-		c.metrics.answer.Observe(r.Answered.Sub(r.Began).Seconds())
-		c.metrics.talk.Observe(max(0, r.Ended.Sub(r.Answered)).Seconds())
+func (c counted) Add(ctx context.Context, records ...call.Record) error {
+	for _, r := range records {
+		c.metrics.ended.WithLabelValues(string(r.Direction), result(r)).Inc()
+		if !r.Answered.IsZero() {
+			c.metrics.answer.Observe(r.Answered.Sub(r.Began).Seconds())
+			c.metrics.talk.Observe(max(0, r.Ended.Sub(r.Answered)).Seconds())
+		}
 	}
-	return c.History.Add(ctx, r)
+	return c.History.Add(ctx, records...)
 }
 
 // results are the reasons of calls that were not answered, in one word each.

@@ -17,7 +17,7 @@ import (
 // memory is a history that keeps nothing.
 type memory struct{ call.History }
 
-func (memory) Add(context.Context, call.Record) error { return nil }
+func (memory) Add(context.Context, ...call.Record) error { return nil }
 
 // idle are sources of a gateway that does nothing, but for what a test sets.
 func idle() Sources {
