@@ -100,6 +100,8 @@ type Engine struct {
 	agent       agent
 	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
 
@@ -166,7 +168,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
@@ -174,10 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 

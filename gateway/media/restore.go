@@ -141,6 +141,7 @@ func (s *session) restore(legs []savedLeg) error {
 			}
 		}
 	}
+	s.answered = max(s.engine.now(), 1) // only calls that are up are saved
 	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
