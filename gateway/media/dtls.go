@@ -1,14 +1,16 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v2"
@@ -24,9 +26,8 @@ const (
 	// applications that must be quick take less).
 	flightTime = 400 * time.Millisecond
 
-	// lingerTime is how long the end of a handshake is kept after it, to send the last flight again for a peer that
-	// missed it. Then the association is forgotten, but for its keys: it costs 30 kB and three goroutines.
-	lingerTime = 30 * time.Second
+	// maxRepeats bounds how often the end of a handshake is sent again to a peer that missed it.
+	maxRepeats = 20
 
 	// maxHandshakes bounds the handshakes that one leg may fail.
 	maxHandshakes = 5
@@ -38,10 +39,25 @@ const (
 // errFingerprint reports a certificate that is not the one its description announced (RFC 8122 §6.2).
 var errFingerprint = errors.New("the certificate is not the one that the description announced")
 
-// security is the DTLS side of a browser leg. Which side is the client, and whose certificate is right, comes from SDP;
-// both may come after the first datagram.
+// carrier is what carries a DTLS association, and takes its keys: a browser's line, or a port of a line toward the PBX.
+type carrier interface {
+	// at is where the peer is, nil while that is not known.
+	at() *netip.AddrPort
+	// write sends a datagram to the peer.
+	write(p []byte) error
+	// keyed says whether there are keys.
+	keyed() bool
+	// install takes keys, or with nil what keys there are are void.
+	install(k *keys)
+}
+
+// security is the DTLS side of a leg. Which side is the client, and whose certificate is right, comes from SDP; both may
+// come after the first datagram.
 type security struct {
-	line *secureLine
+	engine *Engine
+	leg    *leg
+	ctx    context.Context // ends with the line
+	line   carrier
 
 	mu          sync.Mutex
 	settled     bool          // role and fingerprint are known
@@ -50,6 +66,8 @@ type security struct {
 	fingerprint string        // of the peer
 	hello       hello
 	current     *association
+	last        []byte // our last flight as a server
+	repeats     int    // of last
 	failures    int
 	broken      bool // wrong certificate: nothing goes until SDP names another one
 }
@@ -67,8 +85,8 @@ func (s *security) settle(client bool, fingerprint string) {
 			s.current.cancel()
 			s.current = nil
 		}
-		s.line.keys.Store(nil)
-		s.failures, s.broken, s.hello = 0, false, hello{}
+		s.line.install(nil)
+		s.failures, s.broken, s.hello, s.last = 0, false, hello{}, nil
 	}
 	s.client, s.fingerprint = client, fingerprint
 	if !s.settled {
@@ -78,7 +96,7 @@ func (s *security) settle(client bool, fingerprint string) {
 	s.connect()
 }
 
-// ready says that the browser's address is known, so that a client can begin.
+// ready says that the peer's address is known, so that a client can begin.
 func (s *security) ready() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,12 +105,12 @@ func (s *security) ready() {
 
 // connect starts the handshake if we are the client and can. The caller holds mu.
 func (s *security) connect() {
-	if s.settled && s.client && s.current == nil && s.line.remote.Load() != nil && s.line.keys.Load() == nil {
-		s.start(nil, []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80})
+	if s.settled && s.client && s.current == nil && s.line.at() != nil && !s.line.keyed() {
+		s.start(nil, favourites())
 	}
 }
 
-// receive takes a datagram from the browser.
+// receive takes a datagram from the peer.
 func (s *security) receive(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,13 +118,18 @@ func (s *security) receive(p []byte) {
 		s.current.push(p)
 		return
 	}
-	if (s.settled && s.client) || s.line.keys.Load() != nil {
+	if s.last != nil && s.repeats < maxRepeats && finishing(p) {
+		s.repeats++
+		s.line.write(s.last)
+		return
+	}
+	if (s.settled && s.client) || s.line.keyed() {
 		return // nothing to be said any more
 	}
 	if s.hello.add(p) {
 		h := s.hello
 		s.hello = hello{}
-		s.start(h.parts, h.profiles())
+		s.start(h.parts, h.profiles(favourites()))
 	}
 }
 
@@ -115,33 +138,50 @@ func (s *security) start(parts [][]byte, profiles []dtls.SRTPProtectionProfile) 
 	if s.broken || s.failures >= maxHandshakes {
 		return
 	}
-	ctx, cancel := context.WithCancel(s.line.ctx)
+	ctx, cancel := context.WithCancel(s.ctx)
 	a := &association{security: s, queue: packetio.NewBuffer(), cancel: cancel, client: s.settled && s.client}
 	a.queue.SetLimitCount(dtlsQueue)
 	for _, p := range parts {
 		a.push(p)
 	}
-	if !s.line.engine.spawn(func() { a.run(ctx, profiles) }) {
+	if !s.engine.spawn(func() { a.run(ctx, profiles) }) {
 		cancel()
 		return
 	}
 	s.current = a
 }
 
-// association is one DTLS association, and the net.Conn that pion speaks through.
+// finishing says whether a datagram has the end of a flight that ends a handshake: ChangeCipherSpec and, encrypted,
+// Finished (RFC 6347 §4.2.4).
+func finishing(p []byte) bool {
+	for len(p) >= recordHeader {
+		epoch, size := binary.BigEndian.Uint16(p[3:]), int(binary.BigEndian.Uint16(p[11:]))
+		if p[0] == recordChange || (p[0] == recordHandshake && epoch > 0) {
+			return true
+		}
+		p = p[min(recordHeader+size, len(p)):]
+	}
+	return false
+}
+
+// association is a DTLS association during its handshake, and the net.Conn that pion speaks through. After it nothing
+// is kept but the keys and our last flight: pion's side would cost 30 kB and three goroutines for as long as the call
+// lasts, and there is nothing to say but that flight.
 type association struct {
 	security *security
 	queue    *packetio.Buffer
 	client   bool
-	mute     atomic.Bool // nothing is sent any more
 	cancel   context.CancelFunc
+
+	mu   sync.Mutex
+	last []byte // the datagram that ends our side of the handshake
+	mute bool   // nothing is sent any more
 }
 
-// run owns the association: when it returns nothing of it is left but its keys.
+// run owns the association: when it returns nothing of it is left.
 func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionProfile) {
 	defer a.cancel()
 	s := a.security
-	log := s.line.leg.log
 	err := a.handshake(ctx, profiles)
 	s.mu.Lock()
 	if s.current == a {
@@ -153,16 +193,16 @@ func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionPro
 	}
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		log.Warn("DTLS with a browser failed", slog.Any("error", err))
+		s.leg.log.Warn("DTLS failed", slog.Any("error", err))
 	}
 }
 
-// handshake runs a handshake, hands its keys to the line, and stays for lingerTime.
+// handshake runs a handshake and hands its keys to the line.
 func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtectionProfile) error {
 	s := a.security
 	limited, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	config := s.line.engine.dtlsConfig(profiles)
+	config := s.engine.dtlsConfig(profiles)
 	accept := dtls.ServerWithContext
 	if a.client {
 		accept = dtls.ClientWithContext
@@ -180,23 +220,20 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	state := conn.ConnectionState()
 	profile, ok := conn.SelectedSRTPProtectionProfile()
 	if !ok {
-		return errors.New("the browser agreed on no SRTP profile")
+		return errors.New("the peer agreed on no SRTP profile")
 	}
 	if len(state.PeerCertificates) == 0 {
 		return errFingerprint
 	}
-	k, err := newKeys(&state, profile, a.client)
+	k, err := dtlsKeys(&state, profile, a.client)
 	if err != nil {
 		return err
 	}
-	if err := a.install(ctx, k, state.PeerCertificates[0]); err != nil {
-		return err
-	}
-	a.linger(ctx, conn)
-	return nil
+	return a.install(ctx, k, state.PeerCertificates[0])
 }
 
-// install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile.
+// install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile. From then on the
+// security repeats our last flight, and the association says nothing more, not even goodbye.
 func (a *association) install(ctx context.Context, k *keys, certificate []byte) error {
 	s := a.security
 	s.mu.Lock()
@@ -207,26 +244,21 @@ func (a *association) install(ctx context.Context, k *keys, certificate []byte) 
 	if !matches(certificate, s.fingerprint) {
 		return errFingerprint
 	}
-	s.line.keys.Store(k)
-	s.line.opened()
+	s.line.install(k)
+	s.current, s.last, s.repeats = nil, a.end(), 0
 	return nil
 }
 
-// linger answers repeats of the peer's last flight until lingerTime is over, ctx ends, or the peer says goodbye. What
-// it sends beside the handshake is dropped: there are no data channels.
-func (a *association) linger(ctx context.Context, conn *dtls.Conn) {
-	timer := time.AfterFunc(lingerTime, func() {
-		a.mute.Store(true)
-		a.Close()
-	})
-	defer timer.Stop()
-	defer context.AfterFunc(ctx, func() { a.Close() })()
-	buf := make([]byte, 1500)
-	for {
-		if _, err := conn.Read(buf); errors.Is(err, io.EOF) {
-			return
-		}
+// end silences the association and gives its last flight, nil for a client: a server answers the client's last flight,
+// so that one came.
+func (a *association) end() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mute = true
+	if a.client {
+		return nil
 	}
+	return a.last
 }
 
 // push queues a datagram; one too many is dropped, as on a wire.
@@ -237,9 +269,15 @@ func (a *association) Read(p []byte) (int, error) { return a.queue.Read(p) }
 
 // Write implements net.Conn. A datagram that can't be sent counts as lost.
 func (a *association) Write(p []byte) (int, error) {
-	if !a.mute.Load() {
-		a.security.line.write(p)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mute {
+		return len(p), nil
 	}
+	if finishing(p) {
+		a.last = bytes.Clone(p)
+	}
+	a.security.line.write(p)
 	return len(p), nil
 }
 
@@ -248,12 +286,12 @@ func (a *association) Close() error { return a.queue.Close() }
 
 // LocalAddr implements net.Conn.
 func (a *association) LocalAddr() net.Addr {
-	return net.UDPAddrFromAddrPort(a.security.line.engine.Addr())
+	return net.UDPAddrFromAddrPort(a.security.engine.Addr())
 }
 
 // RemoteAddr implements net.Conn.
 func (a *association) RemoteAddr() net.Addr {
-	if addr := a.security.line.remote.Load(); addr != nil {
+	if addr := a.security.line.at(); addr != nil {
 		return net.UDPAddrFromAddrPort(*addr)
 	}
 	return &net.UDPAddr{}
@@ -268,8 +306,9 @@ func (a *association) SetReadDeadline(t time.Time) error { return a.queue.SetRea
 // SetWriteDeadline implements net.Conn; a write never waits.
 func (a *association) SetWriteDeadline(time.Time) error { return nil }
 
-// dtlsConfig is how a handshake with a browser goes (RFC 8827 §6.5). The peer's certificate is asked for and proved by
-// its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address.
+// dtlsConfig is how a handshake goes (RFC 8827 §6.5). The peer's certificate is asked for and proved by
+// its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address, or a description
+// and the first packet.
 func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config {
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled

@@ -97,6 +97,12 @@ func (l *latch) admitControl(src netip.AddrPort, source, playing uint32, now tim
 	return true
 }
 
+// opens says whether a datagram of a DTLS handshake is the party's; the first one counts as its packets do.
+func (l *latch) opens(src netip.AddrPort) bool {
+	t := l.target.Load()
+	return t.admits(src) && (t.latched && src == t.addr || !t.latched && l.set(t, src))
+}
+
 // from says whether src is where the party's RTP comes from, or may come from.
 func (l *latch) from(src netip.AddrPort) bool {
 	t := l.target.Load()

@@ -59,15 +59,15 @@ func TestReadControl(t *testing.T) {
 	}
 }
 
-// pair is a call of two legs without a network. What is said to far is spoken by near's party.
-type pair struct {
+// couple is a call of two legs without a network. What is said to far is spoken by near's party.
+type couple struct {
 	near, far       *leg
 	nearPen, farPen *pen
 	now             time.Duration
 }
 
-func newPair() *pair {
-	p := &pair{nearPen: &pen{}, farPen: &pen{}, now: time.Hour}
+func newCouple() *couple {
+	p := &couple{nearPen: &pen{}, farPen: &pen{}, now: time.Hour}
 	e := &Engine{start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	p.near, p.far = &leg{engine: e, line: p.nearPen}, &leg{engine: e, line: p.farPen}
 	for _, l := range []*leg{p.near, p.far} {
@@ -82,7 +82,7 @@ func newPair() *pair {
 }
 
 // say lets near's party send packets, one each 20 ms.
-func (p *pair) say(ssrc uint32, seqs ...uint16) {
+func (p *couple) say(ssrc uint32, seqs ...uint16) {
 	for _, seq := range seqs {
 		raw, h := raw(numbers{ssrc, seq, 160 * uint32(seq)}, 0)
 		p.near.receive(raw, h, p.now)
@@ -91,7 +91,7 @@ func (p *pair) say(ssrc uint32, seqs ...uint16) {
 }
 
 // report gives what a leg reports to its party at the moment.
-func (p *pair) report(t *testing.T, l *leg) []rtcp.Packet {
+func (p *couple) report(t *testing.T, l *leg) []rtcp.Packet {
 	t.Helper()
 	out := l.line.(*pen)
 	before := len(out.control)
@@ -108,7 +108,7 @@ func (p *pair) report(t *testing.T, l *leg) []rtcp.Packet {
 }
 
 func TestReports(t *testing.T) {
-	p := newPair()
+	p := newCouple()
 	p.say(7, 10, 11, 12, 14, 13, 16) // one is lost
 	p.near.receiveControl(compound(t, &rtcp.SenderReport{SSRC: 7, NTPTime: 0x1234_5678_9ABC_DEF0, RTPTime: 160 * 16}, name), p.now)
 	p.now += time.Second
@@ -186,7 +186,7 @@ func TestReportTimestamps(t *testing.T) {
 		{"nonsense", rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40, RTPTime: 1 << 31}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPair()
+			p := newCouple()
 			p.say(7, 1, 2, 3)
 			p.now -= packetTime
 			if tt.sr.SSRC != 0 {
@@ -202,7 +202,7 @@ func TestReportTimestamps(t *testing.T) {
 }
 
 func TestReportsWait(t *testing.T) {
-	p := newPair()
+	p := newCouple()
 	p.say(7, 1, 2)
 	p.near.streams.due = p.now + 1
 	if p.near.report(nil, p.now); len(p.nearPen.control) != 0 {
@@ -222,14 +222,14 @@ func TestReportsWait(t *testing.T) {
 			t.Errorf("interval %v", d)
 		}
 	}
-	nobody := newPair()
+	nobody := newCouple()
 	if nobody.near.farewell(nobody.now); len(nobody.nearPen.control) != 0 {
 		t.Error("farewell to one who never heard of us")
 	}
 }
 
 func TestExtendedReports(t *testing.T) {
-	p := newPair()
+	p := newCouple()
 	p.say(7, 1, 2, 3)
 	at := uint64(0xAAAA_1234_5678_BBBB)
 	p.far.receiveControl(compound(t, empty, &rtcp.ExtendedReport{SenderSSRC: 9, Reports: []rtcp.ReportBlock{
@@ -255,7 +255,7 @@ func TestExtendedReports(t *testing.T) {
 }
 
 func TestFeedback(t *testing.T) {
-	p := newPair()
+	p := newCouple()
 	p.say(7, 100, 101, 102, 103)
 	ours, asks := p.far.streams.out.ssrc, p.near.streams.out.ssrc // what the hearer knows; whom the speaker knows
 	top := p.far.streams.out.top
@@ -316,7 +316,7 @@ func TestFeedback(t *testing.T) {
 }
 
 func TestControlFlood(t *testing.T) {
-	p := newPair()
+	p := newCouple()
 	read := func(n int) int {
 		before := p.near.count.reports.Load()
 		for range n {
@@ -341,7 +341,7 @@ func FuzzReceiveControl(f *testing.F) {
 	f.Add(compound(f, empty, &rtcp.ExtendedReport{SenderSSRC: 9, Reports: []rtcp.ReportBlock{&rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1}}}), false)
 	f.Add(compound(f, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, SSRCs: []uint32{2}}), true)
 	f.Fuzz(func(t *testing.T, p []byte, reduced bool) {
-		x := newPair()
+		x := newCouple()
 		x.far.streams.out.ssrc = 2
 		w := *x.far.way.Load()
 		w.reduced = reduced

@@ -86,6 +86,7 @@ func random32() uint32 {
 type types [2]uint64
 
 func (t *types) add(pt uint8)     { t[pt>>6&1] |= 1 << (pt & 63) }
+func (t *types) join(o types)     { t[0], t[1] = t[0]|o[0], t[1]|o[1] }
 func (t types) has(pt uint8) bool { return t[pt>>6&1]&(1<<(pt&63)) != 0 }
 
 // rates are the clock rates of payload types, in kHz; 0 for one that is not known.

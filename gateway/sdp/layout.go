@@ -68,7 +68,7 @@ func (l Local) offering(said session) layout {
 func (l Local) keep(known session, i int) place {
 	p := place{stream: known.streams[i], mid: known.mid(i), audio: i == known.audio}
 	p.formats = p.formats[:1]
-	if p.audio && known.profile(i) != l.Profile {
+	if p.audio && !l.Profile.takes(p.protocol) {
 		p.protocol = l.Profile.protocol()
 	}
 	if l.Profile != WebRTC || p.media != "audio" && p.media != "video" {

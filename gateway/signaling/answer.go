@@ -53,6 +53,9 @@ func (u *setup) response(e event, sdp []byte) *sip.Response {
 func (u *setup) answered(ctx context.Context, e event) {
 	s, b := u.srv, e.leg
 	b.answered(e.res)
+	if b.pbx != nil && len(u.offer) > 0 {
+		b.learnProfile()
+	}
 	seq := e.req.CSeq().SeqNo
 	creds := credentialsOf(e.req)
 	b.timedBy(e.res)
@@ -114,6 +117,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 	l.answerTimer(req, res)
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
 	res.AppendHeader(sip.NewHeader("Supported", "replaces"))
+	l.takesTrickle(res)
 	l.mu.Lock()
 	was := l.confirmed
 	l.confirmed = true // before the peer knows and acts on it

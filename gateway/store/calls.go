@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,8 @@ const (
 
 const (
 	insertCall = `INSERT INTO calls (id, caller, caller_display, callee, callee_display, answered_by, direction,
-			began, rang, answered, ended, ended_by, status, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+			began, rang, answered, ended, ended_by, status, reason, quality)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 	insertCallUser = "INSERT INTO call_users (user, began, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
@@ -39,22 +40,28 @@ func (s *Store) KeepCalls(age time.Duration) {
 	s.callAge = age
 }
 
-// Add keeps a call that has ended, its texts cut to a reasonable length. A second one with the same ID changes nothing.
-func (s *Store) Add(ctx context.Context, r call.Record) error {
-	if err := s.add(ctx, r.Bounded()); err != nil {
-		return fmt.Errorf("save call %s: %w", r.ID, explain(err))
+// Add keeps calls that have ended, their texts cut to a reasonable length: all of them or none. A second one with the same ID
+// changes nothing.
+func (s *Store) Add(ctx context.Context, records ...call.Record) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("save calls: %w", explain(err))
+	}
+	defer tx.Rollback() // nothing after a commit
+	for _, r := range records {
+		if err := s.add(ctx, tx, r.Bounded()); err != nil {
+			return fmt.Errorf("save call %s: %w", r.ID, explain(err))
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("save calls: %w", explain(err))
 	}
 	return nil
 }
 
-func (s *Store) add(ctx context.Context, r call.Record) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // nothing after a commit
+func (s *Store) add(ctx context.Context, tx *sql.Tx, r call.Record) error {
 	result, err := tx.StmtContext(ctx, s.addCall).ExecContext(ctx, r.ID, r.From, r.FromDisplay, r.To, r.ToDisplay, r.AnsweredBy, string(r.Direction),
-		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason)
+		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason, qualityText(r.Quality))
 	if err != nil {
 		return err
 	}
@@ -71,11 +78,9 @@ func (s *Store) add(ctx context.Context, r call.Record) error {
 		}
 	}
 	if number%pruneEvery == 0 {
-		if err := s.prune(ctx, tx, number, r.Ended); err != nil {
-			return err
-		}
+		return s.prune(ctx, tx, number, r.Ended)
 	}
-	return tx.Commit()
+	return nil
 }
 
 // prune deletes calls that are too old, or too many, once the call with that number has ended.
@@ -94,7 +99,7 @@ func (s *Store) prune(ctx context.Context, tx *sql.Tx, number int64, ended time.
 
 // The inner query finds where the page ends; the outer one takes all calls of that millisecond.
 const selectCalls = `SELECT c.id, c.caller, c.caller_display, c.callee, c.callee_display, c.answered_by, c.direction,
-		c.began, c.rang, c.answered, c.ended, c.ended_by, c.status, c.reason,
+		c.began, c.rang, c.answered, c.ended, c.ended_by, c.status, c.reason, c.quality,
 		(SELECT group_concat(user, ' ') FROM call_users WHERE number = c.number)
 	FROM call_users AS u CROSS JOIN calls AS c ON c.number = u.number
 	WHERE u.user = ?1 AND u.began < ?2 AND u.began >=
@@ -129,9 +134,9 @@ func (s *Store) Calls(ctx context.Context, user string, before time.Time, limit 
 func scanCall(scan func(...any) error) (r call.Record, err error) {
 	var began, ended int64
 	var rang, answered sql.NullInt64
-	var users string
+	var users, quality string
 	err = scan(&r.ID, &r.From, &r.FromDisplay, &r.To, &r.ToDisplay, &r.AnsweredBy, &r.Direction,
-		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &users)
+		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &quality, &users)
 	r.Began, r.Ended = time.UnixMilli(began).UTC(), time.UnixMilli(ended).UTC()
 	if rang.Valid {
 		r.Rang = time.UnixMilli(rang.Int64).UTC()
@@ -140,8 +145,23 @@ func scanCall(scan func(...any) error) (r call.Record, err error) {
 		r.Answered = time.UnixMilli(answered.Int64).UTC()
 	}
 	r.Users = strings.Fields(users)
+	if quality != "" && err == nil {
+		err = json.Unmarshal([]byte(quality), &r.Quality)
+	}
 	slices.Sort(r.Users)
 	return r, err
+}
+
+// qualityText is how a call sounded as the file has it, empty when that is not known.
+func qualityText(q call.Quality) string {
+	if len(q.Legs) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(q)
+	if err != nil { // plain numbers and texts can all be written
+		return ""
+	}
+	return string(text)
 }
 
 // moment is a time as the file has it, NULL when it is zero.
