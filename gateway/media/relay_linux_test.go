@@ -158,7 +158,7 @@ func TestCallHasNoGoroutine(t *testing.T) {
 	dial(t, e, b, p)
 	reaches(t, b.say, p, "sound")
 	reaches(t, p.mouth, b, "sound")
-	waitFor(t, "no goroutine of the call", func() bool { return len(running()) == 2 }) // Run and the relay thread
+	waitFor(t, "no goroutine of the call", func() bool { return len(running()) == 3 }) // Run, the relay thread, and the reports of all calls
 }
 
 // Whatever descriptors come and go while packets flow, each handler gets its own socket's alone.
