@@ -60,6 +60,8 @@ func (p *engines) talk(want string) {
 		buf := make([]byte, 1500)
 		for end := time.Now().Add(patience); ; {
 			way[0].control.WriteToUDPAddrPort(compound(p.t, &rtcp.ReceiverReport{SSRC: way[0].ssrc}), way[0].remote.RTCP)
+			p.near.hurry("call")
+			p.far.hurry("call")
 			way[1].control.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			if n, _, err := way[1].control.ReadFromUDPAddrPort(buf); err == nil && sort(buf[:n]) == kindRTCP {
 				break
@@ -73,6 +75,20 @@ func (p *engines) talk(want string) {
 		if s := stats(p.t, e, "call", p.between.Leg); s.Profile != want || s.State != "up" {
 			p.t.Errorf("leg is %s, %s; want %s", s.Profile, s.State, want)
 		}
+	}
+}
+
+// hurry makes the reports to the parties of a call due.
+func (e *Engine) hurry(id string) {
+	s, err := e.lock(id, false)
+	if err != nil {
+		return
+	}
+	defer s.mu.Unlock()
+	for _, l := range s.legs {
+		l.streams.mu.Lock()
+		l.streams.due = 0
+		l.streams.mu.Unlock()
 	}
 }
 
