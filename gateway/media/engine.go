@@ -46,9 +46,11 @@ var errClosed = errors.New("media engine is closed")
 
 // Config says where media flows.
 type Config struct {
-	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
-	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
-	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
+	Listen    string         // one UDP address toward browsers, "host:port"; host empty: all interfaces
+	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
+	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
+	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // Validate names every fault at once.
@@ -82,7 +84,10 @@ type Engine struct {
 	ports       portRange
 	table       *table
 	agent       agent
+	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	tell        Digits
+	digits      chan heardDigit // for tell; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -91,6 +96,8 @@ type Engine struct {
 	mu     sync.Mutex
 	calls  map[string]*session
 	closed bool
+
+	reporting bool // reports runs
 }
 
 // New opens the browsers' socket; Listen ":0" picks a free port. Packets flow as soon as Run runs.
@@ -126,6 +133,16 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
+	if cfg.Digits != nil {
+		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
+	}
+	if cfg.TCP.Port() != 0 {
+		if err := e.tcp.open(local); err != nil {
+			log.Warn("no media by TCP", slog.Any("error", err))
+		} else {
+			e.tcp.at = netip.AddrPortFrom(cfg.TCP.Addr().Unmap(), cfg.TCP.Port())
+		}
+	}
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -138,6 +155,9 @@ func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 // Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
+		return errClosed
+	}
+	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
 	select {
@@ -162,6 +182,7 @@ func (e *Engine) Close() error {
 	err := e.browsers.close()
 	e.tasks.Wait()
 	e.relay.release()
+	e.tcp.close()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
 	}
@@ -188,10 +209,12 @@ func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	what := sort(p)
 	switch what {
 	case kindOther:
-		e.stray.Add(1)
+		if !e.tcp.deliver(p, src, now) {
+			e.stray.Add(1)
+		}
 		return
 	case kindSTUN:
-		if reply := e.agent.answer(p, src, now); reply != nil {
+		if reply := e.agent.answer(p, src, nil, now); reply != nil {
 			e.browsers.send(reply, src) // a lost reply is asked for again
 		}
 		return

@@ -32,8 +32,8 @@ type relay struct {
 	start       sync.Once
 
 	mu       sync.Mutex
-	table    []entry // of sockets, by place
-	free     []int32 // places in table
+	table    []entry // of sockets, by slot
+	free     []int32 // slots of table
 	gathered []*socket
 	ended    bool
 
@@ -47,18 +47,18 @@ type relay struct {
 	secret time.Duration // how long a wait in secret may be
 }
 
-// place is where the table of a relay has a socket. The generation tells an event of a socket that was closed from one
+// slot is where the table of a relay has a socket. The generation tells an event of a socket that was closed from one
 // of its successor.
-type place struct{ index, generation int32 }
+type slot struct{ index, generation int32 }
 
-// entry is a place of the table; its socket is nil for none.
+// entry is a slot of the table; its socket is nil for none.
 type entry struct {
 	socket     *socket
 	generation int32
 }
 
-// wakePlace is the place of the descriptor that ends the thread.
-const wakePlace = 0
+// wakeSlot is the slot of the descriptor that ends the thread.
+const wakeSlot = 0
 
 func newRelay() (*relay, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -71,7 +71,7 @@ func newRelay() (*relay, error) {
 		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("eventfd", err))
 	}
 	r := &relay{epoll: epoll, wake: wake, table: make([]entry, 1), secret: busyWait}
-	if err := r.watch(wake, place{index: wakePlace}); err != nil {
+	if err := r.watch(wake, slot{index: wakeSlot}); err != nil {
 		unix.Close(wake)
 		unix.Close(epoll)
 		return nil, fmt.Errorf("wait for packets: %w", err)
@@ -80,7 +80,7 @@ func newRelay() (*relay, error) {
 	return r, nil
 }
 
-func (r *relay) watch(fd int, at place) error {
+func (r *relay) watch(fd int, at slot) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: at.index, Pad: at.generation}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &event))
 }
@@ -102,7 +102,7 @@ func (r *relay) add(s *socket, handle handler) bool {
 	if r.ended || s.fd < 0 {
 		return false
 	}
-	var at place
+	var at slot
 	if n := len(r.free); n > 0 {
 		at.index, r.free = r.free[n-1], r.free[:n-1]
 	} else {
@@ -115,7 +115,7 @@ func (r *relay) add(s *socket, handle handler) bool {
 		return false
 	}
 	one.socket = s
-	s.relay, s.place, s.handle = r, at, handle
+	s.relay, s.slot, s.handle = r, at, handle
 	if s.batch != nil {
 		r.gathered = append(r.gathered, s)
 	}
@@ -123,7 +123,7 @@ func (r *relay) add(s *socket, handle handler) bool {
 }
 
 // remove takes a socket out of the table, before its descriptor is closed.
-func (r *relay) remove(s *socket, at place) {
+func (r *relay) remove(s *socket, at slot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {

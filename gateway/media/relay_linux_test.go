@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,7 +123,7 @@ func TestLateEvent(t *testing.T) {
 		return s
 	}
 	first := fresh()
-	r.events[0].Fd, r.events[0].Pad = first.place.index, first.place.generation
+	r.events[0].Fd, r.events[0].Pad = first.slot.index, first.slot.generation
 	if ready, _, _ := r.sockets(1); len(ready) != 1 || ready[0] != first {
 		t.Errorf("ready %v, want the first socket", ready)
 	}
@@ -132,8 +133,8 @@ func TestLateEvent(t *testing.T) {
 	}
 	second := fresh()
 	defer second.close()
-	if second.place.index != first.place.index {
-		t.Fatalf("places %v and %v: not used again", first.place, second.place)
+	if second.slot.index != first.slot.index {
+		t.Fatalf("places %v and %v: not used again", first.slot, second.slot)
 	}
 	if ready, _, _ := r.sockets(1); len(ready) != 0 {
 		t.Error("the event of the first socket is the second one's")
@@ -151,14 +152,23 @@ func TestLateEvent(t *testing.T) {
 	}
 }
 
-// A call that is up has no goroutine of its own.
+// A call that is up has no goroutine of its own: those of the engine are as many as after all calls.
 func TestCallHasNoGoroutine(t *testing.T) {
 	e := startEngine(t, "20960-20979")
 	b, p := newBrowser(t), newPhone(t)
 	dial(t, e, b, p)
 	reaches(t, b.say, p, "sound")
 	reaches(t, p.mouth, b, "sound")
-	waitFor(t, "no goroutine of the call", func() bool { return len(running()) == 2 }) // Run and the relay thread
+	var up int
+	waitFor(t, "no goroutine of a handshake", func() bool {
+		stacks := running()
+		up = len(stacks)
+		return !strings.Contains(strings.Join(stacks, ""), "(*association)")
+	})
+	e.Delete("call", "")
+	if after := len(running()); after != up {
+		t.Errorf("%d goroutines with a call, %d without", up, after)
+	}
 }
 
 // Whatever descriptors come and go while packets flow, each handler gets its own socket's alone.

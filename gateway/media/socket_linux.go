@@ -30,7 +30,7 @@ type socket struct {
 	size   int                   // of name, in octets
 	batch  *batch                // nil before gather
 	relay  *relay                // nil before serve
-	place  place                 // in relay's table
+	slot   slot                  // in relay's table
 	handle handler
 }
 
@@ -212,7 +212,7 @@ func (s *socket) close() error {
 		return net.ErrClosed
 	}
 	if s.relay != nil {
-		s.relay.remove(s, s.place)
+		s.relay.remove(s, s.slot)
 	}
 	err := unix.Close(s.fd)
 	s.fd = -1
