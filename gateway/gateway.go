@@ -98,6 +98,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	}
 	g.media, err = media.New(media.Config{
 		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
+		Nap: time.Duration(cfg.Listen.Nap),
 	}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)

@@ -51,7 +51,11 @@ type Config struct {
 	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
+	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
+
+// MaxNap is the longest nap: what it saves is had by then, and delay adds up.
+const MaxNap = 10 * time.Millisecond
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -66,6 +70,9 @@ func (c Config) Validate() error {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
 			faults = append(faults, fmt.Errorf("advertise %v: not an address of a host", addr))
 		}
+	}
+	if c.Nap < 0 || c.Nap > MaxNap {
+		faults = append(faults, fmt.Errorf("nap %v: want 0 to %v", c.Nap, MaxNap))
 	}
 	return errors.Join(faults...)
 }
@@ -120,7 +127,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err := browsers.gather(); err != nil {
 		log.Warn("media port keeps small buffers", slog.Any("error", err))
 	}
-	relay, err := newRelay()
+	relay, err := newRelay(cfg.Nap)
 	if err != nil {
 		browsers.close()
 		return nil, err

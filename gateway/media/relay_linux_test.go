@@ -107,7 +107,7 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 
 // An event of a socket that was closed is not taken for one of the socket that has its place now.
 func TestLateEvent(t *testing.T) {
-	r, err := newRelay()
+	r, err := newRelay(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,4 +360,18 @@ func BenchmarkRelay(b *testing.B) {
 	if sent := x.secure.leg.count.packetsOut.Load(); sent < uint64(20*b.N) {
 		b.Fatalf("%d of %d packets relayed", sent, 20*b.N)
 	}
+}
+
+// A relay that naps carries the same packets.
+func TestNap(t *testing.T) {
+	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20980-20999", Nap: MaxNap}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.serve(e.browsers, e.receive)
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, b.say, p, "sound")
+	reaches(t, p.mouth, b, "sound")
 }
