@@ -14,4 +14,5 @@ type Party struct {
 	Profile sdp.Profile // what it is offered; a phone may offer and answer others
 	Least   sdp.Profile // the weakest that a phone's media may have, by sdp.Profile.Strength; zero: any
 	Host    netip.Addr  // its signaling address: chooses our own address toward it; may be invalid
+	Keys    Keys        // how it takes the other side's keys
 }

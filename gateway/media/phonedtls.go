@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"cordboard/gateway/sdp"
 )
@@ -98,7 +97,7 @@ func (d *handshakes) receive(p []byte, src netip.AddrPort, control bool) bool {
 		port = d.rtcp
 	}
 	d.mu.Unlock()
-	if port == nil || !d.line.admit(port.target(), src) {
+	if port == nil || !port.target().opens(src) {
 		return false
 	}
 	port.security.receive(p)
@@ -128,7 +127,7 @@ func (s *security) isBroken() bool {
 }
 
 // target is where the port's peer is.
-func (p *dtlsPort) target() *atomic.Pointer[target] {
+func (p *dtlsPort) target() *latch {
 	if p.control {
 		return &p.line.rtcp
 	}
@@ -137,7 +136,7 @@ func (p *dtlsPort) target() *atomic.Pointer[target] {
 
 // at implements carrier.
 func (p *dtlsPort) at() *netip.AddrPort {
-	if t := p.target().Load(); t != nil && t.addr.IsValid() {
+	if t := p.target().target.Load(); t != nil && t.addr.IsValid() {
 		return &t.addr
 	}
 	return nil

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ type plainLine struct {
 	leg            *leg
 	media, control *socket
 	port           uint16 // even, of media; control has the next one
-	rtp, rtcp      atomic.Pointer[target]
+	rtp, rtcp      latch
 
 	secret  atomic.Pointer[secret] // nil: in the clear
 	muxed   atomic.Bool            // RTCP comes and goes at media
@@ -22,59 +23,28 @@ type plainLine struct {
 	dtls    handshakes
 }
 
-// target is where a line's packets go, and whose packets it takes. It never changes; it is replaced.
-type target struct {
-	signaled netip.AddrPort // in the party's description; may be invalid
-	host     netip.Addr     // the party's signaling address; may be invalid
-	addr     netip.AddrPort // where to send; may be invalid
-	latched  bool           // addr is where the party really sends from, and nobody else is heard
-}
-
-// latch says whether a packet from src is the party's, and what the target is after it. Ports are changed by NAT and by
-// phones that send from another port than they listen on, so the first packet from the host that was signaled counts
-// (symmetric RTP, RFC 4961); other hosts never do.
-func (t *target) latch(src netip.AddrPort) (*target, bool) {
-	switch {
-	case t == nil:
-		return nil, false
-	case t.latched:
-		return t, src == t.addr
-	case src.Addr() != t.signaled.Addr() && src.Addr() != t.host:
-		return t, false
-	}
-	return &target{signaled: t.signaled, host: t.host, addr: src, latched: true}, true
-}
-
-// retarget is the target after a new description: free to latch again, but sending where it was while that is not
-// changed.
-func (t *target) retarget(signaled netip.AddrPort, host netip.Addr) *target {
-	signaled = netip.AddrPortFrom(signaled.Addr().Unmap(), signaled.Port())
-	if a := signaled.Addr(); !a.IsValid() || a.IsMulticast() || a.IsUnspecified() || signaled.Port() == 0 {
-		signaled = netip.AddrPort{}
-	}
-	next := &target{signaled: signaled, host: host.Unmap(), addr: signaled}
-	if t != nil && t.latched && t.signaled == signaled {
-		next.addr = t.addr
-	}
-	return next
-}
-
-// receive takes a datagram from the RTP port. It belongs to the goroutine that reads it.
+// receive takes a datagram from the RTP port. It belongs to the goroutine that reads it. Some PBXs send RTCP there too,
+// though we never agree to that (RFC 5761 §5.1).
 func (s *plainLine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	if k := s.secret.Load(); k != nil {
 		s.receiveSealed(k, p, src, now, false)
 		return
 	}
-	h, ok := parseRTP(p)
-	if ok && len(p) <= maxPacket {
+	switch sort(p) {
+	case kindRTP:
+		h, ok := parseRTP(p)
 		w := s.leg.way.Load()
-		ok = w != nil && w.types.has(h.pt) && s.admit(&s.rtp, src)
+		if ok && w != nil && w.types.has(h.pt) && s.rtp.admit(src, numbersOf(p, h), now) {
+			s.leg.receive(p, h, now)
+			return
+		}
+	case kindRTCP:
+		if s.rtp.from(src) {
+			s.leg.receiveControl(p, now)
+			return
+		}
 	}
-	if !ok || sort(p) != kindRTP {
-		s.leg.count.dropped.Add(1)
-		return
-	}
-	s.leg.receive(p, h, now)
+	s.leg.count.dropped.Add(1)
 }
 
 // receiveControl takes a datagram from the RTCP port. It belongs to the goroutine that reads it.
@@ -83,22 +53,11 @@ func (s *plainLine) receiveControl(p []byte, src netip.AddrPort, now time.Durati
 		s.receiveSealed(k, p, src, now, true)
 		return
 	}
-	if sort(p) != kindRTCP || !s.admit(&s.rtcp, src) {
+	if sort(p) != kindRTCP || len(p) < 8 || !s.rtcp.admitControl(src, binary.BigEndian.Uint32(p[4:]), s.leg.streams.heardFrom(), now) {
 		s.leg.count.dropped.Add(1)
 		return
 	}
 	s.leg.receiveControl(p, now)
-}
-
-// admit says whether src may be heard, and latches.
-func (s *plainLine) admit(to *atomic.Pointer[target], src netip.AddrPort) bool {
-	for {
-		old := to.Load()
-		next, ok := old.latch(src)
-		if next == old || to.CompareAndSwap(old, next) {
-			return ok
-		}
-	}
 }
 
 // send implements line.
@@ -128,9 +87,9 @@ func (s *plainLine) sendControl(p []byte, _ time.Duration) error {
 	return write(s.control, &s.rtcp, p)
 }
 
-// write sends a datagram to a target.
-func write(s *socket, to *atomic.Pointer[target], p []byte) error {
-	t := to.Load()
+// write sends a datagram to where a latch points.
+func write(s *socket, to *latch, p []byte) error {
+	t := to.target.Load()
 	if t == nil || !t.addr.IsValid() {
 		return errNotUp
 	}
@@ -147,19 +106,8 @@ func (s *plainLine) apply(remote *sdp.Remote, client bool) {
 
 // aim takes from a description where packets go.
 func (s *plainLine) aim(remote *sdp.Remote) {
-	host := s.leg.party.Host
-	for {
-		old := s.rtp.Load()
-		if s.rtp.CompareAndSwap(old, old.retarget(remote.Audio, host)) {
-			break
-		}
-	}
-	for {
-		old := s.rtcp.Load()
-		if s.rtcp.CompareAndSwap(old, old.retarget(remote.RTCP, host)) {
-			break
-		}
-	}
+	s.rtp.aim(remote.Audio, s.leg.party.Host)
+	s.rtcp.aim(remote.RTCP, s.leg.party.Host)
 }
 
 // state implements line.

@@ -28,6 +28,7 @@ type savedLeg struct {
 	Said     string      `json:"said"`
 	Types    types       `json:"types"`
 	Peer     string      `json:"peer,omitzero"`
+	Keys     call.Keys   `json:"keys,omitzero"`
 	Echo     bool        `json:"echo,omitzero"`
 	Tone     bool        `json:"tone,omitzero"`
 	ToneType uint8       `json:"tone_type,omitzero"`
@@ -43,7 +44,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	var legs []savedLeg
 	for _, l := range s.legs {
-		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo != nil || l.tone != nil) {
+		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo || l.tone != nil) {
 			legs = append(legs, l.save(w))
 		}
 	}
@@ -54,7 +55,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 // save writes a leg down. The caller holds the call's mutex.
 func (l *leg) save(w *way) savedLeg {
 	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
-		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Keys: l.party.Keys, Echo: w.echo, Tone: l.tone != nil, ToneType: l.playing}
 	if w.peer != nil {
 		saved.Peer = w.peer.name
 	}
@@ -68,7 +69,7 @@ func (l *leg) save(w *way) savedLeg {
 // harmless are the attributes of a description that may be written down.
 var harmless = map[string]bool{
 	"rtpmap": true, "fmtp": true, "ptime": true, "maxptime": true, "sendrecv": true, "sendonly": true, "recvonly": true, "inactive": true,
-	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-fb": true, "extmap": true, "msid": true,
+	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-rsize": true, "rtcp-fb": true, "extmap": true, "msid": true,
 	"fingerprint": true, "setup": true, "ice-lite": true,
 }
 
@@ -122,7 +123,7 @@ func (s *session) restore(legs []savedLeg) error {
 		if saved.Agreed != 0 {
 			agreed.Profile = saved.Agreed
 		}
-		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host}, saved.Port)
+		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}, saved.Port)
 		if err != nil {
 			return err
 		}
@@ -140,13 +141,19 @@ func (s *session) restore(legs []savedLeg) error {
 			}
 		}
 	}
+	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
-		w := &way{peer: s.legs[saved.Peer], types: saved.Types}
-		if saved.Echo {
-			w.echo = newEcho()
+		ways[l] = l.leads(&way{peer: s.legs[saved.Peer], types: saved.Types, echo: saved.Echo})
+	}
+	for _, saved := range legs {
+		l := s.legs[saved.Name]
+		switch w := ways[l]; {
+		case w.peer == nil || ways[w.peer].peer != l:
+			l.way.Store(w)
+		case saved.Name < saved.Peer: // once for the two
+			join(l, w.peer, w, ways[w.peer])
 		}
-		l.way.Store(l.leads(w))
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
 		if saved.Tone && i >= 0 {
 			l.play(Tone, l.talk.agreed.Codecs[i])

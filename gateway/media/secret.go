@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -209,27 +210,27 @@ func (s *plainLine) take(c sdp.Crypto) error {
 
 // receiveSealed takes a datagram from one of the two ports while the line encrypts. It proves itself before its sender is latched.
 func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now time.Duration, control bool) {
-	to := &s.rtp
-	if control {
-		to = &s.rtcp
-	}
 	what := sort(p)
 	if what == kindDTLS && s.dtls.receive(p, src, control) {
 		return
 	}
-	if _, ok := to.Load().latch(src); ok {
+	to := &s.rtp
+	if control {
+		to = &s.rtcp
+	}
+	if to.target.Load().admits(src) {
 		switch {
 		case what == kindRTP && !control && k.media.in != nil:
 			h, ok := parseRTP(p)
 			if !ok {
 				break
 			}
-			if clear, ok := s.open(k, p, h); ok && s.admit(to, src) {
+			if clear, ok := s.open(k, p, h); ok && to.admit(src, numbersOf(clear, h), now) {
 				s.leg.receive(clear, h, now)
 				return
 			}
 		case what == kindRTCP && control != s.muxed.Load() && k.control.in != nil:
-			if clear, err := k.control.in.in.openControl(p); err == nil && s.admit(to, src) {
+			if clear, err := k.control.in.in.openControl(p); err == nil && (!control && to.from(src) || control && to.admitControl(src, binary.BigEndian.Uint32(clear[4:]), s.leg.streams.heardFrom(), now)) {
 				s.leg.receiveControl(clear, now)
 				return
 			}

@@ -60,6 +60,10 @@ func (e *Engine) session(id string, begin bool) (*session, error) {
 		}
 		s = &session{engine: e, id: id, log: e.log.With("call", id), legs: make(map[string]*leg)}
 		e.calls[id] = s
+		if !e.reporting {
+			e.reporting = true
+			e.tasks.Go(e.reports)
+		}
 	}
 	return s, nil
 }
@@ -118,7 +122,7 @@ func (s *session) forget() {
 func (s *session) join(party call.Party) (*leg, error) {
 	if l := s.legs[party.Leg]; l != nil {
 		if l.party.Profile == party.Profile {
-			l.party.Host, l.party.Least = party.Host, party.Least
+			l.party.Host, l.party.Least, l.party.Keys = party.Host, party.Least, party.Keys
 			return l, nil
 		}
 		s.remove(party.Leg)
@@ -128,7 +132,7 @@ func (s *session) join(party call.Party) (*leg, error) {
 
 // begin makes the leg of a party. Toward the PBX it has that port, or any for 0. The caller holds mu.
 func (s *session) begin(party call.Party, port uint16) (*leg, error) {
-	l := &leg{engine: s.engine, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
+	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
 	if party.Profile == sdp.WebRTC {
@@ -140,6 +144,7 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 		}
 		l.line = line
 	}
+	l.streams.begin(s.engine.now())
 	s.legs[party.Leg] = l
 	return l, nil
 }
@@ -286,7 +291,10 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 // local is our side of the leg.
 func (l *leg) local(setup string) sdp.Local {
 	t, e := &l.talk, l.engine
-	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent}
+	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent, Events: sdp.EventsAlways}
+	if !l.party.Keys.Events() {
+		local.Events = sdp.EventsNever
+	}
 	if line, ok := l.line.(*plainLine); ok {
 		host := e.addresses.toward(l.party.Host)
 		local.Audio = netip.AddrPortFrom(host, line.port)
@@ -297,6 +305,7 @@ func (l *leg) local(setup string) sdp.Local {
 	for _, addr := range e.addresses.candidates(l.party.Host) {
 		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
 	}
+	local.TCP = e.tcpCandidates(local.Candidates)
 	local.Audio = local.Candidates[0]
 	local.RTCP = local.Audio
 	own := t.local
@@ -305,6 +314,8 @@ func (l *leg) local(setup string) sdp.Local {
 	}
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
+	local.SSRC, local.CNAME = l.streams.identity()
+	local.ReducedSize = true
 	return local
 }
 
@@ -315,8 +326,12 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
-	a.way.Store(a.leads(&way{peer: b, types: agreed}))
-	b.way.Store(b.leads(&way{peer: a, types: agreed}))
+	for _, l := range []*leg{a, b} {
+		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
+			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
+		}
+	}
+	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
 }
 
 // part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.
@@ -334,9 +349,18 @@ func (l *leg) leads(w *way) *way {
 	if r != nil && !r.Rejected {
 		w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
 		w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
+		if w.peer != nil {
+			w.types.join(l.accompanying())
+		}
 		w.laws = laws(r.Codecs, w.types)
+		w.hearing = l.hearing(r, w.types)
+		w.rates.note(r.Codecs)
+	}
+	if w.peer != nil && w.peer.talk.agreed != nil {
+		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
 	w.feedback = r != nil && r.Feedback
+	w.reduced = w.feedback && l.party.Profile == sdp.WebRTC && r.ReducedSize
 	return w
 }
 

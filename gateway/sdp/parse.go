@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pion/sdp/v3"
 )
@@ -128,6 +127,7 @@ func (s session) remote() (Remote, error) {
 	m := s.MediaDescriptions[s.audio]
 	r := Remote{Profile: s.profile(s.audio), Direction: s.direction(m), MID: s.mid(s.audio)}
 	_, r.Mux = m.Attribute("rtcp-mux")
+	_, r.ReducedSize = m.Attribute("rtcp-rsize")
 	_, r.ICELite = s.Attribute("ice-lite")
 	r.Rejected = s.rejected(s.audio)
 	for i := range s.streams {
@@ -137,9 +137,7 @@ func (s session) remote() (Remote, error) {
 	}
 	r.Feedback = strings.HasSuffix(s.streams[s.audio].protocol, "F")
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
-	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
-		r.PTime = time.Duration(ms) * time.Millisecond
-	}
+	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	s.transport(m, &r)
 	s.keys(m, &r)
 	return r, nil

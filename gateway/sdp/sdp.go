@@ -99,7 +99,7 @@ type Codec struct {
 
 // carriesAudio is false for events and noise, which accompany audio but are none.
 func (c Codec) carriesAudio() bool {
-	return !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN")
+	return !c.Events() && !c.Noise()
 }
 
 func (c Codec) same(o Codec) bool {
@@ -112,10 +112,11 @@ type Remote struct {
 	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no or a multicast address and for WebRTC's port 9
 	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; with Mux in WebRTC Audio itself
 	Mux              bool           // a=rtcp-mux (RFC 5761); of phones taken up with DTLS alone
+	ReducedSize      bool           // a=rtcp-rsize (RFC 5506); we agree to it with browsers alone
 	Feedback         bool           // AVPF or SAVPF (RFC 4585)
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
-	PTime            time.Duration  // 0: not said
+	PTime, MaxPTime  time.Duration  // audio in a packet, as the party wants it and at most; 0: not said
 	ICEUfrag, ICEPwd string         // RFC 8839 §5.4
 	ICELite          bool
 	Fingerprint      string   // "sha-256 AB:CD…", the strongest; empty for none or only weak ones (RFC 8122 §5)
@@ -154,13 +155,18 @@ type Local struct {
 	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
+	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
 	MID              string   // of an offer to a browser; "0" when empty
-	Previous         []byte   // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
+	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	CNAME            string   // its source's name
+	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
+	Events           Events
+	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).
