@@ -40,6 +40,7 @@ type Config struct {
 	Audio     Switch          `toml:"audio"`
 	Discovery Switch          `toml:"discovery"`
 	Store     Store           `toml:"store"`
+	Metrics   Metrics         `toml:"metrics"`
 	Log       Log             `toml:"log"`
 
 	// Notices are keys that are right but do nothing yet, and PBXs that are left out because of them.
@@ -103,6 +104,12 @@ type Media struct {
 	Opus string `toml:"opus"` // auto | never | prefer
 }
 
+// Metrics is the [metrics] table: who may read /metrics, beside administrators who are signed in.
+type Metrics struct {
+	Allow []string `toml:"allow"` // networks; default: this machine
+	Token string   `toml:"token"` // a bearer token of at least 16 characters; empty: none
+}
+
 // Log is the [log] table.
 type Log struct {
 	Level  string `toml:"level"`  // debug | info | warn | error
@@ -131,8 +138,9 @@ func defaults() Config {
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
 		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
-		Log:   Log{Level: "info", Format: "text"},
-		Media: Media{Opus: media.OpusAuto},
+		Log:     Log{Level: "info", Format: "text"},
+		Media:   Media{Opus: media.OpusAuto},
+		Metrics: Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},
@@ -230,6 +238,7 @@ func (c *Config) fill() {
 		p.Name = cmp.Or(p.Name, "pbx"+ordinal(i))
 		p.Mode = cmp.Or(p.Mode, signaling.ModeExtension)
 		p.Media = cmp.Or(p.Media, "rtp")
+		p.DTMF = cmp.Or(p.DTMF, signaling.DTMFAuto)
 	}
 }
 

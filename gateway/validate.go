@@ -67,6 +67,7 @@ func (c *Config) faults() []Fault {
 	c.checkPBX(&check)
 	c.checkUsers(&check)
 	c.checkGuard(&check)
+	c.Metrics.check(&check)
 	check.part("auth", c.Auth.Validate())
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())

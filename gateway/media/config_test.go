@@ -3,6 +3,7 @@ package media
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,12 +64,41 @@ func TestAddresses(t *testing.T) {
 	known := func(listen netip.Addr) *addresses {
 		return &addresses{listen: listen, cached: []netip.Addr{lan4, lan6, loopback, loop6}, read: time.Now()}
 	}
+	inside4, office4 := netip.MustParseAddr("192.168.7.7"), netip.MustParseAddr("10.7.7.7")
+	behind := func(advertise ...netip.Addr) *addresses { // a router, on a network of its own
+		a := known(netip.IPv6Unspecified())
+		a.advertise = advertise
+		a.cached[0] = inside4
+		a.routes, a.asked = map[netip.Addr]netip.Addr{office4: inside4}, time.Now()
+		return a
+	}
+	for _, tt := range []struct {
+		host netip.Addr
+		from *addresses
+		want netip.Addr
+	}{
+		{remote4, behind(public4), public4},
+		{office4, behind(public4), inside4},
+		{office4, behind(public4, office4), office4}, // in a container, say
+		{remote4, behind(office4, public4), public4},
+		{remote6, behind(public4), public4},
+		{netip.Addr{}, behind(office4, public4), public4},
+	} {
+		if got := tt.from.toward(tt.host); got != tt.want {
+			t.Errorf("toward %v with %v advertised: %v, want %v", tt.host, tt.from.advertise, got, tt.want)
+		}
+	}
 	for _, tt := range []struct {
 		name      string
 		addresses *addresses
 		host      netip.Addr
 		want      []netip.Addr
 	}{
+		{"1:1 NAT, from outside", behind(public4), remote4, []netip.Addr{public4}},
+		{"1:1 NAT, from inside", behind(public4), office4, []netip.Addr{inside4, lan6, public4}},
+		{"1:1 NAT, from inside by way of the router", behind(public4), public4, []netip.Addr{public4, inside4, lan6}},
+		{"private address advertised", behind(office4), office4, []netip.Addr{office4, inside4, lan6}},
+		{"private address advertised, from beside", behind(office4), netip.MustParseAddr("10.1.1.1"), []netip.Addr{office4}},
 		{"advertised", advertised, remote6, []netip.Addr{public6, public4}},
 		{"advertised, by a proxy on this machine", advertised, loopback, []netip.Addr{loopback, public4, public6}},
 		{"one address", known(lan4), remote4, []netip.Addr{lan4}},
@@ -91,6 +121,40 @@ func TestAddresses(t *testing.T) {
 	for _, addr := range new(addresses).own() {
 		if addr.IsLinkLocalUnicast() || addr.IsMulticast() {
 			t.Errorf("own address %v", addr)
+		}
+	}
+}
+
+// Browsers are told to connect where the TCP port listens.
+func TestTCPCandidates(t *testing.T) {
+	lan4, lan6, public := netip.MustParseAddr("192.168.7.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
+	for _, tt := range []struct {
+		at        string // empty: no port
+		advertise []netip.Addr
+		udp, want []netip.Addr
+	}{
+		{"", nil, []netip.Addr{lan4}, nil},
+		{"[::]:443", nil, []netip.Addr{lan4, lan6}, []netip.Addr{lan4, lan6}},
+		{"0.0.0.0:443", nil, []netip.Addr{lan6, lan4}, []netip.Addr{lan4}},
+		{"192.168.7.7:443", nil, []netip.Addr{loopback, lan4, lan6}, []netip.Addr{lan4}},
+		{"192.168.7.7:443", []netip.Addr{public}, []netip.Addr{public}, []netip.Addr{public}},
+		{"127.0.0.1:443", []netip.Addr{public}, []netip.Addr{public}, nil},
+		{"127.0.0.1:443", nil, []netip.Addr{loopback, lan4}, []netip.Addr{loopback}},
+		{"[::]:443", nil, []netip.Addr{lan4, lan6, public, loopback}, []netip.Addr{lan4, lan6, public}},
+	} {
+		e := &Engine{addresses: addresses{advertise: tt.advertise}}
+		if tt.at != "" {
+			e.tcp.at = netip.MustParseAddrPort(tt.at)
+		}
+		var udp, want []netip.AddrPort
+		for _, addr := range tt.udp {
+			udp = append(udp, netip.AddrPortFrom(addr, 8443))
+		}
+		for _, addr := range tt.want {
+			want = append(want, netip.AddrPortFrom(addr, 443))
+		}
+		if got := e.tcpCandidates(udp); !slices.Equal(got, want) {
+			t.Errorf("port at %q, UDP at %v: TCP at %v, want %v", tt.at, tt.udp, got, want)
 		}
 	}
 }

@@ -1,6 +1,28 @@
 // Package media relays the sound of calls between browsers, which speak WebRTC, and the PBX or phones, which speak
 // plain RTP. It knows session descriptions, sockets and keys, and nothing of SIP: Offer and Answer turn one party's
 // description into what the other party is told, Delete ends it.
+//
+// # How a packet travels
+//
+// One thread carries the packets of all calls (relay_linux.go; elsewhere each socket has a goroutine). It waits for the
+// browsers' socket and for the two sockets, RTP and RTCP, of each leg toward the PBX.
+//
+// From a browser: the thread reads up to 64 datagrams at once. The first octet tells what each is (demux.go). STUN is
+// answered at once and binds its source address to a leg, if it proves to come from the leg's party (stun.go, table.go).
+// Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
+// the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
+//
+// From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
+// party named, or that it really sends from (plain.go).
+//
+// Then both go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
+// the leg's way says, by an adapter or as it is. leg.send hands it to the line of the other party: to the PBX by one
+// system call; to a browser encrypted in place and copied to a batch, which goes out by one system call when all
+// sockets that had something were served.
+//
+// So what runs on the thread delays every call: it allocates nothing, waits for nothing and reads no clock. Tones,
+// recordings and the like have goroutines of their own; they may send at any time, and SDP may replace a leg's way, its
+// line's keys or its target at any time, as each is a pointer to something that never changes.
 package media
 
 import (
@@ -24,11 +46,12 @@ var errClosed = errors.New("media engine is closed")
 
 // Config says where media flows.
 type Config struct {
-	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
-	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
-	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
-	Opus      string       // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
-	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
+	Listen    string         // one UDP address toward browsers, "host:port"; host empty: all interfaces
+	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
+	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
+	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
+	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // What Config.Opus may be.
@@ -75,7 +98,10 @@ type Engine struct {
 	opus        string // Config.Opus
 	table       *table
 	agent       agent
+	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
 
@@ -115,6 +141,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		browsers.close()
 		return nil, err
 	}
+	favourites() // measured now, and not when packets wait
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
@@ -125,6 +152,13 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if cfg.Digits != nil {
 		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
 	}
+	if cfg.TCP.Port() != 0 {
+		if err := e.tcp.open(local); err != nil {
+			log.Warn("no media by TCP", slog.Any("error", err))
+		} else {
+			e.tcp.at = netip.AddrPortFrom(cfg.TCP.Addr().Unmap(), cfg.TCP.Port())
+		}
+	}
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -134,7 +168,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
@@ -142,10 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 
@@ -164,6 +195,7 @@ func (e *Engine) Close() error {
 	err := e.browsers.close()
 	e.tasks.Wait()
 	e.relay.release()
+	e.tcp.close()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
 	}
@@ -190,10 +222,12 @@ func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	what := sort(p)
 	switch what {
 	case kindOther:
-		e.stray.Add(1)
+		if !e.tcp.deliver(p, src, now) {
+			e.stray.Add(1)
+		}
 		return
 	case kindSTUN:
-		if reply := e.agent.answer(p, src, now); reply != nil {
+		if reply := e.agent.answer(p, src, nil, now); reply != nil {
 			e.browsers.send(reply, src) // a lost reply is asked for again
 		}
 		return

@@ -47,6 +47,10 @@ type leg struct {
 
 	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
 	streams streams
+	judge   judge         // how the leg does; guarded by the call's mutex
+	made    time.Duration // of the engine's clock
+
+	accounted [len(sum{})]uint64 // what the engine's sums have of the leg; guarded by the call's mutex
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -54,14 +58,16 @@ type way struct {
 	peer     *leg    // the other leg of the call, nil for none
 	via      adapter // changes packets on their way to peer; nil: they pass as they are
 	taps     []tap   // hear what the party says
-	echo     *echo   // the built-in callee that hears the leg, nil for none
+	echo     bool    // the party hears itself
 	types    types   // the payload types agreed on
 	talks    bool    // the party may send
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
-	reduced  bool    // and may leave out the reports before feedback (RFC 5506)
+	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
 	hearing  hearing // what else the party can be played
+	formats  []format
+	since    time.Duration // of the engine's clock: when it began
 }
 
 // adapter changes what one party says into what its peer can hear: other packets, another codec.
@@ -82,10 +88,13 @@ type tap interface {
 func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	w := l.way.Load()
 	if w == nil || !w.types.has(h.pt) || !h.padded(p) {
+		if w != nil && !w.types.has(h.pt) {
+			l.unagreed(h.pt)
+		}
 		l.count.dropped.Add(1)
 		return
 	}
-	l.count.heard(h, len(p), now)
+	l.count.heard(p, h, w, now)
 	l.streams.heard(numbersOf(p, h), w.rates.of(h.pt), now)
 	if !w.talks {
 		l.count.dropped.Add(1)
@@ -99,8 +108,8 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		t.hear(p, h, now)
 	}
 	switch {
-	case w.echo != nil:
-		w.echo.hear(l, p, h, now)
+	case w.echo:
+		l.send(p, h, now)
 	case w.peer != nil:
 		if w.via != nil {
 			w.via.pass(p, h, now, w.peer)
@@ -123,7 +132,7 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 		l.count.unsent.Add(1)
 		return
 	}
-	l.count.sent(len(p))
+	l.count.sent(len(p), now)
 }
 
 // close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.

@@ -77,6 +77,9 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	if err != nil {
 		return nil, err
 	}
+	if err := a.answers(remote); err != nil {
+		return nil, err
+	}
 	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(answer, b.talk.offer, local) })
 	if err != nil {
 		return nil, err
@@ -159,13 +162,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	l.stopTranscoding()
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
-	if callee == Echo {
-		if old := l.way.Load(); old != nil && old.echo != nil {
-			w.echo = old.echo
-		} else {
-			w.echo = newEcho()
-		}
-	}
+	w.echo = callee == Echo
 	l.way.Store(w)
 	l.play(callee, chosen)
 	return text, nil

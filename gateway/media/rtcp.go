@@ -44,18 +44,12 @@ type control struct {
 }
 
 // readControl takes a compound packet apart. It gives nothing when that is malformed, or doesn't begin with a report as
-// it must (RFC 3550 §6.1); one of reduced size (RFC 5506) may be feedback alone.
+// it must (RFC 3550 §6.1) unless it may be of reduced size (RFC 5506).
 func readControl(p []byte, reduced bool) (all []control) {
 	if len(p) < 8 || len(p)%4 != 0 {
 		return nil
 	}
-	switch rtcp.PacketType(p[1]) {
-	case rtcp.TypeSenderReport, rtcp.TypeReceiverReport:
-	case rtcp.TypeTransportSpecificFeedback, rtcp.TypePayloadSpecificFeedback:
-		if !reduced {
-			return nil
-		}
-	default:
+	if first := rtcp.PacketType(p[1]); !reduced && first != rtcp.TypeSenderReport && first != rtcp.TypeReceiverReport {
 		return nil
 	}
 	for len(p) > 0 {
@@ -77,7 +71,7 @@ func readControl(p []byte, reduced bool) (all []control) {
 }
 
 // receiveControl takes a compound RTCP packet in the clear from the leg's party. It ends here: reports are ours to make
-// (RFC 7667 §3.2.1.3). Only feedback that the other party must act on goes on to it, as feedback of ours.
+// (RFC 8079). Only feedback that the other party must act on goes on to it, as feedback of ours.
 func (l *leg) receiveControl(p []byte, now time.Duration) {
 	w := l.way.Load()
 	if w == nil || !l.affords(now) {
@@ -96,7 +90,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		switch packet := part.packet.(type) {
 		case *rtcp.SenderReport:
 			at := s.senderReport(packet, now)
-			if w.peer != nil && w.via == nil {
+			if w.peer != nil {
 				w.peer.streams.synchronize(packet.SSRC, packet.RTPTime, at, now)
 			}
 			s.receiverReports(packet.Reports, wall)

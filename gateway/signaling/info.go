@@ -11,15 +11,11 @@ import (
 const statusBadInfoPackage = 469
 
 // informing are the bodies of INFO that a built-in callee takes, to do nothing with them: keys, and requests for a whole picture.
-var informing = []string{"application/dtmf-relay", "application/dtmf", "application/media_control+xml"}
+var informing = []string{relayType, plainType, "application/media_control+xml"}
 
 // informed answers an INFO that has no other leg to go to.
 func (s *Server) informed(req *sip.Request, tx sip.ServerTransaction) {
-	kind := ""
-	if ct := req.ContentType(); ct != nil {
-		kind, _, _ = strings.Cut(ct.Value(), ";")
-		kind = strings.ToLower(strings.TrimSpace(kind))
-	}
+	kind := contentKind(req)
 	switch {
 	case req.GetHeader("Info-Package") != nil:
 		s.reply(req, tx, statusBadInfoPackage, "Bad Info Package", sip.NewHeader("Recv-Info", ""))
