@@ -97,7 +97,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 		return g, err
 	}
 	g.media, err = media.New(media.Config{
-		Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
+		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
 		Digits: func(id, leg string, digit rune, d time.Duration, passed bool) {
 			g.signaling.Digit(id, leg, digit, d, passed)
 		},
@@ -151,7 +151,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err

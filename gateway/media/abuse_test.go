@@ -319,7 +319,7 @@ func TestConsentRunsOut(t *testing.T) {
 	if line.send(make([]byte, 12, bufferSize), rtpHeader{size: 12}, now) == nil {
 		t.Error("sent to a browser that is lost")
 	}
-	line.checked(*line.remote.Load(), "", false, now)
+	line.checked(*line.remote.Load(), nil, "", false, now)
 	if got := line.state(now); got != "up" {
 		t.Errorf("after another check: %q", got)
 	}

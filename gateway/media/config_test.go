@@ -63,12 +63,41 @@ func TestAddresses(t *testing.T) {
 	known := func(listen netip.Addr) *addresses {
 		return &addresses{listen: listen, cached: []netip.Addr{lan4, lan6, loopback, loop6}, read: time.Now()}
 	}
+	inside4, office4 := netip.MustParseAddr("192.168.7.7"), netip.MustParseAddr("10.7.7.7")
+	behind := func(advertise ...netip.Addr) *addresses { // a router, on a network of its own
+		a := known(netip.IPv6Unspecified())
+		a.advertise = advertise
+		a.cached[0] = inside4
+		a.routes, a.asked = map[netip.Addr]netip.Addr{office4: inside4}, time.Now()
+		return a
+	}
+	for _, tt := range []struct {
+		host netip.Addr
+		from *addresses
+		want netip.Addr
+	}{
+		{remote4, behind(public4), public4},
+		{office4, behind(public4), inside4},
+		{office4, behind(public4, office4), office4}, // in a container, say
+		{remote4, behind(office4, public4), public4},
+		{remote6, behind(public4), public4},
+		{netip.Addr{}, behind(office4, public4), public4},
+	} {
+		if got := tt.from.toward(tt.host); got != tt.want {
+			t.Errorf("toward %v with %v advertised: %v, want %v", tt.host, tt.from.advertise, got, tt.want)
+		}
+	}
 	for _, tt := range []struct {
 		name      string
 		addresses *addresses
 		host      netip.Addr
 		want      []netip.Addr
 	}{
+		{"1:1 NAT, from outside", behind(public4), remote4, []netip.Addr{public4}},
+		{"1:1 NAT, from inside", behind(public4), office4, []netip.Addr{inside4, lan6, public4}},
+		{"1:1 NAT, from inside by way of the router", behind(public4), public4, []netip.Addr{public4, inside4, lan6}},
+		{"private address advertised", behind(office4), office4, []netip.Addr{office4, inside4, lan6}},
+		{"private address advertised, from beside", behind(office4), netip.MustParseAddr("10.1.1.1"), []netip.Addr{office4}},
 		{"advertised", advertised, remote6, []netip.Addr{public6, public4}},
 		{"advertised, by a proxy on this machine", advertised, loopback, []netip.Addr{loopback, public4, public6}},
 		{"one address", known(lan4), remote4, []netip.Addr{lan4}},

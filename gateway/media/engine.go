@@ -24,11 +24,12 @@ var errClosed = errors.New("media engine is closed")
 
 // Config says where media flows.
 type Config struct {
-	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
-	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
-	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
-	Opus      string       // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
-	Digits    Digits       // is told of keys from a goroutine of its own; nil: nobody is
+	Listen    string         // one UDP address toward browsers, "host:port"; host empty: all interfaces
+	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
+	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
+	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
+	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // What Config.Opus may be.
@@ -75,6 +76,7 @@ type Engine struct {
 	opus        string // Config.Opus
 	table       *table
 	agent       agent
+	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
@@ -125,6 +127,13 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if cfg.Digits != nil {
 		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
 	}
+	if cfg.TCP.Port() != 0 {
+		if err := e.tcp.open(local); err != nil {
+			log.Warn("no media by TCP", slog.Any("error", err))
+		} else {
+			e.tcp.at = netip.AddrPortFrom(cfg.TCP.Addr().Unmap(), cfg.TCP.Port())
+		}
+	}
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -164,6 +173,7 @@ func (e *Engine) Close() error {
 	err := e.browsers.close()
 	e.tasks.Wait()
 	e.relay.release()
+	e.tcp.close()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
 	}
@@ -190,10 +200,12 @@ func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	what := sort(p)
 	switch what {
 	case kindOther:
-		e.stray.Add(1)
+		if !e.tcp.deliver(p, src, now) {
+			e.stray.Add(1)
+		}
 		return
 	case kindSTUN:
-		if reply := e.agent.answer(p, src, now); reply != nil {
+		if reply := e.agent.answer(p, src, nil, now); reply != nil {
 			e.browsers.send(reply, src) // a lost reply is asked for again
 		}
 		return

@@ -308,6 +308,7 @@ func (l *leg) local(setup string) sdp.Local {
 	for _, addr := range e.addresses.candidates(l.party.Host) {
 		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
 	}
+	local.TCP = e.tcpCandidates(local.Candidates)
 	local.Audio = local.Candidates[0]
 	local.RTCP = local.Audio
 	own := t.local
@@ -317,6 +318,7 @@ func (l *leg) local(setup string) sdp.Local {
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
 	local.SSRC, local.CNAME = l.streams.identity()
+	local.ReducedSize = true
 	return local
 }
 
@@ -364,6 +366,7 @@ func (l *leg) leads(w *way) *way {
 		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
 	w.feedback = r != nil && r.Feedback
+	w.reduced = w.feedback && l.party.Profile == sdp.WebRTC && r.ReducedSize
 	return w
 }
 

@@ -112,6 +112,7 @@ type Remote struct {
 	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no or a multicast address and for WebRTC's port 9
 	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; with Mux in WebRTC Audio itself
 	Mux              bool           // a=rtcp-mux (RFC 5761); of phones taken up with DTLS alone
+	ReducedSize      bool           // a=rtcp-rsize (RFC 5506); we agree to it with browsers alone
 	Feedback         bool           // AVPF or SAVPF (RFC 4585)
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
@@ -154,6 +155,7 @@ type Local struct {
 	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
+	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
@@ -162,6 +164,7 @@ type Local struct {
 	MID              string   // of an offer to a browser; "0" when empty
 	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
 	CNAME            string   // its source's name
+	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted
