@@ -123,6 +123,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			"1: [[pbx]] cert: missing, though key is set",
 			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
+		{"opus", "[media]\nopus = \"always\"", []string{`2: [media] opus: "always" is not one of auto, never, prefer`}},
+		{"metrics", "[metrics]\nallow = [\"10.0.0.0/33\"]\ntoken = \"short\"", []string{
+			`2: [metrics] allow: "10.0.0.0/33" is not a range of addresses like 10.0.0.0/8`, "3: [metrics] token: want at least 16 characters, none of them a space"}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,6 +187,9 @@ key = ""
 [store]
 url = ""
 history = "720h"
+[metrics]
+allow = ["10.0.0.0/8"]
+token = "0123456789abcdef"
 [log]
 level = "debug"
 format = "json"

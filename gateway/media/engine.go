@@ -1,6 +1,28 @@
 // Package media relays the sound of calls between browsers, which speak WebRTC, and the PBX or phones, which speak
 // plain RTP. It knows session descriptions, sockets and keys, and nothing of SIP: Offer and Answer turn one party's
 // description into what the other party is told, Delete ends it.
+//
+// # How a packet travels
+//
+// One thread carries the packets of all calls (relay_linux.go; elsewhere each socket has a goroutine). It waits for the
+// browsers' socket and for the two sockets, RTP and RTCP, of each leg toward the PBX.
+//
+// From a browser: the thread reads up to 64 datagrams at once. The first octet tells what each is (demux.go). STUN is
+// answered at once and binds its source address to a leg, if it proves to come from the leg's party (stun.go, table.go).
+// Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
+// the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
+//
+// From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
+// party named, or that it really sends from (plain.go).
+//
+// Then both go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
+// the leg's way says, by an adapter or as it is. leg.send hands it to the line of the other party: to the PBX by one
+// system call; to a browser encrypted in place and copied to a batch, which goes out by one system call when all
+// sockets that had something were served.
+//
+// So what runs on the thread delays every call: it allocates nothing, waits for nothing and reads no clock. Tones,
+// recordings and the like have goroutines of their own; they may send at any time, and SDP may replace a leg's way, its
+// line's keys or its target at any time, as each is a pointer to something that never changes.
 package media
 
 import (
@@ -78,6 +100,8 @@ type Engine struct {
 	agent       agent
 	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
 
@@ -117,6 +141,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		browsers.close()
 		return nil, err
 	}
+	favourites() // measured now, and not when packets wait
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
@@ -143,7 +168,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
@@ -151,10 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 

@@ -53,11 +53,11 @@ func (l *leg) exchanged() (says, wants []sdp.Codec) {
 	if err != nil {
 		return nil, nil // nothing was told yet
 	}
-	return bothHave(told.Codecs, l.talk.agreed.Codecs), bothHave(l.talk.agreed.Codecs, told.Codecs)
+	return inCommon(told.Codecs, l.talk.agreed.Codecs), inCommon(l.talk.agreed.Codecs, told.Codecs)
 }
 
-// bothHave are those of some codecs that are among others too.
-func bothHave(some, others []sdp.Codec) []sdp.Codec {
+// inCommon are those of some codecs that are among others too.
+func inCommon(some, others []sdp.Codec) []sdp.Codec {
 	return slices.DeleteFunc(slices.Clone(some), func(c sdp.Codec) bool { return !slices.ContainsFunc(others, c.Same) })
 }
 

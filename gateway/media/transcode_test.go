@@ -167,3 +167,37 @@ func TestTranscodePolicy(t *testing.T) {
 		})
 	}
 }
+
+// The built-in tone is played in what the caller has, though it be no G.711; and so is the comfort tone.
+func TestToneInAnyCodec(t *testing.T) {
+	e := startEngine(t, "21480-21499")
+	p := newPhone(t)
+	p.hear(must(t)(e.Local(t.Context(), "one", pbx, Tone, p.only("sendrecv", g722Codec))))
+	hears(t, p, g722Codec, toneFrequency)
+	b := newBrowserOf(t, []sdp.Codec{opusCodec, eventFast})
+	b.accept(must(t)(e.Local(t.Context(), "two", alice, Tone, b.offer())))
+	hears(t, b, opusCodec, toneFrequency)
+}
+
+// hears waits for a tone.
+func hears(t *testing.T, to party, c sdp.Codec, freq float64) {
+	t.Helper()
+	ear, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pcm []int16
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		p := to.next(patience)
+		if p == nil {
+			break
+		}
+		if pcm, err = ear.Decode(pcm, p.Payload); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(pcm) - rate/5; n > 0 && audio.RMS(pcm[n:]) > 1000 && audio.Goertzel(pcm[n:], rate, freq) > 0.9 {
+			return
+		}
+	}
+	t.Fatalf("%.0f Hz is not heard in %s", freq, c.Name)
+}

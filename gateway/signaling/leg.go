@@ -144,6 +144,7 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	}
 	if method == sip.INVITE {
 		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
+		l.takesTrickle(req)
 	}
 	if l.pbx != nil {
 		l.pbx.addressAt(req, l.server())

@@ -79,6 +79,15 @@ type Deps struct {
 	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
 	Bans         *guard.Bans     // who is kept out; nil: a list of our own
 	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
+	Judge        Judge           // of how calls sound; nil: none
+}
+
+// Judge is what signaling needs of those who judge how calls sound. Locks are held while it is asked, so it must not wait for signaling.
+type Judge interface {
+	// Answered says that from now on both sides of a call should be heard.
+	Answered(call string)
+	// Verdict is how a call sounded so far.
+	Verdict(call string) call.Quality
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
