@@ -100,6 +100,10 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	}
 	g.media, err = media.New(media.Config{
 		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
+		Opus: cfg.Media.Opus,
+		Digits: func(id, leg string, digit rune, d time.Duration, passed bool) {
+			g.signaling.Digit(id, leg, digit, d, passed)
+		},
 	}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)

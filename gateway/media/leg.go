@@ -43,6 +43,8 @@ type leg struct {
 	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
 
+	transcoder *transcoder // converts what the party says, nil for none; guarded by the call's mutex
+
 	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
 	streams streams
 	judge   judge         // how the leg does; guarded by the call's mutex
@@ -63,7 +65,6 @@ type way struct {
 	feedback bool    // the party speaks AVPF (RFC 4585)
 	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
-	laws     []law   // of G.711 that the party can be sent, in its order of preference
 	hearing  hearing // what else the party can be played
 	formats  []format
 	since    time.Duration // of the engine's clock: when it began
@@ -138,6 +139,7 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.stopTranscoding()
 	l.stopOverhearing()
 	if l.stopKeys != nil {
 		l.stopKeys()

@@ -297,6 +297,9 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 func (l *leg) local(setup string) sdp.Local {
 	t, e := &l.talk, l.engine
 	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent, Events: sdp.EventsAlways}
+	if e.opus != OpusNever {
+		local.Convert, local.Prefer = convertible, e.opus == OpusPrefer
+	}
 	if !l.party.Keys.Events() {
 		local.Events = sdp.EventsNever
 	}
@@ -331,6 +334,9 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
+	for _, c := range slices.Concat(a.says(), b.says()) {
+		agreed.add(c.PT)
+	}
 	for _, l := range []*leg{a, b} {
 		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
 			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
@@ -357,7 +363,6 @@ func (l *leg) leads(w *way) *way {
 		if w.peer != nil {
 			w.types.join(l.accompanying())
 		}
-		w.laws = laws(r.Codecs, w.types)
 		w.hearing = l.hearing(r, w.types)
 		w.rates.note(r.Codecs)
 	}
@@ -375,8 +380,9 @@ func (l *leg) leads(w *way) *way {
 func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
-		alone.peer = nil
+		alone.peer, alone.via = nil, nil
 		l.way.Store(&alone)
+		l.stopTranscoding()
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
-	"cordboard/audio/codec"
 	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
 )
@@ -61,7 +60,7 @@ func TestOneStream(t *testing.T) {
 	}
 	reaches(t, before.say, ear, "resumed")
 	e.Wait("call", alice.Leg, true)
-	comforting(t, ear, codec.PCMU)
+	comforting(t, ear, pcmu)
 	reaches(t, before.say, ear, "back")
 	resumed(t, ear)
 	again := call.Party{Leg: "alice again", Profile: sdp.WebRTC, Host: alice.Host}

@@ -50,6 +50,8 @@ type Media interface {
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
+	// Digit plays a key to the peer of a leg, as if the leg's party had pressed it for d. It fails when the peer takes keys by INFO.
+	Digit(ctx context.Context, call, leg string, digit rune, d time.Duration) error
 	// Save gives the state of a call's media for Restore, without keys.
 	Save(call string) ([]byte, error)
 	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
