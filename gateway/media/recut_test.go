@@ -50,14 +50,12 @@ func TestRecut(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			far, to := wants(tt.ptime, tt.most, pcmuCodec)
 			r := recutFor(to)
-			var whole []byte // an octet for each ms, by its time
 			now := time.Minute
 			for _, s := range tt.in {
 				payload := make([]byte, 8*s.size)
 				for i := range payload {
 					payload[i] = byte(s.stamp + i/8)
 				}
-				whole = append(whole, payload...)
 				p := packet(t, rtp.Header{SequenceNumber: 65534 + uint16(s.seq), Timestamp: 0xFFFFFF00 + 8*uint32(s.stamp), SSRC: 5}, string(payload))
 				h, _ := parseRTP(p)
 				r.pass(p, h, now, to)
