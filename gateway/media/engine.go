@@ -50,9 +50,17 @@ type Config struct {
 	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
 	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
+
+// What Config.Opus may be.
+const (
+	OpusAuto   = "auto"   // sound is converted between Opus and the telephone's codecs when nothing passes as it is
+	OpusNever  = "never"  // nothing is converted
+	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
+)
 
 // MaxNap is the longest nap: what it saves is had by then, and delay adds up.
 const MaxNap = 10 * time.Millisecond
@@ -65,6 +73,11 @@ func (c Config) Validate() error {
 	}
 	if _, _, err := parsePorts(c.Ports); err != nil {
 		faults = append(faults, err)
+	}
+	switch c.Opus {
+	case "", OpusAuto, OpusNever, OpusPrefer:
+	default:
+		faults = append(faults, fmt.Errorf("opus %q: want %s, %s or %s", c.Opus, OpusAuto, OpusNever, OpusPrefer))
 	}
 	for _, addr := range c.Advertise {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
@@ -89,10 +102,13 @@ type Engine struct {
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
+	opus        string // Config.Opus
 	table       *table
 	agent       agent
 	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
 
@@ -136,7 +152,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		relay: relay, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
@@ -159,7 +175,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
@@ -167,10 +183,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 

@@ -81,6 +81,7 @@ func sound(seq uint16, ssrc uint32) []byte {
 func TestSRTPAgainstPion(t *testing.T) {
 	for id, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			ours, in, out := contexts(t, id)
 			random := rand.New(rand.NewPCG(3, 4))
 			const ssrc, first, count = 0x01020304, 40000, 70_000
