@@ -12,6 +12,9 @@
 // Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
 // the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
 //
+// What a browser sends by TCP is cut into datagrams by a goroutine of the connection, which sends them to the browsers'
+// socket; from there on all is the same (tcp.go, framing.go).
+//
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
 // party named, or that it really sends from (plain.go).
 //
@@ -52,6 +55,7 @@ type Config struct {
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
 	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
+	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
 
 // What Config.Opus may be.
@@ -60,6 +64,9 @@ const (
 	OpusNever  = "never"  // nothing is converted
 	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
 )
+
+// MaxNap is the longest nap: what it saves is had by then, and delay adds up.
+const MaxNap = 10 * time.Millisecond
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -79,6 +86,9 @@ func (c Config) Validate() error {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
 			faults = append(faults, fmt.Errorf("advertise %v: not an address of a host", addr))
 		}
+	}
+	if c.Nap < 0 || c.Nap > MaxNap {
+		faults = append(faults, fmt.Errorf("nap %v: want 0 to %v", c.Nap, MaxNap))
 	}
 	return errors.Join(faults...)
 }
@@ -136,7 +146,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err := browsers.gather(); err != nil {
 		log.Warn("media port keeps small buffers", slog.Any("error", err))
 	}
-	relay, err := newRelay()
+	relay, err := newRelay(cfg.Nap)
 	if err != nil {
 		browsers.close()
 		return nil, err
