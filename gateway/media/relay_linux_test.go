@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,7 +107,7 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 
 // An event of a socket that was closed is not taken for one of the socket that has its place now.
 func TestLateEvent(t *testing.T) {
-	r, err := newRelay()
+	r, err := newRelay(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +149,34 @@ func TestLateEvent(t *testing.T) {
 	r.stop()
 	if r.add(second, nil) {
 		t.Error("a relay that was stopped takes a socket")
+	}
+}
+
+// A call that is up has no goroutine of its own: there are as many with three as with one.
+func TestCallHasNoGoroutine(t *testing.T) {
+	e := startEngine(t, "20960-20979")
+	goroutines := func(calls int) int {
+		for i := range calls {
+			id := strconv.Itoa(i)
+			b, p := newBrowser(t), newPhone(t)
+			p.hear(must(t)(e.Offer(t.Context(), id, alice, pbx, b.offer())))
+			b.accept(must(t)(e.Answer(t.Context(), id, pbx, alice, p.description("sendrecv"))))
+			reaches(t, b.say, p, "sound")
+			reaches(t, p.mouth, b, "sound")
+		}
+		n := 0
+		waitFor(t, "the end of the handshakes", func() bool {
+			stacks := running()
+			n = len(stacks)
+			return !strings.Contains(strings.Join(stacks, ""), "(*association)")
+		})
+		for i := range calls {
+			e.Delete(strconv.Itoa(i), "")
+		}
+		return n
+	}
+	if one, three := goroutines(1), goroutines(3); one != three {
+		t.Errorf("%d goroutines with one call, %d with three", one, three)
 	}
 }
 
@@ -340,4 +369,18 @@ func BenchmarkRelay(b *testing.B) {
 	if sent := x.secure.leg.count.packetsOut.Load(); sent < uint64(20*b.N) {
 		b.Fatalf("%d of %d packets relayed", sent, 20*b.N)
 	}
+}
+
+// A relay that naps carries the same packets.
+func TestNap(t *testing.T) {
+	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20980-20999", Nap: MaxNap}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.serve(e.browsers, e.receive)
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, b.say, p, "sound")
+	reaches(t, p.mouth, b, "sound")
 }

@@ -218,14 +218,22 @@ func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now t
 	if control {
 		to = &s.rtcp
 	}
-	if to.target.Load().admits(src) {
+	if !to.target.Load().admits(src) {
+		if what == kindRTP {
+			s.leg.foreign(src)
+		}
+	} else {
 		switch {
 		case what == kindRTP && !control && k.media.in != nil:
 			h, ok := parseRTP(p)
 			if !ok {
 				break
 			}
-			if clear, ok := s.open(k, p, h); ok && to.admit(src, numbersOf(clear, h), now) {
+			clear, ok := s.open(k, p, h)
+			switch {
+			case !ok:
+				s.leg.count.unopened.Add(1)
+			case to.admit(src, numbersOf(clear, h), now):
 				s.leg.receive(clear, h, now)
 				return
 			}
