@@ -39,6 +39,9 @@ type leg struct {
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
 	playing uint8              // the payload type of the tone
 	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	side    side               // of the recording; guarded by the call's mutex
+	ear     *ear               // of the recording, nil for none; guarded by the call's mutex
+	beeper  *beeper            // announces the recording, nil for none; guarded by the call's mutex
 	latest  atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
 }
 
@@ -47,6 +50,7 @@ type way struct {
 	peer     *leg    // the other leg of the call, nil for none
 	via      adapter // changes packets on their way to peer; nil: they pass as they are
 	taps     []tap   // hear what the party says
+	beeper   *beeper // mixes in that the call is recorded, nil for none
 	echo     *echo   // the built-in callee that hears the leg, nil for none
 	types    types   // the payload types agreed on
 	talks    bool    // the party may send
@@ -82,6 +86,9 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	p = h.strip(p)
+	if w.beeper != nil {
+		p = w.beeper.over(p, h, now)
+	}
 	for _, t := range w.taps {
 		t.hear(p, h, now)
 	}

@@ -24,6 +24,9 @@ type session struct {
 	mu    sync.Mutex
 	legs  map[string]*leg
 	ended bool
+
+	recorder *recorder // nil: the call is not recorded
+	announce bool      // that it is
 }
 
 // talk is what one leg's party and we said in SDP.
@@ -87,6 +90,7 @@ func (s *session) end() {
 	for name := range s.legs {
 		s.remove(name)
 	}
+	s.stopRecording()
 }
 
 // remove closes a leg. The caller holds mu.
@@ -98,6 +102,9 @@ func (s *session) remove(name string) {
 	delete(s.legs, name)
 	s.part(gone, nil)
 	gone.close()
+	if gone.ear != nil {
+		gone.ear.gone.Store(true)
+	}
 }
 
 // forget takes a call without legs out of the engine. The caller holds mu.
@@ -106,6 +113,7 @@ func (s *session) forget() {
 		return
 	}
 	s.ended = true
+	s.stopRecording()
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
 	if s.engine.calls[s.id] == s {
@@ -300,6 +308,7 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
+	s.follow(a, b)
 	a.way.Store(a.leads(&way{peer: b, types: agreed}))
 	b.way.Store(b.leads(&way{peer: a, types: agreed}))
 }
@@ -322,6 +331,7 @@ func (l *leg) leads(w *way) *way {
 		w.laws = laws(r.Codecs, w.types)
 	}
 	w.feedback = l.party.Profile == sdp.WebRTC
+	l.heardBy(w)
 	return w
 }
 
@@ -329,7 +339,7 @@ func (l *leg) leads(w *way) *way {
 func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
-		alone.peer = nil
+		alone.peer, alone.taps, alone.beeper = nil, nil, nil
 		l.way.Store(&alone)
 	}
 }
