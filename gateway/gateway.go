@@ -16,6 +16,7 @@ import (
 	"cordboard/gateway/cert"
 	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
+	"cordboard/gateway/recording"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/store"
 	"cordboard/gateway/web"
@@ -30,20 +31,21 @@ type Host struct {
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
 type Gateway struct {
-	cfg       Config
-	log       *slog.Logger
-	accounts  *Accounts
-	live      *store.Live
-	bans      *guard.Bans
-	toll      *guard.Toll
-	cert      *cert.Keeper
-	media     *media.Engine
-	signaling *signaling.Server
-	web       *web.Server
-	https     net.Listener
-	http      net.Listener // nil: none
-	changed   chan struct{}
-	greeting  Greeting
+	cfg        Config
+	log        *slog.Logger
+	accounts   *Accounts
+	live       *store.Live
+	bans       *guard.Bans
+	toll       *guard.Toll
+	cert       *cert.Keeper
+	media      *media.Engine
+	recordings *recording.Keeper
+	signaling  *signaling.Server
+	web        *web.Server
+	https      net.Listener
+	http       net.Listener // nil: none
+	changed    chan struct{}
+	greeting   Greeting
 }
 
 // liveName is the file of the calls that are up in the data folder.
@@ -100,6 +102,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
 	}
+	if err = g.openRecordings(ctx, host.Dir); err != nil {
+		return g, err
+	}
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
@@ -133,7 +138,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
-		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll,
+		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll, Recorder: g.recordings,
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -147,7 +152,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
-		Bans: g.bans, CA: g.cert.CA(),
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings,
 	}, g.log)
 	return err
 }

@@ -69,6 +69,7 @@ func (c *Config) faults() []Fault {
 	check.part("auth", c.Auth.Validate())
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())
+	c.checkRecording(&check)
 	check.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	check.oneOf("log.format", c.Log.Format, "text", "json")
 	return check.faults

@@ -35,6 +35,7 @@ type Record struct {
 	By          string // who ended it: a user, a PBX by its name, or "Cordboard"
 	Status      int    // what the caller's INVITE came to (RFC 3261 §21); 200 when it was answered
 	Reason      string // why it ended, one short sentence for people
+	Recorded    bool   // there is a recording that the user who asks may hear; only Calls says so
 }
 
 // History keeps the calls that have ended.

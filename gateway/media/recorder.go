@@ -83,6 +83,8 @@ func newSink(path string, f audio.File, size int64, rate int) (sink, error) {
 	switch {
 	case strings.HasSuffix(path, ".wav"):
 		return audio.NewWAV(f, size, rate, 2)
+	case strings.HasSuffix(path, ".opus"):
+		return newOpusFile(f, size)
 	}
 	return nil, fmt.Errorf("record to %s: no such format", filepath.Base(path))
 }
