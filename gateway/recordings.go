@@ -38,12 +38,7 @@ func (c *Config) recordingRules() recording.Rules {
 
 // openRecordings makes what keeps recordings, with those of an earlier run.
 func (g *Gateway) openRecordings(ctx context.Context, data string) (err error) {
-	cfg := g.cfg.Recording
-	if cfg.Format == recording.Opus && !media.RecordsOpus() {
-		g.log.Warn("this build has no Opus, so recordings are WAV")
-		cfg.Format = recording.WAV
-	}
-	g.recordings, err = recording.New(ctx, cfg, g.cfg.recordingRules(), data, tape{g.media}, g.accounts.store, g.log)
+	g.recordings, err = recording.New(ctx, g.cfg.Recording, g.cfg.recordingRules(), data, tape{g.media}, g.accounts.store, g.log)
 	if err != nil {
 		return fmt.Errorf("open recordings: %w", err)
 	}

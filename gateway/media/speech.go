@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"cordboard/audio"
 	"cordboard/audio/codec"
 	"cordboard/gateway/sdp"
 )
@@ -22,8 +21,9 @@ type speech struct {
 	codec   sdp.Codec
 	decoder codec.Decoder // nil: of no codec that we understand
 	rate    int           // of what it gives, in Hz
-	scaler  *audio.Resampler
+	scaler  *codec.Resampler
 	pcm     []int16
+	scaled  []int16
 	strange bool // a codec came that we don't understand
 }
 
@@ -71,12 +71,7 @@ func (v *speech) say(h *heard, codecs []sdp.Codec, t *track) {
 	}
 	if c := codecs[i]; h.ssrc != v.ssrc || !sameCodec(c, v.codec) {
 		v.ssrc, v.codec = h.ssrc, c
-		v.decoder, v.rate, _ = codec.NewDecoder(c.Name, c.ClockRate, int(c.Channels))
-		v.strange = v.strange || v.decoder == nil
-		v.scaler = nil
-		if v.decoder != nil && v.rate != t.rate {
-			v.scaler = audio.NewResampler(v.rate, t.rate)
-		}
+		v.choose(c, t.rate)
 	}
 	if v.decoder == nil {
 		return
@@ -87,9 +82,28 @@ func (v *speech) say(h *heard, codecs []sdp.Codec, t *track) {
 	}
 	v.pcm = pcm
 	if v.scaler != nil {
-		pcm = v.scaler.Resample(pcm)
+		v.scaled = v.scaler.Resample(v.scaled[:0], pcm)
+		pcm = v.scaled
 	}
 	t.put(h.at, pcm)
+}
+
+// choose makes what understands a codec, for a track's rate.
+func (v *speech) choose(c sdp.Codec, rate int) {
+	v.decoder, v.scaler = nil, nil
+	var err error
+	if strings.EqualFold(c.Name, "opus") {
+		v.rate = rate
+		v.decoder, err = codec.NewOpusDecoder(rate, 1)
+	} else {
+		v.decoder, v.rate, err = codec.NewDecoder(c.Name, c.ClockRate, int(c.Channels))
+	}
+	if err == nil && v.rate != rate {
+		v.scaler, err = codec.NewResampler(v.rate, rate)
+	}
+	if err != nil {
+		v.decoder, v.strange = nil, true
+	}
 }
 
 func sameCodec(a, b sdp.Codec) bool {
