@@ -48,9 +48,10 @@ function phone(t, open = async () => stream()) {
     line,
     devices: Object.assign(new EventTarget(), { open, route: async () => {} }),
     sound: { ring: sound("ring"), ringback: sound("ringback"), knock: sound("knock"), stop: sound("silence") },
-    recent: { entries: [], add(e) { this.entries.unshift(e); } },
+    recent: { entries: [], add(e) { this.entries.unshift(e); }, taped(...args) { this.tape = args; } },
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
+    tapes: { of: (dialog) => (dialog === "c0" ? { id: "one", begun: true } : null) },
     lamps: { has: ({ number }) => number === carol.number },
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
