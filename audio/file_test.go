@@ -204,7 +204,7 @@ func TestOggWriterGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, left := range map[string][]byte{
-		"crashed": whole, "crashed in a page": append(slices.Clone(whole), contents(t, f)[len(whole):len(whole)+9]...),
+		"crashed": whole, "crashed in a page": append(slices.Clone(whole), whole[:40]...),
 		"damaged at its end": append(slices.Clone(whole), make([]byte, 500)...), "finished": contents(t, f),
 	} {
 		want = want[:300]
@@ -258,12 +258,13 @@ func FuzzOggGoesOn(f *testing.F) {
 			}
 			return
 		}
-		kept := w.size
+		kept := w.size - int64(len(w.last)) // the last page may be marked anew
+		again := w.page > 2
 		if err := errors.Join(w.Write([]byte("three"), 960), w.Close()); err != nil {
 			t.Fatal(err)
 		}
 		after := file.b
-		if kept <= int64(len(before)) && w.page > 4 && !bytes.HasPrefix(after, before[:kept]) {
+		if again && !bytes.HasPrefix(after, before[:kept]) {
 			t.Error("what was whole has changed")
 		}
 		packets, _, ended := oggPackets(t, after)

@@ -47,7 +47,7 @@ type OggWriter struct {
 	granule int64  // samples at OpusRate of all packets so far, with the pre-skip
 	lacing  []byte // of the packets that wait for their page
 	body    []byte
-	buf     []byte
+	last    []byte // the last page, which stands just before size
 }
 
 // NewOgg begins a file with serial as the stream's name, or goes on with one that an OggWriter has left, whole or cut
@@ -112,21 +112,39 @@ func (w *OggWriter) Write(packet []byte, samples int) error {
 
 // flush ends a page with what waits for it.
 func (w *OggWriter) flush(kind byte) error {
-	p := append(w.buf[:0], "OggS\x00"...)
+	p := append(w.last[:0], "OggS\x00"...)
 	p = append(p, kind)
 	p = binary.LittleEndian.AppendUint64(p, uint64(w.granule))
 	p = binary.LittleEndian.AppendUint32(p, w.serial)
 	p = binary.LittleEndian.AppendUint32(p, w.page)
 	p = append(p, 0, 0, 0, 0, byte(len(w.lacing)))
 	p = append(append(p, w.lacing...), w.body...)
-	binary.LittleEndian.PutUint32(p[22:], checksum(p))
-	w.buf, w.lacing, w.body = p, w.lacing[:0], w.body[:0]
-	if _, err := w.f.WriteAt(p, w.size); err != nil {
-		return fmt.Errorf("write Ogg page: %w", err)
+	w.last, w.lacing, w.body = p, w.lacing[:0], w.body[:0]
+	if err := w.put(w.size); err != nil {
+		return err
 	}
 	w.size += int64(len(p))
 	w.page++
 	return nil
+}
+
+// put writes the last page to its place.
+func (w *OggWriter) put(at int64) error {
+	clear(w.last[22:26])
+	binary.LittleEndian.PutUint32(w.last[22:], checksum(w.last))
+	if _, err := w.f.WriteAt(w.last, at); err != nil {
+		return fmt.Errorf("write Ogg page: %w", err)
+	}
+	return nil
+}
+
+// mark says in the file whether the last page is the end of the stream.
+func (w *OggWriter) mark(end bool) error {
+	w.last[5] &^= oggEnd
+	if end {
+		w.last[5] |= oggEnd
+	}
+	return w.put(w.size - int64(len(w.last)))
 }
 
 // checksum is that of a page whose own field is zero.
@@ -150,22 +168,19 @@ func (w *OggWriter) Sync() error {
 	return nil
 }
 
-// Close finishes and closes the file. Its last page is empty, so that it can go on before it.
+// Close finishes and closes the file.
 func (w *OggWriter) Close() error {
 	var err error
 	if len(w.lacing) > 0 {
-		err = w.flush(0)
+		if err = w.flush(0); err != nil { // as on a full disk: what is there stays, in whole pages
+			err = errors.Join(err, w.f.Truncate(w.size), w.f.Sync(), w.f.Close())
+			return err
+		}
 	}
-	if err == nil {
-		err = w.flush(oggEnd)
-	}
-	if err != nil { // as on a full disk: what is there stays, in whole pages
-		err = errors.Join(err, w.f.Truncate(w.size))
-	}
-	return errors.Join(err, w.f.Sync(), w.f.Close())
+	return errors.Join(w.mark(true), w.f.Sync(), w.f.Close())
 }
 
-// recover finds where a file goes on: after its last whole page, but before one that only says that it is the last. ok is
+// recover finds where a file goes on: after its last whole page, which is the end of the stream no more. ok is
 // false when not even its headers are whole.
 func (w *OggWriter) recover(size int64, channels int) (ok bool, err error) {
 	for number := uint32(0); ; number++ {
@@ -185,17 +200,15 @@ func (w *OggWriter) recover(size int64, channels int) (ok bool, err error) {
 				return false, fmt.Errorf("go on with an Ogg file: %w", ErrOgg)
 			}
 			w.serial = serial
-		case kind&oggEnd != 0 && page[26] > 0: // another program's
-			return false, fmt.Errorf("go on with an Ogg file: %w", ErrOgg)
 		case number == 1:
 			ok = bytes.HasPrefix(body, []byte("OpusTags"))
 		}
-		if kind&oggEnd != 0 && page[26] == 0 {
-			break
-		}
 		w.granule = max(w.granule, int64(binary.LittleEndian.Uint64(page[6:])))
 		w.size += int64(len(page))
-		w.page = number + 1
+		w.page, w.last = number+1, page
+		if kind&oggEnd != 0 {
+			break
+		}
 	}
 	if !ok {
 		return false, nil
@@ -203,7 +216,7 @@ func (w *OggWriter) recover(size int64, channels int) (ok bool, err error) {
 	if err := w.f.Truncate(w.size); err != nil {
 		return false, fmt.Errorf("cut off half a page: %w", err)
 	}
-	return true, nil
+	return true, w.mark(false)
 }
 
 // readPage reads the page at a place of a file; nil when there is no whole one.

@@ -79,7 +79,9 @@ func (e *Engine) recordable(id, left string) (rate int, err error) {
 	if err := s.free(left); err != nil {
 		return 0, err
 	}
-	wide := slices.ContainsFunc(s.legs[left].spoken(), func(c sdp.Codec) bool { return isVoice(c) && !takes(Tone, c) })
+	l := s.legs[left]
+	agreed := l.way.Load().types
+	wide := slices.ContainsFunc(l.spoken(), func(c sdp.Codec) bool { return agreed.has(c.PT) && isVoice(c) && !takes(Tone, c) })
 	if wide {
 		return wideSampleRate, nil
 	}

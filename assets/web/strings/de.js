@@ -94,7 +94,7 @@ export default {
   "record.off": "Aufnehmen",
   "record.on": "Aufnahme läuft",
   "record.paused": "Aufnahme ruht",
-  "record.failed": "Aufnahme abgebrochen",
+  "record.failed": "Abgebrochen",
   "record.start": "Dieses Gespräch aufnehmen",
   "record.stop": "Aufnahme anhalten",
   // On the button beside a recorded call in the list
