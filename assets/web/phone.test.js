@@ -88,6 +88,7 @@ test("a call out, with ringback, keys and mute", async (t) => {
   assert.equal(p.call.facts.outcome.key, "ended.local");
   assert.ok(track.stopped);
   assert.equal(p.stream, null);
+  assert.deepEqual(p.recent.tape, ["sip:03012@x", "one"], "the list knows that it was recorded");
 });
 
 test("early media silences the ringback", async (t) => {
