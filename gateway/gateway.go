@@ -212,13 +212,14 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts and the guard. It
+// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, and the guard. It
 // returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
+	g.recordings.SetUsers(cfg.recordingRules().Users)
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already

@@ -30,6 +30,7 @@ type beeper struct {
 	paused *atomic.Bool                     // the recording's
 	tones  atomic.Pointer[map[uint8]beeped] // by payload type
 	due    time.Duration                    // when the next one is, on the engine's clock
+	busy   atomic.Bool                      // with a packet, on another thread than this one
 	at     int                              // how far the one that sounds has come, in octets or frames
 	sounds bool
 }
@@ -67,6 +68,10 @@ func (b *beeper) learn(codecs []sdp.Codec) {
 
 // over gives a packet with the tone in it, if it is due. p is changed, in its buffer.
 func (b *beeper) over(p []byte, h rtpHeader, now time.Duration) []byte {
+	if !b.busy.CompareAndSwap(false, true) {
+		return p
+	}
+	defer b.busy.Store(false)
 	if b.paused.Load() {
 		b.due, b.sounds = 0, false
 		return p

@@ -15,7 +15,8 @@ const earSize = 1 << 16
 const earHead = 8 + 4 + 4 + 1 + 2
 
 // ear is the tap of a recording on one leg. The thread that reads the leg's packets copies them in, the recorder takes
-// them out; neither waits for the other.
+// them out; neither waits for the other. Should a leg be read by two threads for a moment, as when its path changes, one's packet
+// is missed.
 type ear struct {
 	right  bool                        // the channel
 	paused *atomic.Bool                // the recording's
@@ -23,6 +24,7 @@ type ear struct {
 	missed atomic.Uint64               // packets for which there was no room
 	gone   atomic.Bool                 // the leg is closed
 
+	busy       atomic.Bool   // a packet is being put in
 	head, tail atomic.Uint64 // octets put in and taken out
 	buf        [earSize]byte
 
@@ -34,6 +36,11 @@ func (e *ear) hear(p []byte, h rtpHeader, now time.Duration) {
 	if e.paused.Load() {
 		return
 	}
+	if !e.busy.CompareAndSwap(false, true) {
+		e.missed.Add(1)
+		return
+	}
+	defer e.busy.Store(false)
 	payload := p[h.size:]
 	if p[0]&0x20 != 0 { // padded says that it is no longer than this
 		payload = payload[:len(payload)-int(p[len(p)-1])]

@@ -17,6 +17,10 @@ const (
 	wideSampleRate = 16000
 )
 
+// longestSilence is how much of it a file that goes on gets for the time in between. A longer one, or one below nothing, is
+// a wrong clock, or of no use: then the file goes on at once.
+const longestSilence = time.Hour
+
 // Recording says how a call is recorded: in stereo, one party left and the other one right, from its beginning to the end of
 // the call, over hold, transfer and take-over. What nobody says, and what is said in a pause, is silence.
 type Recording struct {
@@ -53,10 +57,11 @@ func (e *Engine) record(ctx context.Context, id string, how Recording) error {
 	r := &recorder{log: e.log.With("call", id), out: out, path: how.Path, began: e.now(), told: how.Ended, over: make(chan struct{}), done: make(chan struct{})}
 	r.stop = sync.OnceFunc(func() { close(r.over) })
 	r.paused.Store(how.Paused)
-	if past := time.Since(how.Began); !how.Began.IsZero() && past > 0 {
-		r.began -= past
+	have := time.Duration(out.Frames()) * time.Second / time.Duration(out.Rate())
+	if !how.Began.IsZero() {
+		r.began -= time.Since(how.Began)
 	}
-	if have := time.Duration(out.Frames()) * time.Second / time.Duration(out.Rate()); e.now()-r.began < have { // by another clock
+	if silence := e.now() - r.began - have; silence < 0 || silence > longestSilence {
 		r.began = e.now() - have
 	}
 	for side := range r.tracks {

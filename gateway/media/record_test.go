@@ -228,3 +228,16 @@ func FuzzBeeper(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkBeeper(b *testing.B) {
+	var r recorder
+	beep := &beeper{paused: &r.paused}
+	beep.learn(studioCodecs)
+	p, h := newSpeaker().next(make([]byte, packetSamples), false)
+	now := time.Duration(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		beep.over(p, h, now)
+		now += packetTime
+	}
+}

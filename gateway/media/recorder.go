@@ -70,6 +70,9 @@ func openSink(path string, rate int) (s sink, err error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
+		err = syncDir(path) // or a power cut takes the name, and with it the file
+	}
+	if err == nil {
 		s, err = newSink(path, f, info.Size(), rate)
 	}
 	if err != nil {
@@ -94,6 +97,11 @@ func finish(path string) error {
 	if err := os.Rename(path+partial, path); err != nil {
 		return err
 	}
+	return syncDir(path)
+}
+
+// syncDir makes the names in a file's folder safe from a power cut.
+func syncDir(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -89,6 +89,7 @@ type Keeper struct {
 
 // taped is a call that may be recorded.
 type taped struct {
+	id     string
 	acting sync.Mutex // held while something is done about it; taken before Keeper.mu
 
 	// guarded by Keeper.mu
@@ -155,7 +156,7 @@ func (k *Keeper) Up(up call.Up) {
 	defer k.mu.Unlock()
 	t := k.calls[up.ID]
 	if t == nil {
-		t = &taped{}
+		t = &taped{id: up.ID}
 		k.calls[up.ID] = t
 		if r, ok := k.before[up.ID]; ok { // it was up before a crash
 			t.kept, t.want = r, !r.Paused
@@ -179,8 +180,15 @@ func (k *Keeper) enqueue(t *taped) {
 	select {
 	case k.work <- t:
 	default:
-		k.log.Error("call not recorded: too many wait", "call", t.up.ID)
+		k.log.Error("call not recorded: too many wait", "call", t.id)
 	}
+}
+
+// SetUsers takes over the modes of users, for calls that come up or change from now on.
+func (k *Keeper) SetUsers(modes map[string]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rules.Users = modes
 }
 
 // Over says that a call has ended. It never waits; the media engine finishes the file.
@@ -206,7 +214,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			k.sweep(ctx)
 		case t := <-k.work:
 			if err := k.settle(ctx, t, ""); err != nil {
-				k.log.Error("call not recorded", "call", t.up.ID, "error", err)
+				k.log.Warn("call not recorded", "call", t.id, "error", err)
 			}
 		}
 	}
