@@ -87,7 +87,12 @@ func TestInjection(t *testing.T) {
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host, first")
 	reaches(t, p.mouth, b, "from the phone")
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host")
-	silent(t, func(s string) { p.say(near, s) }, b, "from another port of the host")
+	attacker := *p
+	attacker.ssrc, attacker.seq = random32(), 7
+	silent(t, func(s string) {
+		p.mouth("the phone, that goes on")
+		attacker.say(near, s)
+	}, b, "from another port of the host")
 	if s := stats(t, e, "call", "pbx"); s.Dropped < 4 {
 		t.Errorf("dropped %d", s.Dropped)
 	}
@@ -155,12 +160,14 @@ func TestGarbageOnEverySocket(t *testing.T) {
 			rand.Read(buf)
 			buf[0] = []byte{20, 22, 0x80, 0x90, 0xB1}[i%5]
 			if p := buf[:i%1500+2]; sort(p) == kindRTP || sort(p) == kindRTCP {
-				// The line's contexts belong to the reader, so others of the same keys are tried.
-				opened := line.keys.Load()
-				in := inbound{fresh: opened.in.fresh}
-				in.context, _ = in.fresh()
-				if _, ok := parseRTP(p); ok && sort(p) == kindRTP {
-					if _, err := in.open(p); err == nil {
+				// The line's contexts belong to the reader, so others are tried.
+				k, err := dtlsKeys(material{}, dtls.SRTP_AEAD_AES_128_GCM, i%2 == 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				in := &k.in
+				if h, ok := parseRTP(p); ok && sort(p) == kindRTP {
+					if _, err := in.open(p, h); err == nil {
 						t.Error("noise was taken for SRTP")
 					}
 				}
@@ -312,7 +319,7 @@ func TestConsentRunsOut(t *testing.T) {
 	if line.send(make([]byte, 12, bufferSize), rtpHeader{size: 12}, now) == nil {
 		t.Error("sent to a browser that is lost")
 	}
-	line.checked(*line.remote.Load(), "", false, now)
+	line.checked(*line.remote.Load(), nil, "", false, now)
 	if got := line.state(now); got != "up" {
 		t.Errorf("after another check: %q", got)
 	}

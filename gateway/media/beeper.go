@@ -2,6 +2,7 @@ package media
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,7 @@ func (b *beeper) learn(codecs []sdp.Codec) {
 			tones[c.PT] = beeped{law: law}
 		case strings.EqualFold(c.Name, "G722"):
 			if frames := beepG722(); frames != nil {
-				tones[c.PT] = beeped{stream: join(frames)}
+				tones[c.PT] = beeped{stream: slices.Concat(frames...)}
 			}
 		case strings.EqualFold(c.Name, "opus"):
 			if frames := beepOpus(); frames != nil {
@@ -86,10 +87,7 @@ func (b *beeper) over(p []byte, h rtpHeader, now time.Duration) []byte {
 		}
 		b.due, b.at, b.sounds = now+beepEvery, 0, true
 	}
-	payload := p[h.size:]
-	if p[0]&0x20 != 0 {
-		payload = payload[:len(payload)-int(p[len(p)-1])]
-	}
+	payload := h.content(p)
 	switch {
 	case tone.law != 0:
 		b.mix(tone.law, payload)
@@ -177,11 +175,4 @@ func beepPayloads(name string, clock uint32, channels int) [][]byte {
 		frames = append(frames, frame)
 	}
 	return frames
-}
-
-func join(frames [][]byte) (all []byte) {
-	for _, f := range frames {
-		all = append(all, f...)
-	}
-	return all
 }

@@ -41,10 +41,7 @@ func (e *ear) hear(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	defer e.busy.Store(false)
-	payload := p[h.size:]
-	if p[0]&0x20 != 0 { // padded says that it is no longer than this
-		payload = payload[:len(payload)-int(p[len(p)-1])]
-	}
+	payload := h.content(p)
 	head := e.head.Load()
 	if len(payload) == 0 {
 		return

@@ -87,7 +87,11 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	}
 	a.accept(answer, remote)
 	b.answered()
-	a.talk.final, b.talk.final = told.Codecs, told.Codecs
+	b.talk.final = told.Codecs
+	a.talk.final = slices.DeleteFunc(slices.Clone(told.Codecs), func(c sdp.Codec) bool {
+		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
+		return !ok
+	})
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	return text, nil
 }
@@ -148,13 +152,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	s.part(l, nil)
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
-	if callee == Echo {
-		if old := l.way.Load(); old != nil && old.echo != nil {
-			w.echo = old.echo
-		} else {
-			w.echo = newEcho()
-		}
-	}
+	w.echo = callee == Echo
 	l.way.Store(w)
 	l.play(callee, chosen)
 	return text, nil
@@ -180,7 +178,7 @@ func takes(callee string, c sdp.Codec) bool {
 		_, ok := codec.ByName(c.Name)
 		return ok && c.ClockRate == codec.G711Rate && c.Channels <= 1
 	}
-	return callee == Echo && !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN") &&
+	return callee == Echo && !c.Events() && !c.Noise() &&
 		!strings.EqualFold(c.Name, "red")
 }
 

@@ -4,8 +4,8 @@ import "time"
 
 // How packets are placed in time.
 const (
-	maxAhead    = 100 * time.Millisecond // that a packet is before its time, and
-	maxBehind   = time.Second            // that it is behind, before its stream is taken to have begun anew
+	placeAhead    = 100 * time.Millisecond // that a packet is before its time, and
+	placeBehind   = time.Second            // that it is behind, before its stream is taken to have begun anew
 	placeWindow = time.Second            // in which the least delayed packet shows how a sender's clock runs
 	placeSlack  = 5 * time.Millisecond   // between the clocks, that is let be
 	placeJump   = 20 * time.Millisecond  // that is mended at once; less goes by placeStep a packet, which nobody hears
@@ -34,7 +34,7 @@ func (p *placing) place(ssrc, stamp, clock uint32, now time.Duration) time.Durat
 	ahead := int32(stamp - p.stamp)
 	at := p.at + time.Duration(ahead)*time.Second/time.Duration(clock)
 	late := now - at
-	if late > maxBehind || late < -maxAhead {
+	if late > placeBehind || late < -placeAhead {
 		return p.anchor(ssrc, stamp, clock, now)
 	}
 	if ahead > 0 {
@@ -51,13 +51,13 @@ func (p *placing) place(ssrc, stamp, clock uint32, now time.Duration) time.Durat
 		case off > placeSlack:
 			p.owed = p.least
 		}
-		p.from, p.least = now, maxBehind
+		p.from, p.least = now, placeBehind
 	}
 	return at
 }
 
 // anchor begins anew with a packet that came just now.
 func (p *placing) anchor(ssrc, stamp, clock uint32, now time.Duration) time.Duration {
-	*p = placing{began: true, ssrc: ssrc, clock: clock, stamp: stamp, at: now, from: now, least: maxBehind}
+	*p = placing{began: true, ssrc: ssrc, clock: clock, stamp: stamp, at: now, from: now, least: placeBehind}
 	return now
 }

@@ -86,7 +86,7 @@ func (e *Engine) recordable(id, left string) (rate int, err error) {
 	}
 	l := s.legs[left]
 	agreed := l.way.Load().types
-	wide := slices.ContainsFunc(l.spoken(), func(c sdp.Codec) bool { return agreed.has(c.PT) && isVoice(c) && !takes(Tone, c) })
+	wide := slices.ContainsFunc(l.vocabulary(), func(c sdp.Codec) bool { return agreed.has(c.PT) && isVoice(c) && !takes(Tone, c) })
 	if wide {
 		return wideSampleRate, nil
 	}
@@ -176,7 +176,7 @@ func (s *session) follow(a, b *leg) {
 				l.beeper = &beeper{paused: &s.recorder.paused}
 			}
 		}
-		codecs := l.spoken()
+		codecs := l.vocabulary()
 		l.ear.codecs.Store(&codecs)
 		if l.beeper != nil {
 			l.beeper.learn(codecs)
@@ -184,24 +184,29 @@ func (s *session) follow(a, b *leg) {
 	}
 }
 
-// spoken are the codecs that the leg's party may use, first those by the numbers that it was told.
-func (l *leg) spoken() (list []sdp.Codec) {
-	if told, err := sdp.Parse(l.talk.sent); err == nil {
-		list = append(list, told.Codecs...)
+// vocabulary are the codecs that the leg's party may use, the first of a number counts.
+func (l *leg) vocabulary() []sdp.Codec {
+	if l.talk.agreed == nil {
+		return nil
 	}
-	if l.talk.agreed != nil {
-		list = append(list, l.talk.agreed.Codecs...)
-	}
+	list := l.spoken()
+	slices.Reverse(list)
 	return list
 }
 
 // heardBy completes a way by what hears the leg.
 func (l *leg) heardBy(w *way) {
+	w.unheard()
 	w.beeper = l.beeper
-	w.taps = slices.DeleteFunc(slices.Clone(w.taps), func(t tap) bool { _, old := t.(*ear); return old })
 	if l.ear != nil {
 		w.taps = append(w.taps, l.ear)
 	}
+}
+
+// unheard takes the recording out of a way.
+func (w *way) unheard() {
+	w.beeper = nil
+	w.taps = slices.DeleteFunc(slices.Clone(w.taps), func(t tap) bool { _, is := t.(*ear); return is })
 }
 
 // stopRecording ends the recording with the call. The caller holds mu.

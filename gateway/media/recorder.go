@@ -233,8 +233,8 @@ func (r *recorder) step(now, back time.Duration) error {
 	for _, e := range r.listeners() {
 		e.speech.fetch(e, r.began)
 	}
-	for end := frames(until, r.tracks[0].rate); r.tracks[0].done < end; {
-		n := min(end-r.tracks[0].done, frames(writeAtATime, r.tracks[0].rate))
+	for end := samplesIn(until, r.tracks[0].rate); r.tracks[0].done < end; {
+		n := min(end-r.tracks[0].done, samplesIn(writeAtATime, r.tracks[0].rate))
 		before := time.Duration(r.tracks[0].done+n) * time.Second / time.Duration(r.tracks[0].rate)
 		for _, e := range r.listeners() {
 			side := 0

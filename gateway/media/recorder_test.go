@@ -101,7 +101,7 @@ func (d *studio) end(at time.Duration) (left, right []int16) {
 		d.t.Errorf("the partial file is still there: %v", err)
 	}
 	left, right, rate := readStereo(d.t, d.path)
-	if rate != 8000 || frames(at, rate) != int64(len(left)) {
+	if rate != 8000 || samplesIn(at, rate) != int64(len(left)) {
 		d.t.Errorf("%d samples at %d Hz, want %v", len(left), rate, at)
 	}
 	return left, right

@@ -24,23 +24,24 @@ func (material) ExportKeyingMaterial(_ string, _ []byte, n int) ([]byte, error) 
 type bench struct {
 	secure *secureLine
 	plain  *plainLine
-	far    *keys // the browser's side
+	far    *keys   // the browser's side
+	near   *socket // sends as from, and is not read
 	from   netip.AddrPort
 }
 
-func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
+func newBench(b testing.TB, profile dtls.SRTPProtectionProfile) bench {
 	b.Helper()
 	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20600-20619"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
-	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: loopback.AsSlice()})
+	sink, err := listen("udp4", &net.UDPAddr{IP: loopback.AsSlice()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { sink.Close() })
-	addr := sink.LocalAddr().(*net.UDPAddr).AddrPort()
+	b.Cleanup(func() { sink.close() })
+	addr := sink.addr()
 	s := &session{engine: e, legs: map[string]*leg{}, log: e.log}
 	browser, err := s.join(alice)
 	if err != nil {
@@ -51,16 +52,17 @@ func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(s.end)
-	x := bench{secure: browser.line.(*secureLine), plain: phone.line.(*plainLine), from: addr}
-	ours, err := newKeys(material{}, profile, false)
+	x := bench{secure: browser.line.(*secureLine), plain: phone.line.(*plainLine), from: addr, near: sink}
+	ours, err := dtlsKeys(material{}, profile, false)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if x.far, err = newKeys(material{}, profile, true); err != nil {
+	if x.far, err = dtlsKeys(material{}, profile, true); err != nil {
 		b.Fatal(err)
 	}
 	x.secure.remote.Store(&addr)
 	x.secure.keys.Store(ours)
+	e.table.bind(addr, x.secure, 0)
 	remote := sdp.Remote{Audio: addr, RTCP: addr, Direction: "sendrecv"}
 	browser.talk.agreed, phone.talk.agreed = &remote, &remote
 	x.plain.apply(&remote, false)
@@ -71,7 +73,7 @@ func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
 }
 
 // voice is a packet of 20 ms of PCMU in a buffer with room for SRTP.
-func voice(b *testing.B, seq uint16) []byte {
+func voice(b testing.TB, seq uint16) []byte {
 	p := packet(b, rtp.Header{SequenceNumber: seq, SSRC: 1}, string(make([]byte, 160)))
 	buf := make([]byte, bufferSize)
 	return buf[:copy(buf, p)]
@@ -137,25 +139,6 @@ func BenchmarkRTPToBrowser(b *testing.B) {
 	}
 }
 
-// The stages without a socket: what SRTP alone costs.
-func BenchmarkSeal(b *testing.B) {
-	for name, profile := range profiles {
-		b.Run(name, func(b *testing.B) {
-			x := newBench(b, profile)
-			p := voice(b, 0)
-			h, _ := parseRTP(p)
-			b.ReportAllocs()
-			for b.Loop() {
-				h.seq++
-				p[2], p[3] = byte(h.seq>>8), byte(h.seq)
-				if _, err := x.far.out.seal(p, h); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
 // One packet from phone to phone: no SRTP at all.
 func BenchmarkSendPlain(b *testing.B) {
 	x := newBench(b, dtls.SRTP_AEAD_AES_128_GCM)
@@ -164,5 +147,46 @@ func BenchmarkSendPlain(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x.plain.leg.send(p, h, 0)
+	}
+}
+
+// The stages of one packet's SRTP alone.
+func BenchmarkSRTP(b *testing.B) {
+	for id, s := range suites {
+		for _, stage := range []string{"seal", "open"} {
+			b.Run(s.name+"/"+stage, func(b *testing.B) {
+				ours, _, _ := contexts(b, id)
+				x, y := masters(s)
+				far, err := newKeys(s, y, x)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p := packet(b, rtp.Header{SSRC: 1}, string(make([]byte, 160)))
+				h, _ := parseRTP(p)
+				buf := make([]byte, bufferSize)
+				sealed, err := far.out.seal(buf[:copy(buf, p)], h)
+				if err != nil {
+					b.Fatal(err)
+				}
+				work := make([]byte, bufferSize)
+				b.ReportAllocs()
+				for b.Loop() {
+					if stage == "seal" {
+						h.seq++
+						n := copy(work, p)
+						work[2], work[3] = byte(h.seq>>8), byte(h.seq)
+						_, err = ours.out.seal(work[:n], h)
+					} else {
+						n := copy(work, sealed)
+						_, err = ours.in.open(work[:n], h)
+						ours.in.media = sources{most: maxHeard, all: ours.in.media.all}
+						*ours.in.media.all[1] = window{}
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }

@@ -120,7 +120,7 @@ type track struct {
 
 // put puts sound at its time. What comes too late for it is left out.
 func (t *track) put(at time.Duration, pcm []int16) {
-	from := frames(at, t.rate)
+	from := samplesIn(at, t.rate)
 	if gap := from - t.end; gap > 0 && gap <= maxStretch && t.end > t.done && len(t.pcm) > 0 {
 		last := t.pcm[len(t.pcm)-1]
 		for range gap {
@@ -145,8 +145,8 @@ func (t *track) put(at time.Duration, pcm []int16) {
 // maxStretch is the gap that the steps of placing leave, in samples; sound goes on over it.
 const maxStretch = 4
 
-// frames is how many samples are in a time.
-func frames(d time.Duration, rate int) int64 {
+// samplesIn is how many samples are in a time.
+func samplesIn(d time.Duration, rate int) int64 {
 	seconds, rest := int64(d/time.Second), int64(d%time.Second)
 	return seconds*int64(rate) + (rest*int64(rate)+int64(time.Second)/2)/int64(time.Second)
 }

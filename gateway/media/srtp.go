@@ -7,196 +7,253 @@ import (
 	"sync"
 
 	"github.com/pion/dtls/v2"
-	"github.com/pion/rtp"
 	"github.com/pion/srtp/v2"
 )
 
-// Limits of what one browser can make us remember.
+// Limits of what one party can make us remember.
 const (
-	replayWindow = 128  // packets, for SRTP and SRTCP (RFC 3711 §3.3.2 wants 64 at least)
-	maxHeard     = 256  // sources one browser may send from
-	maxSpoken    = 1024 // sources one browser may be sent from
-	maxTrials    = 64   // packets of unknown sources that one trial context is good for
+	maxHeard  = 256  // sources one party may send from
+	maxSpoken = 1024 // sources one party may be sent from
 )
 
-// errSource reports a packet of one source more than a leg may have.
-var errSource = errors.New("too many sources")
+// maxControl is the greatest index of an RTCP packet (RFC 3711 §3.4).
+const maxControl = 1<<31 - 1
 
-// errRepeated reports a packet whose sequence number was sent before. Encrypting it would use a nonce twice, which
-// breaks AES-GCM (RFC 7714 §8.4); its receiver would take it for a replay anyway.
-var errRepeated = errors.New("sequence number sent before")
+var (
+	// errSource reports a packet of one source more than a leg may have.
+	errSource = errors.New("too many sources")
 
-// keys are the SRTP contexts of one DTLS association.
+	// errRepeated reports a packet whose sequence number was sent before. Encrypting it would use a nonce twice, which
+	// breaks AES-GCM (RFC 7714 §8.4); its receiver would take it for a replay anyway.
+	errRepeated = errors.New("sequence number sent before")
+
+	// errReplayed reports a packet that was received before, or that is too old to tell.
+	errReplayed = errors.New("packet received before")
+
+	// errForged reports a packet that was not made with the key of the association, or was changed on its way.
+	errForged = errors.New("packet is not authentic")
+
+	// errExhausted reports that a key has protected as many packets as it may (RFC 3711 §9.2).
+	errExhausted = errors.New("SRTP key is used up")
+)
+
+// suite says how SRTP protects packets. Sizes are in octets.
+type suite struct {
+	name      string // as in SDES (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14.1)
+	key, salt int    // of the master
+	tag       int    // of an RTP packet
+}
+
+// The suites we know.
+var (
+	aesCM80    = suite{"AES_CM_128_HMAC_SHA1_80", 16, 14, 10}
+	aesCM32    = suite{"AES_CM_128_HMAC_SHA1_32", 16, 14, 4}
+	aes256CM80 = suite{"AES_256_CM_HMAC_SHA1_80", 32, 14, 10}
+	aes256CM32 = suite{"AES_256_CM_HMAC_SHA1_32", 32, 14, 4}
+	aesGCM     = suite{"AEAD_AES_128_GCM", 16, 12, gcmTag}
+	aes256GCM  = suite{"AEAD_AES_256_GCM", 32, 12, gcmTag}
+)
+
+// dtlsSuites are the suites that DTLS can agree on (RFC 5764 §4.1.2, RFC 7714 §14.2).
+var dtlsSuites = map[dtls.SRTPProtectionProfile]suite{
+	dtls.SRTP_AES128_CM_HMAC_SHA1_80: aesCM80,
+	dtls.SRTP_AES128_CM_HMAC_SHA1_32: aesCM32,
+	dtls.SRTP_AEAD_AES_128_GCM:       aesGCM,
+	dtls.SRTP_AEAD_AES_256_GCM:       aes256GCM,
+}
+
+// master is a master key and its salt (RFC 3711 §3.2.1), of one direction.
+type master struct{ key, salt []byte }
+
+// keys are the SRTP contexts of one association.
 type keys struct {
 	in  inbound
 	out outbound
 }
 
-// newKeys makes contexts from the keying material of a DTLS association (RFC 5764 §4.2).
-func newKeys(material srtp.KeyingMaterialExporter, profile dtls.SRTPProtectionProfile, client bool) (*keys, error) {
+// newKeys makes contexts: ours protects what we send, theirs what we receive.
+func newKeys(s suite, ours, theirs master) (*keys, error) {
+	out, err := newTransform(s, ours)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newTransform(s, theirs)
+	if err != nil {
+		return nil, err
+	}
+	return &keys{
+		in:  inbound{transform: in, media: sources{most: maxHeard}, control: sources{most: maxHeard}},
+		out: outbound{transform: out, media: sources{most: maxSpoken}, control: sources{most: maxSpoken}},
+	}, nil
+}
+
+// dtlsKeys makes contexts from the keying material of a DTLS association (RFC 5764 §4.2).
+func dtlsKeys(material srtp.KeyingMaterialExporter, profile dtls.SRTPProtectionProfile, client bool) (*keys, error) {
+	s, ok := dtlsSuites[profile]
+	if !ok {
+		return nil, fmt.Errorf("derive SRTP keys: unknown profile %#04x", uint16(profile))
+	}
 	config := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
 	if err := config.ExtractSessionKeysFromDTLS(material, client); err != nil {
 		return nil, fmt.Errorf("derive SRTP keys: %w", err)
 	}
 	k := config.Keys
-	context := func(key, salt []byte) (*srtp.Context, error) {
-		return srtp.CreateContext(key, salt, config.Profile,
-			srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	}
-	out, err := context(k.LocalMasterKey, k.LocalMasterSalt)
-	if err != nil {
-		return nil, fmt.Errorf("make outbound SRTP context: %w", err)
-	}
-	in := inbound{fresh: func() (*srtp.Context, error) { return context(k.RemoteMasterKey, k.RemoteMasterSalt) }}
-	if in.context, err = in.fresh(); err != nil {
-		return nil, fmt.Errorf("make inbound SRTP context: %w", err)
-	}
-	return &keys{in: in, out: outbound{context: out}}, nil
+	return newKeys(s, master{k.LocalMasterKey, k.LocalMasterSalt}, master{k.RemoteMasterKey, k.RemoteMasterSalt})
 }
 
-// inbound opens what a browser sends. It belongs to the goroutine that reads the browsers' socket.
-//
-// A pion context remembers every SSRC it was ever asked about, before it knows whether the packet is genuine. So that
-// forged packets can't fill the memory, a source is first tried in a context that is thrown away.
-type inbound struct {
-	context *srtp.Context
-	fresh   func() (*srtp.Context, error)
-	trial   *srtp.Context
-	trials  int
-	media   sources // of SRTP
-	control sources // of SRTCP
-	header  rtp.Header
-}
-
-// sources is a set of SSRCs with the last one at hand.
+// sources are the windows of the sources of one direction, at most so many, with the last one at hand.
 type sources struct {
+	most int
 	last uint32
-	all  map[uint32]struct{}
+	at   *window // of last; nil before the first one
+	all  map[uint32]*window
 }
 
-func (s *sources) has(ssrc uint32) bool {
-	if s.last == ssrc && s.all != nil {
-		return true
+// find gives the window of a source, nil for an unknown one.
+func (s *sources) find(ssrc uint32) *window {
+	if s.at != nil && s.last == ssrc {
+		return s.at
 	}
-	_, ok := s.all[ssrc]
-	if ok {
-		s.last = ssrc
+	w := s.all[ssrc]
+	if w != nil {
+		s.last, s.at = ssrc, w
 	}
-	return ok
+	return w
 }
 
-func (s *sources) add(ssrc uint32) error {
-	if len(s.all) >= maxHeard {
-		return errSource
-	}
+// full says whether no more sources are taken.
+func (s *sources) full() bool { return len(s.all) >= s.most }
+
+// add makes the window of a source.
+func (s *sources) add(ssrc uint32) *window {
 	if s.all == nil {
-		s.all = make(map[uint32]struct{})
+		s.all = make(map[uint32]*window)
 	}
-	s.all[ssrc] = struct{}{}
-	s.last = ssrc
-	return nil
+	w := new(window)
+	s.all[ssrc] = w
+	s.last, s.at = ssrc, w
+	return w
+}
+
+// inbound opens what a party sends. It belongs to the goroutine that reads it.
+//
+// Nothing is remembered of a packet that is not authentic: neither its source, nor its number.
+type inbound struct {
+	transform transform
+	media     sources // of SRTP
+	control   sources // of SRTCP
 }
 
 // open checks and decrypts an SRTP packet in place.
-func (s *inbound) open(p []byte) ([]byte, error) {
-	ssrc := binary.BigEndian.Uint32(p[8:])
-	if !s.media.has(ssrc) {
-		err := s.try(p, func(c *srtp.Context, p []byte) error {
-			_, err := c.DecryptRTP(p, p, &s.header)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := s.media.add(ssrc); err != nil {
-			return nil, err
-		}
+func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
+	w, err := s.media.listen(h.ssrc)
+	if err != nil {
+		return nil, err
 	}
-	return s.context.DecryptRTP(p, p, &s.header)
+	var index uint64
+	if w == nil {
+		index = uint64(h.seq)
+	} else if index = w.index(h.seq); !w.fresh(index) {
+		return nil, errReplayed
+	}
+	clear, ok := s.transform.open(p, h.size, index)
+	if !ok {
+		return nil, errForged
+	}
+	s.media.note(w, h.ssrc, index)
+	return clear, nil
 }
 
 // openControl checks and decrypts an SRTCP packet in place.
 func (s *inbound) openControl(p []byte) ([]byte, error) {
-	if len(p) < 8 {
-		return nil, fmt.Errorf("open SRTCP of %d octets: too short", len(p))
+	index, ok := s.transform.controlIndex(p)
+	if !ok {
+		return nil, errForged
 	}
 	ssrc := binary.BigEndian.Uint32(p[4:])
-	if !s.control.has(ssrc) {
-		err := s.try(p, func(c *srtp.Context, p []byte) error {
-			_, err := c.DecryptRTCP(nil, p, nil)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := s.control.add(ssrc); err != nil {
-			return nil, err
-		}
+	w, err := s.control.listen(ssrc)
+	switch {
+	case err != nil:
+		return nil, err
+	case w != nil && !w.fresh(uint64(index)):
+		return nil, errReplayed
 	}
-	return s.context.DecryptRTCP(nil, p, nil)
+	clear, ok := s.transform.openControl(p, index)
+	if !ok {
+		return nil, errForged
+	}
+	s.control.note(w, ssrc, uint64(index))
+	return clear, nil
 }
 
-// try opens a copy of a packet of an unknown source.
-func (s *inbound) try(p []byte, open func(*srtp.Context, []byte) error) error {
-	if s.trial == nil || s.trials >= maxTrials {
-		trial, err := s.fresh()
-		if err != nil {
-			return err
-		}
-		s.trial, s.trials = trial, 0
+// listen finds the window of a source that is heard; nil for a new one, of which there may be one more.
+func (s *sources) listen(ssrc uint32) (*window, error) {
+	w := s.find(ssrc)
+	if w == nil && s.full() {
+		return nil, errSource
 	}
-	s.trials++
-	if err := open(s.trial, append([]byte(nil), p...)); err != nil {
-		return err
-	}
-	s.trial = nil
-	return nil
+	return w, nil
 }
 
-// outbound seals what a browser is sent. Several goroutines may use it.
+// note records an authentic packet.
+func (s *sources) note(w *window, ssrc uint32, index uint64) {
+	if w == nil {
+		w = s.add(ssrc)
+	}
+	w.mark(index)
+}
+
+// outbound seals what a party is sent. Several goroutines may use it.
 type outbound struct {
-	mu      sync.Mutex
-	context *srtp.Context
-	sent    map[uint32]*window
-	last    uint32 // the source of current
-	current *window
-	reports int // sources of reports
-	header  rtp.Header
+	mu        sync.Mutex
+	transform transform
+	media     sources // of SRTP
+	control   sources // of SRTCP
 }
 
 // seal encrypts an RTP packet without header extension in place; the buffer has room for the tag.
 func (s *outbound) seal(p []byte, h rtpHeader) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == nil || s.last != h.ssrc {
-		w := s.sent[h.ssrc]
-		if w == nil {
-			if len(s.sent) >= maxSpoken {
-				return nil, errSource
-			}
-			if s.sent == nil {
-				s.sent = make(map[uint32]*window)
-			}
-			w = new(window)
-			s.sent[h.ssrc] = w
-		}
-		s.last, s.current = h.ssrc, w
+	w, err := s.media.speak(h.ssrc)
+	if err != nil {
+		return nil, err
 	}
-	if !s.current.take(h.seq) {
+	index, ok := w.take(h.seq)
+	switch {
+	case !ok:
 		return nil, errRepeated
+	case index>>48 != 0:
+		return nil, errExhausted
 	}
-	return s.context.EncryptRTP(p, p, &s.header)
+	return s.transform.seal(p, h.size, index), nil
 }
 
 // sealControl encrypts an RTCP packet into a buffer of its own: reports are rare.
 func (s *outbound) sealControl(p []byte) ([]byte, error) {
+	if len(p) < clearReport {
+		return nil, fmt.Errorf("seal RTCP of %d octets: too short", len(p))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.context.Index(binary.BigEndian.Uint32(p[4:])); !ok {
-		if s.reports >= maxSpoken {
-			return nil, errSource
-		}
-		s.reports++
+	w, err := s.control.speak(binary.BigEndian.Uint32(p[4:]))
+	if err != nil {
+		return nil, err
 	}
-	return s.context.EncryptRTCP(nil, p, nil)
+	if w.top >= maxControl {
+		return nil, errExhausted
+	}
+	w.top++ // nothing else of the window is used
+	return s.transform.sealControl(append(make([]byte, 0, len(p)+maxOverhead), p...), uint32(w.top)), nil
+}
+
+// speak finds or makes the window of a source that is sent.
+func (s *sources) speak(ssrc uint32) (*window, error) {
+	if w := s.find(ssrc); w != nil {
+		return w, nil
+	}
+	if s.full() {
+		return nil, errSource
+	}
+	return s.add(ssrc), nil
 }

@@ -21,7 +21,7 @@ func TestWindow(t *testing.T) {
 	} {
 		var w window
 		for i, seq := range tt.seqs {
-			if got := w.take(seq); got != tt.want[i] {
+			if _, got := w.take(seq); got != tt.want[i] {
 				t.Errorf("%s: take(%d) = %v", tt.name, seq, got)
 			}
 		}
@@ -39,7 +39,10 @@ func TestWindowAgainstSet(t *testing.T) {
 		if random.IntN(4) > 0 && at >= 100 {
 			at -= uint64(random.IntN(100))
 		}
-		ok := w.take(uint16(at))
+		got, ok := w.take(uint16(at))
+		if ok && got != at {
+			t.Fatalf("index %d taken for %d", at, got)
+		}
 		if ok && taken[at] {
 			t.Fatalf("index %d taken twice", at)
 		}

@@ -1,8 +1,10 @@
 package sdp
 
 import (
+	"bytes"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +18,7 @@ var (
 
 // FuzzParse: whatever comes is refused by one of our errors or gives what the engine can rely on.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{chromium, firefox, jssip, baresip, asterisk, linphone} {
+	for _, text := range []string{chromium, firefox, jssip, baresip, asterisk, linphone, snom, asteriskDTLS} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -27,7 +29,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if r.Profile != RTP && r.Profile != WebRTC || Reverse(Reverse(r.Direction)) != r.Direction || narrow(r.Direction, "sendrecv") != r.Direction {
+		if r.Profile.String() == "none" || Reverse(Reverse(r.Direction)) != r.Direction || narrow(r.Direction, "sendrecv") != r.Direction {
 			t.Fatalf("%+v", r)
 		}
 		if a := r.Audio; a.IsValid() && (a.Port() == 0 || !isUnicast(a.Addr())) || r.RTCP.IsValid() && (r.RTCP.Port() == 0 || !isUnicast(r.RTCP.Addr())) {
@@ -40,6 +42,16 @@ func FuzzParse(f *testing.F) {
 			}
 			seen[c.PT] = true
 		}
+		tags := make(map[int]bool)
+		for _, c := range r.Crypto {
+			if c.Tag < 1 || c.Tag > maxTag || tags[c.Tag] || len(c.Key) != c.Suite.Key+c.Suite.Salt || !slices.Contains(Suites, c.Suite) {
+				t.Fatalf("crypto %v", c)
+			}
+			tags[c.Tag] = true
+		}
+		if r.Profile == OSRTP && len(r.Crypto) == 0 && r.Fingerprint == "" || r.Profile == DTLS && r.Fingerprint == "" || r.Profile == RTP && len(r.Crypto) > 0 {
+			t.Fatalf("%v with %d keys and fingerprint %q", r.Profile, len(r.Crypto), r.Fingerprint)
+		}
 		if (r.ICEUfrag == "") != (r.ICEPwd == "") {
 			t.Fatalf("half a credential: %q %q", r.ICEUfrag, r.ICEPwd)
 		}
@@ -49,10 +61,13 @@ func FuzzParse(f *testing.F) {
 // FuzzTranslate: what we write is read again and tells the same, its lines are legal and as many as they should be, and a
 // phone sees nothing of WebRTC.
 func FuzzTranslate(f *testing.F) {
-	for _, text := range []string{chromium, firefox, jssip, baresip, asterisk, linphone, phone + pcmu + "m=image 4002 udptl t38\r\n"} {
+	for _, text := range []string{chromium, firefox, jssip, baresip, asterisk, linphone, snom, asteriskDTLS, phone + pcmu + "m=image 4002 udptl t38\r\n"} {
 		f.Add([]byte(text), []byte(chromium))
 		f.Add([]byte(text), []byte(baresip))
 		f.Add([]byte(text), []byte(jssip))
+		f.Add([]byte(text), []byte(snom))
+		f.Add([]byte(text), []byte(asteriskDTLS))
+		f.Add([]byte(text), []byte(strings.Replace(snom, "/SAVP", "/AVPF", 1)))
 		f.Add([]byte(text), []byte(strings.Replace(chromium, "9 UDP/TLS/RTP/SAVPF", "0 RTP/SAVP", 1))) // refused, so written without keys
 	}
 	f.Fuzz(func(t *testing.T, text, other []byte) {
@@ -64,7 +79,7 @@ func FuzzTranslate(f *testing.F) {
 			return
 		}
 		whole, _ := read(text)
-		for _, to := range []Local{towardPBX, toBrowser} {
+		for _, to := range []Local{towardPBX, toBrowser, guarded(SDES), guarded(DTLS), guarded(OSRTP)} {
 			if got, err := Translate(text, nil, to); err == nil {
 				checkWritten(t, got, to, said.Direction, said.Rejected, len(whole.streams))
 			}
@@ -114,5 +129,9 @@ func checkWritten(t *testing.T, got []byte, to Local, direction string, rejected
 		t.Fatalf("says %v %s, want %v %s\n%q", again.Profile, again.Direction, to.Profile, direction, text)
 	case to.Profile == WebRTC && (again.Fingerprint != to.Fingerprint || again.ICEUfrag != to.ICEUfrag || again.ICEPwd != to.ICEPwd || again.Setup != to.Setup):
 		t.Fatalf("keys are gone: %+v", again)
+	case len(again.Crypto) != len(to.Crypto) || len(to.Crypto) > 0 && !bytes.Equal(again.Crypto[0].Key, to.Crypto[0].Key):
+		t.Fatalf("keys are gone: %v", again.Crypto)
+	case again.Fingerprint != to.Fingerprint || again.Setup != to.Setup || again.Mux != (to.Mux || to.Profile == WebRTC):
+		t.Fatalf("DTLS is gone: %+v", again)
 	}
 }

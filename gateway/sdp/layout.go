@@ -18,6 +18,7 @@ type place struct {
 type layout struct {
 	places  []place
 	bundled bool
+	reduced bool // RTCP of reduced size may be agreed to
 }
 
 // answering lays an answer out like the offer it answers (RFC 3264 §6). Its BUNDLE group holds what the offer's did (RFC 9143 §7.3).
@@ -27,6 +28,9 @@ func (l Local) answering(offer session) layout {
 		p := l.keep(offer, i)
 		out.bundled = out.bundled || p.audio && p.mid != "" && offer.bundles(p.mid)
 		out.places = append(out.places, p)
+	}
+	if offer.audio >= 0 {
+		_, out.reduced = offer.MediaDescriptions[offer.audio].Attribute("rtcp-rsize")
 	}
 	return out
 }
@@ -55,6 +59,7 @@ func (l Local) offering(said session) layout {
 		l.name(out.places)
 		out.bundled = true
 	}
+	out.reduced = true
 	return out
 }
 
@@ -63,7 +68,7 @@ func (l Local) offering(said session) layout {
 func (l Local) keep(known session, i int) place {
 	p := place{stream: known.streams[i], mid: known.mid(i), audio: i == known.audio}
 	p.formats = p.formats[:1]
-	if p.audio && known.profile(i) != l.Profile {
+	if p.audio && !l.Profile.takes(p.protocol) {
 		p.protocol = l.Profile.protocol()
 	}
 	if l.Profile != WebRTC || p.media != "audio" && p.media != "video" {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pion/sdp/v3"
 )
@@ -48,7 +47,7 @@ func read(text []byte) (session, error) {
 		return s, fmt.Errorf("%w: %d m= lines, of which %d were read", ErrMalformed, len(streams), len(s.MediaDescriptions))
 	}
 	for i := range streams { // the first one that lives, else the first that we know
-		if s.profile(i) != 0 && (s.audio < 0 || s.rejected(s.audio) && !s.rejected(i)) {
+		if s.profile(i) != 0 && (s.audio < 0 || !s.lives(s.audio) && s.lives(i)) {
 			s.audio = i
 		}
 	}
@@ -60,19 +59,40 @@ func (s session) profile(i int) Profile {
 	if s.streams[i].media != "audio" {
 		return 0
 	}
+	m := s.MediaDescriptions[i]
+	print, _ := s.print(m)
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
-		return WebRTC
-	case "RTP/SAVPF", "RTP/SAVP": // of old browsers; with keys in SDES we can't take it. One that is refused has no keys at all
-		if s.rejected(i) || s.attribute(s.MediaDescriptions[i], "fingerprint") != "" {
-			return WebRTC
+		if print != "" && !isICE(s.attribute(m, "ice-ufrag"), 4) && !s.rejected(i) {
+			return DTLS
 		}
-		return 0
+		return WebRTC
+	case "RTP/SAVPF", "RTP/SAVP":
+		switch {
+		case s.rejected(i): // has no keys at all, of whatever kind it was
+			return SDES
+		case print == "":
+			return SDES
+		case isICE(s.attribute(m, "ice-ufrag"), 4): // of old browsers
+			return WebRTC
+		case len(s.cryptos(i)) > 0:
+			return SDES
+		default:
+			return DTLS
+		}
 	case "RTP/AVP", "RTP/AVPF":
+		if !s.rejected(i) && (print != "" || len(s.cryptos(i)) > 0) {
+			return OSRTP
+		}
 		return RTP
 	default:
 		return 0
 	}
+}
+
+// lives says whether an audio stream of a known profile could be carried: some phones offer one stream with keys beside one without.
+func (s session) lives(i int) bool {
+	return !s.rejected(i) && (s.profile(i) != SDES || len(s.cryptos(i)) > 0)
 }
 
 // rejected is true for port 0, which in a bundle may also mean "at the port of another" (RFC 9143 §6).
@@ -107,6 +127,7 @@ func (s session) remote() (Remote, error) {
 	m := s.MediaDescriptions[s.audio]
 	r := Remote{Profile: s.profile(s.audio), Direction: s.direction(m), MID: s.mid(s.audio)}
 	_, r.Mux = m.Attribute("rtcp-mux")
+	_, r.ReducedSize = m.Attribute("rtcp-rsize")
 	_, r.ICELite = s.Attribute("ice-lite")
 	r.Rejected = s.rejected(s.audio)
 	for i := range s.streams {
@@ -114,10 +135,9 @@ func (s session) remote() (Remote, error) {
 			r.Others++
 		}
 	}
+	r.Feedback = strings.HasSuffix(s.streams[s.audio].protocol, "F")
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
-	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
-		r.PTime = time.Duration(ms) * time.Millisecond
-	}
+	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	s.transport(m, &r)
 	s.keys(m, &r)
 	return r, nil
@@ -134,7 +154,7 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 		host, _ = netip.ParseAddr(c.Address.Address) // a name has no address for us
 	}
 	port := s.streams[s.audio].port
-	if r.Profile == RTP && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
+	if r.Profile != WebRTC && r.Profile != DTLS && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		switch r.Direction {
 		case "sendrecv":
 			r.Direction = "sendonly"
@@ -146,7 +166,7 @@ func (s session) transport(m *sdp.MediaDescription, r *Remote) {
 		return
 	}
 	r.Audio = netip.AddrPortFrom(host.Unmap(), port)
-	if r.Mux && r.Profile == WebRTC { // a phone gets no rtcp-mux from us, so it keeps to its two ports (RFC 5761 §5.1.1)
+	if r.Mux && (r.Profile == WebRTC || r.Profile == DTLS) { // other phones get no rtcp-mux from us and keep to their two ports (RFC 5761 §5.1.1)
 		r.RTCP = r.Audio
 		return
 	}
@@ -183,21 +203,30 @@ func (s session) keys(m *sdp.MediaDescription, r *Remote) {
 	if setup := s.attribute(m, "setup"); setup == "actpass" || setup == "active" || setup == "passive" {
 		r.Setup = setup
 	}
+	r.Fingerprint, _ = s.print(m)
+	if r.Profile == SDES || r.Profile == OSRTP {
+		r.Crypto = s.cryptos(s.audio)
+	}
+}
+
+// print is a stream's strongest fingerprint, and how strong it is; the session's are for streams without any.
+func (s session) print(m *sdp.MediaDescription) (best string, strength int) {
 	for _, attributes := range [][]sdp.Attribute{m.Attributes, s.Attributes} {
-		best, found := 0, false
+		found := false
 		for _, a := range attributes {
 			if a.Key != "fingerprint" {
 				continue
 			}
 			found = true
-			if text, strength := fingerprint(a.Value); strength > best {
-				r.Fingerprint, best = text, strength
+			if text, n := fingerprint(a.Value); n > strength {
+				best, strength = text, n
 			}
 		}
 		if found {
-			return // the session's are for streams without any
+			break
 		}
 	}
+	return best, strength
 }
 
 // fingerprint normalises a fingerprint (RFC 8122 §5): hash in lower case, bytes in upper; strength 0 for what we don't take.

@@ -4,10 +4,18 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
+	"time"
 )
 
-// carried are the codecs that a party of a profile is told of; others it could not use or must not see.
+// carries says whether a party of the profile is told of a codec.
+func (p Profile) carries(c Codec) bool {
+	if p.phone() {
+		p = RTP
+	}
+	return slices.ContainsFunc(carried[p], c.same)
+}
+
+// carried are the codecs that a party of a profile is told of; others it could not use or must not see. RTP is for all phones.
 var carried = map[Profile][]Codec{
 	RTP: {
 		{Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1}, {Name: "PCMU", ClockRate: 8000, Channels: 1},
@@ -41,12 +49,13 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !slices.ContainsFunc(carried[to.Profile], c.same) })
+	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
 	audio := audioStream{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
+		audio.codecs = to.withEvents(audio.codecs, nil)
 		return to.write(to.offering(said), audio)
 	}
 	asked, err := read(offer)
@@ -58,6 +67,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
+	audio.codecs = to.withEvents(audio.codecs, own.Codecs)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
 	return to.write(to.answering(asked), audio)
@@ -75,7 +85,7 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 	}
 	audio := audioStream{direction: Reverse(own.Direction), rejected: own.Rejected}
 	for _, o := range own.Codecs {
-		if o.same(c) && o.PT == c.PT || strings.EqualFold(o.Name, "telephone-event") && o.ClockRate == c.ClockRate {
+		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)
 		}
 	}
@@ -103,9 +113,18 @@ func narrow(answer, offer string) string {
 func (s session) packetTimes() []string {
 	var lines []string
 	for _, key := range []string{"ptime", "maxptime"} {
-		if n, err := strconv.Atoi(s.attribute(s.MediaDescriptions[s.audio], key)); err == nil && n > 0 && n <= 1000 {
-			lines = append(lines, fmt.Sprintf("a=%s:%d", key, n))
+		if d := s.packetTime(key); d > 0 {
+			lines = append(lines, fmt.Sprintf("a=%s:%d", key, d.Milliseconds()))
 		}
 	}
 	return lines
+}
+
+// packetTime reads ptime or maxptime (RFC 8866 §6.4); 0 when it is not said, or nonsense.
+func (s session) packetTime(key string) time.Duration {
+	n, err := strconv.Atoi(s.attribute(s.MediaDescriptions[s.audio], key))
+	if err != nil || n <= 0 || n > 1000 {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }

@@ -8,6 +8,14 @@ import (
 	"strings"
 )
 
+// Preferences of candidates: of the type, for hosts by UDP (RFC 8445 §5.1.2.2) and, below all of UDP, by TCP, and of the
+// direction of TCP (RFC 6544 §4.2).
+const (
+	preferUDP     = 126
+	preferTCP     = 90
+	preferPassive = 4
+)
+
 // audioStream is what we say of the audio.
 type audioStream struct {
 	direction string
@@ -27,7 +35,7 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 	line("v=0")
 	line("o=- %d %d IN %s", l.Session, l.Version, inet(l.Audio.Addr()))
 	line("s=-")
-	if l.Profile == RTP {
+	if l.Profile.phone() {
 		line("c=IN %s", inet(l.Audio.Addr()))
 	}
 	line("t=0 0")
@@ -36,6 +44,10 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 			line("a=group:BUNDLE %s", like.places[i].mid)
 		}
 		line("a=ice-lite")
+		line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
+	}
+	if l.ReducedSize && like.reduced {
+		audio.lines = append(audio.lines, "a=rtcp-rsize")
 	}
 	for _, p := range like.places {
 		if p.audio && !audio.rejected {
@@ -71,8 +83,11 @@ func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p.mid)
-	} else if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
-		l.rtcp(line)
+		if l.SSRC != 0 { // on hold too: Chromium stays deaf to a source that left and comes back
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
+	} else {
+		l.guard(line)
 	}
 	line("a=%s", audio.direction)
 }
@@ -94,6 +109,23 @@ func (l Local) rtcp(line func(string, ...any)) {
 	}
 }
 
+// guard writes what a phone needs to find our RTCP and to encrypt. In DTLS who offers rtcp-mux may get RTCP at either port.
+func (l Local) guard(line func(string, ...any)) {
+	if l.RTCP.IsValid() && l.RTCP != netip.AddrPortFrom(l.Audio.Addr(), l.Audio.Port()+1) {
+		l.rtcp(line)
+	}
+	if l.Mux {
+		line("a=rtcp-mux")
+	}
+	for _, c := range l.Crypto {
+		line("%s", c.line())
+	}
+	if l.Fingerprint != "" {
+		line("a=fingerprint:%s", l.Fingerprint)
+		line("a=setup:%s", l.Setup)
+	}
+}
+
 // secure writes ICE (RFC 8839), DTLS (RFC 8842) and what else a browser wants of a stream (RFC 9429).
 func (l Local) secure(line func(string, ...any), mid string) {
 	if mid != "" {
@@ -107,8 +139,12 @@ func (l Local) secure(line func(string, ...any), mid string) {
 	line("a=fingerprint:%s", l.Fingerprint)
 	line("a=setup:%s", l.Setup)
 	for i, c := range l.Candidates {
-		// Type preference 126 for a host candidate, falling local preferences, component 1 (RFC 8445 §5.1.2).
-		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, 126<<24|(65535-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+		// Falling local preferences, component 1 (RFC 8445 §5.1.2).
+		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, preferUDP<<24|(65535-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+	}
+	for i, c := range l.TCP {
+		line("a=candidate:%d 1 tcp %d %s %d typ host tcptype passive", len(l.Candidates)+i+1,
+			preferTCP<<24|(preferPassive<<13|8191-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
 	}
 	line("a=end-of-candidates")
 }
