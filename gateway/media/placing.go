@@ -4,8 +4,8 @@ import "time"
 
 // How packets are placed in time.
 const (
-	placeAhead    = 100 * time.Millisecond // that a packet is before its time, and
-	placeBehind   = time.Second            // that it is behind, before its stream is taken to have begun anew
+	placeAhead  = 100 * time.Millisecond // that a packet is before its time, and
+	placeBehind = time.Second            // that it is behind, before its stream is taken to have begun anew
 	placeWindow = time.Second            // in which the least delayed packet shows how a sender's clock runs
 	placeSlack  = 5 * time.Millisecond   // between the clocks, that is let be
 	placeJump   = 20 * time.Millisecond  // that is mended at once; less goes by placeStep a packet, which nobody hears
