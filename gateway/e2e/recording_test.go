@@ -170,9 +170,10 @@ func TestRecording(t *testing.T) {
 	if resp, _ := newSession(t, o.gateway).fetch(t, http.MethodGet, path); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the recording for nobody: %s", resp.Status)
 	}
-	if _, history := user.get(t, "/api/v1/history"); !strings.Contains(fmt.Sprint(history), "recording:"+id) {
-		t.Errorf("the history is %v", history)
-	}
+	eventually(t, patience, "the recording in the history", func() bool {
+		_, history := user.get(t, "/api/v1/history")
+		return strings.Contains(fmt.Sprint(history), "recording:"+id)
+	})
 
 	p.click(t, "#recent-list [data-tape]")
 	if !within(patience, func() bool { return p.truth("document.querySelector('#tape-audio').currentTime > 0.5") }) {
