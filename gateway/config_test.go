@@ -85,8 +85,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`6: [[pbx]] uri: "sips:h;transport=udp": sips: goes over tls or wss, not udp`,
 			`7: [[pbx]] uri: "sip:2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
 			`8: [[pbx]] uri: "sip:[::1": "[::1" is neither an IP address nor a name`}},
-		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"", []string{
-			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`}},
+		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"\ndtmf = \"z\"", []string{
+			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`,
+			`5: [[pbx]] dtmf: "z" is not one of auto, rtp, info, inband`}},
 		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
 			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
 			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,
@@ -128,6 +129,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			"1: [[pbx]] cert: missing, though key is set",
 			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
+		{"opus", "[media]\nopus = \"always\"", []string{`2: [media] opus: "always" is not one of auto, never, prefer`}},
+		{"metrics", "[metrics]\nallow = [\"10.0.0.0/33\"]\ntoken = \"short\"", []string{
+			`2: [metrics] allow: "10.0.0.0/33" is not a range of addresses like 10.0.0.0/8`, "3: [metrics] token: want at least 16 characters, none of them a space"}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,6 +193,9 @@ key = ""
 [store]
 url = ""
 history = "720h"
+[metrics]
+allow = ["10.0.0.0/8"]
+token = "0123456789abcdef"
 [log]
 level = "debug"
 format = "json"

@@ -9,6 +9,7 @@ import { keep, kept } from "./resume.js";
 import { Line } from "./sip.js";
 import { Sound } from "./sound.js";
 import { Tapes } from "./tapes.js";
+import { Troubles } from "./trouble.js";
 import { applyWords, find, hasKeyboard, setText, showView } from "./view.js";
 import { CallView } from "./view-call.js";
 import { NoticeView } from "./view-notice.js";
@@ -74,11 +75,11 @@ function openPhone(session) {
   const route = (element, use) => devices.route(element, use);
   const line = new Line();
   const events = new EventSource("/api/v1/events");
-  const lamps = new Lamps(() => events);
+  const lamps = new Lamps(events);
   const tapes = new Tapes(events, api.record);
   phone = new Phone({
     line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
-    audio: find("remote-audio"), site: session, lamps, tapes,
+    audio: find("remote-audio"), site: session, lamps, tapes, troubles: new Troubles(events),
   });
   setText(find("site"), session.name || words.say("title"));
   new CallView(phone, words);

@@ -53,6 +53,7 @@ function phone(t, open = async () => stream()) {
     site: { domain: "x", pbx: true },
     tapes: { of: (dialog) => (dialog === "c0" ? { id: "one", begun: true } : null) },
     lamps: { has: ({ number }) => number === carol.number },
+    troubles: Object.assign(new EventTarget(), { of: () => "" }),
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
   const tell = (type, detail = {}, n = legs.length - 1) => {

@@ -48,7 +48,7 @@ func (g *gateway) wantTape(t *testing.T, seconds int64) (partial string) {
 		}
 		partial = found[0]
 		info, err := os.Stat(partial)
-		return err == nil && info.Size() > seconds*2*2*8000
+		return err == nil && info.Size() > seconds*2*2*16000 // the higher of its rates
 	})
 	return partial
 }

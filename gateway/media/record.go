@@ -119,11 +119,11 @@ func (e *Engine) attach(id string, r *recorder, how Recording) error {
 	}
 	s.recorder, s.announce = r, how.Announce
 	for _, l := range s.legs { // what an earlier recording left
-		l.side, l.ear, l.beeper = nowhere, nil, nil
+		l.channel, l.ear, l.beeper = nowhere, nil, nil
 	}
 	l := s.legs[how.Left]
 	peer := l.way.Load().peer
-	l.side = left
+	l.channel = left
 	s.follow(l, peer)
 	for _, l := range []*leg{l, peer} {
 		again := *l.way.Load()
@@ -161,16 +161,16 @@ func (s *session) follow(a, b *leg) {
 	if s.recorder == nil || s.recorder.ended() {
 		return
 	}
-	if a.side == nowhere {
+	if a.channel == nowhere {
 		a, b = b, a
 	}
-	if a.side == nowhere {
+	if a.channel == nowhere {
 		return
 	}
-	b.side = left + right - a.side
+	b.channel = left + right - a.channel
 	for _, l := range []*leg{a, b} {
 		if l.ear == nil {
-			l.ear = &ear{right: l.side == right, paused: &s.recorder.paused}
+			l.ear = &ear{right: l.channel == right, paused: &s.recorder.paused}
 			s.recorder.add(l.ear)
 			if s.announce {
 				l.beeper = &beeper{paused: &s.recorder.paused}

@@ -151,6 +151,16 @@ func TestLateEvent(t *testing.T) {
 	}
 }
 
+// A call that is up has no goroutine of its own.
+func TestCallHasNoGoroutine(t *testing.T) {
+	e := startEngine(t, "20960-20979")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, b.say, p, "sound")
+	reaches(t, p.mouth, b, "sound")
+	waitFor(t, "no goroutine of the call", func() bool { return len(running()) == 2 }) // Run and the relay thread
+}
+
 // Whatever descriptors come and go while packets flow, each handler gets its own socket's alone.
 func TestSocketsComeAndGo(t *testing.T) {
 	e := startEngine(t, "20930-20939")

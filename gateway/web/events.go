@@ -93,6 +93,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if s.deps.Recordings != nil {
 		taped = s.deps.Recordings.Watch(r.Context(), u)
 	}
+	var concerns <-chan call.Concern
+	if s.deps.Concerns != nil {
+		concerns = s.deps.Concerns(r.Context(), u.Name)
+	}
 	alive := time.NewTicker(streamAlive)
 	defer alive.Stop()
 	for {
@@ -122,6 +126,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 			if n.Voicemail != nil {
 				event(&text, "voicemail", n.Voicemail)
 			}
+		case c, open := <-concerns:
+			if !open {
+				return nil
+			}
+			event(&text, "media", c)
 		}
 		if !send(text.String()) {
 			return nil

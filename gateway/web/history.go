@@ -26,9 +26,11 @@ type Call struct {
 	Began     int64  `json:"began"`
 	Answered  int64  `json:"answered,omitzero"` // absent: never, or by somebody else
 	Ended     int64  `json:"ended"`
-	Seconds   int64  `json:"seconds"`            // how long they talked
-	Reason    string `json:"reason"`             // why it ended, one sentence
-	Recording string `json:"recording,omitzero"` // its ID at /api/v1/recordings; absent: none
+	Seconds   int64  `json:"seconds"` // how long they talked
+	Reason    string `json:"reason"`  // why it ended, one sentence
+
+	Quality   *call.Quality `json:"quality,omitempty"`  // how it sounded; absent: not known, or taken by somebody else
+	Recording string        `json:"recording,omitzero"` // its ID at /api/v1/recordings; absent: none
 }
 
 var errPage = &fault{Status: http.StatusBadRequest, Code: "malformed",
@@ -94,6 +96,9 @@ func callOf(u auth.User, r call.Record) Call {
 	case !r.Answered.IsZero():
 		c.Answered = r.Answered.UnixMilli()
 		c.Seconds = max(0, int64(r.Ended.Sub(r.Answered)/time.Second))
+		if len(r.Quality.Legs) > 0 {
+			c.Quality = &r.Quality
+		}
 	}
 	return c
 }
