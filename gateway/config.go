@@ -60,6 +60,8 @@ type Listen struct {
 	RTP            string   `toml:"rtp"`             // "first-last": UDP ports toward the PBX, even RTP, odd RTCP
 	Advertise      []string `toml:"advertise"`       // IP addresses for descriptions and candidates; empty: those of the interfaces
 	TrustedProxies []string `toml:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
+
+	Nap auth.Duration `toml:"nap"` // how long packets may wait for others to be carried together; 0: not at all
 }
 
 // User is a [[user]] table: an account that stands in the file.

@@ -59,6 +59,7 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`5: [listen] sip: "a b:1": "a b" is neither an IP address nor a name`,
 			`6: [listen] sips: ":70000" has no port from 0 to 65535 after its colon`}},
 		{"RTP ports", "[listen]\nrtp = \"20000\"", []string{`2: [listen] rtp: "20000" is not a range of ports like 20000-20999`}},
+		{"nap", "[listen]\nnap = \"50ms\"", []string{"2: [listen] nap: 50ms is too long for sound; want at most 10ms"}},
 		{"RTP ports odd", "[listen]\nrtp = \"20001-20999\"", []string{`2: [listen] rtp: "20001-20999" begins with an odd port; want an even one`}},
 		{"RTP ports few", "[listen]\nrtp = \"20000-20002\"", []string{`2: [listen] rtp: "20000-20002" has too few ports; want at least 4`}},
 		{"RTP ports backwards", "[listen]\nrtp = \"20000-10000\"", []string{`2: [listen] rtp: "20000-10000" has too few ports; want at least 4`}},

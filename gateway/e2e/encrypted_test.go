@@ -68,11 +68,11 @@ func (o *office) isCalled(t *testing.T, p *phone) {
 // Whatever a phone behind the PBX speaks, calls go both ways, and the page notices nothing.
 func TestPhonesThatEncrypt(t *testing.T) {
 	o, phones := encryptedOffice(t, "", "201", "202", "203", "204")
-	for number, feature := range map[string]string{"202": "Encrypted phone (SDES)", "203": "Encrypted phone (DTLS-SRTP)", "204": "Opportunistic encryption (OSRTP)"} {
-		t.Run(encryptedPhones[number], func(t *testing.T) {
-			proves(t, feature, page, desk)
-			o.calls(t, phones[number])
-			o.isCalled(t, phones[number])
+	for _, tt := range [][2]string{{"202", "Encrypted phone (SDES)"}, {"203", "Encrypted phone (DTLS-SRTP)"}, {"204", "Opportunistic encryption (OSRTP)"}} {
+		t.Run(encryptedPhones[tt[0]], func(t *testing.T) {
+			proves(t, tt[1], page, desk)
+			o.calls(t, phones[tt[0]])
+			o.isCalled(t, phones[tt[0]])
 		})
 	}
 	o.calls(t, phones["201"])

@@ -27,7 +27,7 @@ func bridge(from, to *leg, there *way) *gate {
 		if ok {
 			r.pt = twin.PT
 		}
-		r.clock = c.ClockRate
+		r.rate = uint8(min(c.ClockRate/1000, 255))
 		switch {
 		case c.Events() && ok && to.party.Keys.Events():
 			r.kind = eventsPass
@@ -111,9 +111,9 @@ const (
 
 // treatment is what a gate does with a payload type.
 type treatment struct {
-	kind  passage
-	pt    uint8  // the peer's number for it (RFC 3264 §6.1)
-	clock uint32 // Hz
+	kind passage
+	pt   uint8 // the peer's number for it (RFC 3264 §6.1)
+	rate uint8 // kHz
 }
 
 // gate is the adapter that all of a party's packets pass first. It gives each the number by which the peer knows its codec,
@@ -145,7 +145,7 @@ func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 			return
 		}
 	case eventsPass, eventsTurn:
-		g.clock, g.passed = r.clock, r.kind == eventsPass
+		g.clock, g.passed = 1000*uint32(r.rate), r.kind == eventsPass
 		g.event(p, h, to, now)
 		if r.kind == eventsTurn {
 			return

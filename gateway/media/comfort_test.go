@@ -345,3 +345,6 @@ func TestComfortGoesOn(t *testing.T) { // without a network, on a clock of its o
 type deaf struct{ line }
 
 func (deaf) send([]byte, rtpHeader, time.Duration) error { return nil }
+
+// samples is how many samples of G.711 sound for d, as timestamps count them.
+func samples(d time.Duration) uint32 { return ticks(d, codec.G711Rate) }

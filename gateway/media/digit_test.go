@@ -3,7 +3,6 @@ package media
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -15,20 +14,6 @@ import (
 	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
 )
-
-// speak is a phone's description with codecs.
-func (p *phone) speak(codecs ...sdp.Codec) []byte {
-	p.version++
-	text := fmt.Appendf(nil, "v=0\r\no=- 1 %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP", p.version, port(p.media))
-	for _, c := range codecs {
-		text = fmt.Appendf(text, " %d", c.PT)
-	}
-	text = fmt.Appendf(text, "\r\na=rtcp:%d\r\n", port(p.control))
-	for _, c := range codecs {
-		text = fmt.Appendf(text, "a=rtpmap:%d %s/%d\r\n", c.PT, c.Name, c.ClockRate)
-	}
-	return text
-}
 
 // told is what Digits was told.
 type told struct {
@@ -66,8 +51,8 @@ func newDialing(t *testing.T, ofDesk, ofPBX []sdp.Codec, keys call.Keys) dialing
 	})
 	callee := pbx
 	callee.Keys = keys
-	d.to.hear(must(t)(d.e.Offer(t.Context(), "call", desk, callee, d.from.speak(ofDesk...))))
-	d.from.hear(must(t)(d.e.Answer(t.Context(), "call", callee, desk, d.to.speak(ofPBX...))))
+	d.to.hear(must(t)(d.e.Offer(t.Context(), "call", desk, callee, d.from.only("sendrecv", ofDesk...))))
+	d.from.hear(must(t)(d.e.Answer(t.Context(), "call", callee, desk, d.to.only("sendrecv", ofPBX...))))
 	return d
 }
 
@@ -96,7 +81,7 @@ func keysHeard(t *testing.T, p *phone, n int) (tones, events string) {
 }
 
 func TestDigit(t *testing.T) {
-	with, without := []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}
+	with, without := []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec}
 	const digits = "1590#"
 	for _, tt := range []struct {
 		name  string
@@ -147,7 +132,7 @@ func TestDigit(t *testing.T) {
 // What a phone presses as events reaches one that has none as tones, or is told of for INFO; what it presses as tones reaches one that wants
 // events as events.
 func TestKeysAreTurned(t *testing.T) {
-	with, without := []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}
+	with, without := []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec}
 	const digits = "30*D"
 	press := func(d dialing) {
 		stamp := uint32(0)

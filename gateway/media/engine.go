@@ -52,6 +52,7 @@ type Config struct {
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
 	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
+	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
 
 // What Config.Opus may be.
@@ -60,6 +61,9 @@ const (
 	OpusNever  = "never"  // nothing is converted
 	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
 )
+
+// MaxNap is the longest nap: what it saves is had by then, and delay adds up.
+const MaxNap = 10 * time.Millisecond
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -79,6 +83,9 @@ func (c Config) Validate() error {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
 			faults = append(faults, fmt.Errorf("advertise %v: not an address of a host", addr))
 		}
+	}
+	if c.Nap < 0 || c.Nap > MaxNap {
+		faults = append(faults, fmt.Errorf("nap %v: want 0 to %v", c.Nap, MaxNap))
 	}
 	return errors.Join(faults...)
 }
@@ -136,7 +143,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err := browsers.gather(); err != nil {
 		log.Warn("media port keeps small buffers", slog.Any("error", err))
 	}
-	relay, err := newRelay()
+	relay, err := newRelay(cfg.Nap)
 	if err != nil {
 		browsers.close()
 		return nil, err

@@ -302,8 +302,9 @@ func TestDTLSBeforeAnswer(t *testing.T) {
 
 // A PBX that offers what browsers offer is answered as they are.
 func TestPBXOffersICE(t *testing.T) {
-	e := startEngine(t, "21090-21099")
+	const ports = "21090-21099"
 	for _, profile := range []sdp.Profile{sdp.RTP, sdp.DTLS} {
+		e := startEngine(t, ports)
 		a, b := newPhone(t), newBrowser(t)
 		party := toDTLS
 		party.Profile = profile
@@ -317,6 +318,15 @@ func TestPBXOffersICE(t *testing.T) {
 		if s := stats(t, e, "call", party.Leg); s.Profile != "WebRTC" {
 			t.Errorf("leg is %s", s.Profile)
 		}
-		e.Delete("call", "")
+		e = restart(t, e, "call", ports)
+		after := newBrowser(t) // pion can't change to another certificate of its peer
+		answer := after.answer(must(t)(e.Reoffer(t.Context(), "call", party.Leg)))
+		if err := e.Reanswer(t.Context(), "call", party.Leg, answer); err != nil {
+			t.Fatal(err)
+		}
+		reaches(t, a.mouth, after, "after a crash")
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

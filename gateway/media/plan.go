@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -131,5 +132,5 @@ func (l *leg) stopTranscoding() {
 func (l *leg) lossReported() (percent int, known bool) {
 	l.streams.mu.Lock()
 	defer l.streams.mu.Unlock()
-	return int(100 * l.streams.far.Share), !l.streams.far.At.IsZero()
+	return int(math.Ceil(100 * l.streams.far.Share)), !l.streams.far.At.IsZero()
 }

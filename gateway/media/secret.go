@@ -237,7 +237,7 @@ func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now t
 				s.leg.receive(clear, h, now)
 				return
 			}
-		case what == kindRTCP && control != s.muxed.Load() && k.control.in != nil:
+		case what == kindRTCP && k.control.in != nil && !(control && s.muxed.Load()): // some PBXs send it to the first port unasked
 			if clear, err := k.control.in.in.openControl(p); err == nil && (!control && to.from(src) || control && to.admitControl(src, binary.BigEndian.Uint32(clear[4:]), s.leg.streams.heardFrom(), now)) {
 				s.leg.receiveControl(clear, now)
 				return

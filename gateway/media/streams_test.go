@@ -60,7 +60,7 @@ func TestOneStream(t *testing.T) {
 	}
 	reaches(t, before.say, ear, "resumed")
 	e.Wait("call", alice.Leg, true)
-	comforting(t, ear, pcmu)
+	comforting(t, ear, pcmuCodec)
 	reaches(t, before.say, ear, "back")
 	resumed(t, ear)
 	again := call.Party{Leg: "alice again", Profile: sdp.WebRTC, Host: alice.Host}

@@ -23,9 +23,6 @@ const packetTime = 20 * time.Millisecond
 // packetSamples is packetTime in G.711.
 const packetSamples = codec.G711Rate / int(time.Second/packetTime)
 
-// samples is how many samples of G.711 sound for d, as timestamps count them.
-func samples(d time.Duration) uint32 { return uint32(d * codec.G711Rate / time.Second) }
-
 // maxCatchUp bounds the packets sent at once after the machine slept, in packets; older ones are of no use.
 const maxCatchUp = 5
 

@@ -91,6 +91,10 @@ type counted struct {
 }
 
 func (c counted) Add(ctx context.Context, records ...call.Record) error {
+	err := c.History.Add(ctx, records...)
+	if err != nil && len(records) > 1 {
+		return err // each comes again alone
+	}
 	for _, r := range records {
 		c.metrics.ended.WithLabelValues(string(r.Direction), result(r)).Inc()
 		if !r.Answered.IsZero() {
@@ -98,7 +102,7 @@ func (c counted) Add(ctx context.Context, records ...call.Record) error {
 			c.metrics.talk.Observe(max(0, r.Ended.Sub(r.Answered)).Seconds())
 		}
 	}
-	return c.History.Add(ctx, records...)
+	return err
 }
 
 // results are the reasons of calls that were not answered, in one word each.

@@ -3,6 +3,7 @@ package metrics
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -14,10 +15,28 @@ import (
 	"cordboard/gateway/call"
 )
 
-// memory is a history that keeps nothing.
-type memory struct{ call.History }
+// memory is a history that keeps nothing, and fails as it is told.
+type memory struct {
+	call.History
+	fault error
+}
 
-func (memory) Add(context.Context, ...call.Record) error { return nil }
+func (m memory) Add(context.Context, ...call.Record) error { return m.fault }
+
+// What can't be stored together comes again one by one, and is counted once, whatever becomes of it.
+func TestCallsAreCountedOnce(t *testing.T) {
+	m := New()
+	history := m.Counted(memory{fault: errors.New("the disk is full")})
+	two := []call.Record{{Direction: call.In, Reason: call.ReasonBusy}, {Direction: call.In, Reason: call.ReasonBusy}}
+	for _, batch := range [][]call.Record{two, two[:1], two[1:]} {
+		if history.Add(t.Context(), batch...) == nil {
+			t.Error("the fault of the history is gone")
+		}
+	}
+	if v := value(t, scrape(t, m, idle()), "cordboard_calls_total", "in", "busy"); v != 2 {
+		t.Errorf("%v calls are counted, want 2", v)
+	}
+}
 
 // idle are sources of a gateway that does nothing, but for what a test sets.
 func idle() Sources {
