@@ -71,13 +71,13 @@ func TestRecordOpus(t *testing.T) {
 			ears[side].codecs.Store(&studioCodecs)
 			r.add(ears[side])
 		}
-		voices := []*speaker{newSpeaker(), newSpeaker()}
+		voices := []*tongue{newTongue(), newTongue()}
 		pcm := make([]int16, packetSamples)
 		for end := at + 3*time.Second; at < end; at += packetTime {
 			for side := range ears {
 				tones[side].Fill(pcm)
 				if side == 0 || at%(2*time.Second) < time.Second {
-					p, h := voices[side].next(codec.PCMU.Encode(nil, pcm), false)
+					p, h := voices[side].next(codec.PCMU.Encode(nil, pcm))
 					ears[side].hear(p, h, at)
 				} else {
 					voices[side].stamp += uint32(packetSamples)

@@ -165,12 +165,12 @@ func TestBeeper(t *testing.T) {
 	var r recorder
 	b := &beeper{paused: &r.paused}
 	b.learn(studioCodecs)
-	voice := newSpeaker()
+	voice := newTongue()
 	beeps := func(from, to time.Duration, pt uint8) (n int) {
 		for now := from; now < to; now += packetTime {
 			voice.header.pt = pt
 			silence := codec.PCMU.Encode(nil, make([]int16, packetSamples))
-			p, h := voice.next(silence, false)
+			p, h := voice.next(silence)
 			got := b.over(p, h, now)
 			if len(got) != len(p) {
 				t.Fatalf("a packet of %d octets became %d", len(p), len(got))
@@ -233,7 +233,7 @@ func BenchmarkBeeper(b *testing.B) {
 	var r recorder
 	beep := &beeper{paused: &r.paused}
 	beep.learn(studioCodecs)
-	p, h := newSpeaker().next(make([]byte, packetSamples), false)
+	p, h := newTongue().next(make([]byte, packetSamples))
 	now := time.Duration(0)
 	b.ReportAllocs()
 	for b.Loop() {
