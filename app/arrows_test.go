@@ -34,6 +34,7 @@ var arrows = []struct {
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", shared},
+	{"gateway/recording", shared},
 	{"gateway/metrics", shared},
 	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs
 	{"gateway/store", shared},

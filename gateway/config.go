@@ -17,6 +17,7 @@ import (
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
 	"cordboard/gateway/media"
+	"cordboard/gateway/recording"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/web"
 
@@ -26,22 +27,23 @@ import (
 
 // Config is the configuration file. Every key is optional; make one with Parse or Load, which know the defaults.
 type Config struct {
-	Name      string          `toml:"name"`   // on the page; default: the machine's name
-	Domain    string          `toml:"domain"` // SIP domain of the local users; default: the machine's name + ".local"
-	Listen    Listen          `toml:"listen"`
-	PBX       []signaling.PBX `toml:"pbx"` // the first one that is not in mode passthrough is the default route
-	User      []User          `toml:"user"`
-	Auth      auth.Config     `toml:"auth"`
-	Guard     Guard           `toml:"guard"`
-	Media     Media           `toml:"media"`
-	Web       web.Config      `toml:"web"`
-	TLS       cert.Config     `toml:"tls"`
-	TURN      Switch          `toml:"turn"`
-	Audio     Switch          `toml:"audio"`
-	Discovery Switch          `toml:"discovery"`
-	Store     Store           `toml:"store"`
-	Metrics   Metrics         `toml:"metrics"`
-	Log       Log             `toml:"log"`
+	Name      string           `toml:"name"`   // on the page; default: the machine's name
+	Domain    string           `toml:"domain"` // SIP domain of the local users; default: the machine's name + ".local"
+	Listen    Listen           `toml:"listen"`
+	PBX       []signaling.PBX  `toml:"pbx"` // the first one that is not in mode passthrough is the default route
+	User      []User           `toml:"user"`
+	Auth      auth.Config      `toml:"auth"`
+	Guard     Guard            `toml:"guard"`
+	Media     Media            `toml:"media"`
+	Web       web.Config       `toml:"web"`
+	TLS       cert.Config      `toml:"tls"`
+	TURN      Switch           `toml:"turn"`
+	Audio     Switch           `toml:"audio"`
+	Discovery Switch           `toml:"discovery"`
+	Store     Store            `toml:"store"`
+	Recording recording.Config `toml:"recording"`
+	Metrics   Metrics          `toml:"metrics"`
+	Log       Log              `toml:"log"`
 
 	// Notices are keys that are right but do nothing yet, and PBXs that are left out because of them.
 	Notices []Fault `toml:"-"`
@@ -78,6 +80,8 @@ type User struct {
 	Deny    []string `toml:"deny"`
 	Calls   *int     `toml:"calls"`
 	Minutes *int     `toml:"minutes"`
+
+	Record string `toml:"record"` // never | always | ask: instead of [recording] enabled
 }
 
 // Guard is the [guard] table: what users may do through a PBX, and who is never banned.
@@ -140,9 +144,10 @@ func defaults() Config {
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
 		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
-		Log:     Log{Level: "info", Format: "text"},
-		Media:   Media{Opus: media.OpusAuto},
-		Metrics: Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},
+		Log:       Log{Level: "info", Format: "text"},
+		Media:     Media{Opus: media.OpusAuto},
+		Metrics:   Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},
+		Recording: recording.Config{Announce: true},
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},

@@ -69,6 +69,12 @@ func TestFaultsNameTheirLine(t *testing.T) {
 		{"advertise", "[listen]\nadvertise = [\n  \"10.0.0.1\",\n  \"host\",\n  \"0.0.0.0\"]", []string{
 			`4: [listen] advertise: "host" is not an IP address that others could reach`,
 			`5: [listen] advertise: "0.0.0.0" is not an IP address that others could reach`}},
+		{"recording", "[recording]\nenabled = \"sometimes\"\nformat = \"mp3\"\nkeep = \"0d\"\n[[user]]\nname = \"a\"\nrecord = \"maybe\"\n[[pbx]]\nuri = \"sip:h\"\nrecord = \"yes\"", []string{
+			`2: [recording] enabled: "sometimes" is not one of never, always, ask`,
+			`3: [recording] format: "mp3" is not one of wav, opus`,
+			`4: [recording] keep: read age: "0d", want more than 0`,
+			`7: [[user]] record: "maybe" is not one of never, always, ask`,
+			`10: [[pbx]] record: "yes" is not one of never, always, ask`}},
 		{"proxies", "[listen]\ntrusted_proxies = [\"10.0.0.0/33\"]", []string{`2: [listen] trusted_proxies: "10.0.0.0/33" is not a range of addresses like 10.0.0.0/8`}},
 		{"PBX without address", "\n[[pbx]]\n", []string{`2: [[pbx]] uri: missing; set the PBX's address, like "sip:192.0.2.10"`}},
 		{"PBX addresses", "pbx = [{name=\"a\", uri=\"http://h\"},\n{name=\"b\", uri=\"sip:\"},\n{name=\"c\", uri=\"sip:h:0\"},\n{name=\"d\", uri=\"sip:u@h\"},\n{name=\"e\", uri=\"sip:h;transport=sctp\"},\n{name=\"f\", uri=\"sips:h;transport=udp\"},\n{name=\"g\", uri=\"sip:2001:db8::1\"},\n{name=\"h\", uri=\"sip:[::1\"}]", []string{
@@ -216,7 +222,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		"auth":             cfg.Auth.Lifetime() == 90*time.Minute && cfg.Auth.RequireHandshake,
 		"store":            time.Duration(cfg.Store.History) == 720*time.Hour,
 		"log":              cfg.Log.SlogLevel().String() == "DEBUG",
-		"defaults of rest": cfg.TURN.Enabled && cfg.Audio.Enabled && cfg.Discovery.Enabled,
+		"defaults of rest": cfg.TURN.Enabled && cfg.Recording.Announce && cfg.Recording.Enabled == "" && cfg.Audio.Enabled && cfg.Discovery.Enabled,
 	} {
 		if !same {
 			t.Errorf("%s: not as in the file: %+v", name, cfg)

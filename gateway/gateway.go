@@ -17,6 +17,7 @@ import (
 	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/metrics"
+	"cordboard/gateway/recording"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/store"
 	"cordboard/gateway/web"
@@ -31,21 +32,22 @@ type Host struct {
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
 type Gateway struct {
-	cfg       Config
-	log       *slog.Logger
-	accounts  *Accounts
-	live      *store.Live
-	bans      *guard.Bans
-	toll      *guard.Toll
-	cert      *cert.Keeper
-	media     *media.Engine
-	signaling *signaling.Server
-	web       *web.Server
-	sound     *sound
-	https     net.Listener
-	http      net.Listener // nil: none
-	changed   chan struct{}
-	greeting  Greeting
+	cfg        Config
+	log        *slog.Logger
+	accounts   *Accounts
+	live       *store.Live
+	bans       *guard.Bans
+	toll       *guard.Toll
+	cert       *cert.Keeper
+	media      *media.Engine
+	recordings *recording.Keeper
+	signaling  *signaling.Server
+	web        *web.Server
+	sound      *sound
+	https      net.Listener
+	http       net.Listener // nil: none
+	changed    chan struct{}
+	greeting   Greeting
 }
 
 // liveName is the file of the calls that are up in the data folder.
@@ -109,6 +111,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
 	}
+	if err = g.openRecordings(ctx, host.Dir); err != nil {
+		return g, err
+	}
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
@@ -143,7 +148,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
-		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll,
+		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll, Recorder: g.recordings,
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -161,7 +166,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(),
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings,
 	}, g.log)
 	return err
 }
@@ -221,13 +226,14 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts and the guard. It
+// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, and the guard. It
 // returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
+	g.recordings.SetUsers(cfg.recordingRules().Users)
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already

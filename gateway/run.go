@@ -29,6 +29,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "signaling", run: g.signaling.Run},
 		{name: "web", run: func(ctx context.Context) error { return g.web.Serve(ctx, on) }},
 		{name: "media", run: g.media.Run},
+		{name: "recordings", run: g.recordings.Run},
 		{name: "certificate", run: g.cert.Run},
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},

@@ -40,4 +40,5 @@ export const session = () => ask("GET", "session");
 export const status = () => ask("GET", "status");
 export const login = (user, password) => ask("POST", "login", { user, password });
 export const choosePassword = (user, password, chosen) => ask("POST", "password", { user, password, new: chosen });
+export const record = (id, on) => ask("POST", `calls/${encodeURIComponent(id)}/recording`, { on });
 export const logout = () => ask("POST", "logout");

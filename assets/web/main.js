@@ -8,6 +8,7 @@ import { Recent } from "./recent.js";
 import { keep, kept } from "./resume.js";
 import { Line } from "./sip.js";
 import { Sound } from "./sound.js";
+import { Tapes } from "./tapes.js";
 import { Troubles } from "./trouble.js";
 import { applyWords, find, hasKeyboard, setText, showView } from "./view.js";
 import { CallView } from "./view-call.js";
@@ -17,6 +18,7 @@ import { PeopleView } from "./view-people.js";
 import { RecentView } from "./view-recent.js";
 import { SettingsView } from "./view-settings.js";
 import { SignInView } from "./view-sign-in.js";
+import { Player, TapeView } from "./view-tape.js";
 import { languageFor, Words } from "./words.js";
 
 const languageKey = "cordboard.language";
@@ -74,15 +76,17 @@ function openPhone(session) {
   const line = new Line();
   const events = new EventSource("/api/v1/events");
   const lamps = new Lamps(events);
+  const tapes = new Tapes(events, api.record);
   phone = new Phone({
     line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
-    audio: find("remote-audio"), site: session, lamps, troubles: new Troubles(events),
+    audio: find("remote-audio"), site: session, lamps, tapes, troubles: new Troubles(events),
   });
   setText(find("site"), session.name || words.say("title"));
   new CallView(phone, words);
   new OthersView(phone, words);
   new PeopleView(lamps, words, session);
-  new RecentView(phone.recent, phone, words);
+  new TapeView(phone, tapes, words);
+  new RecentView(phone.recent, phone, words, new Player(phone, words));
   new SettingsView(phone, words, { language: chosenLanguage, setLanguage, signOut }, session);
   new NoticeView(phone, words, session);
   workTabs();

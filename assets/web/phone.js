@@ -36,6 +36,7 @@ export class Phone extends EventTarget {
    * @param {HTMLAudioElement} parts.audio  plays the other side
    * @param {{domain: string, pbx: boolean}} parts.site
    * @param {import("./lamps.js").Lamps} parts.lamps
+   * @param {import("./tapes.js").Tapes} parts.tapes
    * @param {import("./trouble.js").Troubles} parts.troubles
    */
   constructor(parts) {
@@ -62,6 +63,9 @@ export class Phone extends EventTarget {
 
   /** The open microphone, or null. */
   get stream() { return this.#stream; }
+
+  /** The dialog of the call on stage, or null. */
+  get dialog() { return this.#stage.dialog; }
 
   /** @returns {RTCPeerConnection | null} of the call on stage */
   get peerConnection() { return this.#stage.leg?.peerConnection ?? null; }
@@ -352,6 +356,8 @@ export class Phone extends EventTarget {
 
   #close(talk, result) {
     const { facts } = talk;
+    const tape = this.tapes.of(talk.dialog?.callId);
+    if (tape?.begun) this.recent.taped(facts.peer.uri, tape.id);
     talk.call.enter("ended", { outcome: result });
     talk.send(null);
     this.#remove(talk, result.key === "ended.local" ? null : { key: result.key, peer: facts.peer, to: facts.pass?.to });

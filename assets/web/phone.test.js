@@ -48,9 +48,10 @@ function phone(t, open = async () => stream()) {
     line,
     devices: Object.assign(new EventTarget(), { open, route: async () => {} }),
     sound: { ring: sound("ring"), ringback: sound("ringback"), knock: sound("knock"), stop: sound("silence") },
-    recent: { entries: [], add(e) { this.entries.unshift(e); } },
+    recent: { entries: [], add(e) { this.entries.unshift(e); }, taped(...args) { this.tape = args; } },
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
+    tapes: { of: (dialog) => (dialog === "c0" ? { id: "one", begun: true } : null) },
     lamps: { has: ({ number }) => number === carol.number },
     troubles: Object.assign(new EventTarget(), { of: () => "" }),
   });
@@ -88,6 +89,7 @@ test("a call out, with ringback, keys and mute", async (t) => {
   assert.equal(p.call.facts.outcome.key, "ended.local");
   assert.ok(track.stopped);
   assert.equal(p.stream, null);
+  assert.deepEqual(p.recent.tape, ["sip:03012@x", "one"], "the list knows that it was recorded");
 });
 
 test("early media silences the ringback", async (t) => {

@@ -11,6 +11,7 @@ const most = 20;
  * @property {boolean} missed
  * @property {number} at  when it began, in ms since 1970
  * @property {number} [times]  how often in a row; absent: once
+ * @property {string} [recording]  its ID; absent: the call was not recorded
  */
 
 /** The list; a "change" event tells of each new entry. */
@@ -38,9 +39,18 @@ export class Recent extends EventTarget {
   /** Adds a call; one like the newest is counted with it. @param {Entry} entry */
   add(entry) {
     const [newest, ...older] = this.entries;
-    const alike = newest && ["uri", "name", "direction", "missed"].every((k) => newest[k] === entry[k]);
+    const alike = newest && !newest.recording && ["uri", "name", "direction", "missed"].every((k) => newest[k] === entry[k]);
     const list = alike ? [{ ...entry, times: (newest.times ?? 1) + 1 }, ...older] : [entry, ...this.entries];
     this.#write(list.slice(0, most));
+  }
+
+  /** Notes that the latest call with an address was recorded. */
+  taped(uri, recording) {
+    const entries = this.entries;
+    const entry = entries.find((e) => e.uri === uri);
+    if (!entry || entry.recording === recording) return;
+    entry.recording = recording;
+    this.#write(entries);
   }
 
   clear() {

@@ -27,6 +27,15 @@ test("the same call again is counted", () => {
   assert.deepEqual(recent.entries.map((e) => [e.at, e.times ?? 1]), [[4, 1], [3, 3]]);
 });
 
+test("a recorded call keeps its own row", () => {
+  const recent = new Recent(storage(), "alice");
+  recent.add(entry(1));
+  recent.taped("sip:102@x", "one");
+  recent.taped("sip:nobody@x", "two");
+  recent.add(entry(2));
+  assert.deepEqual(recent.entries.map((e) => [e.at, e.recording]), [[2, undefined], [1, "one"]]);
+});
+
 test("strange contents count as an empty list", () => {
   for (const text of ["", "{", "7", "null", '[{"name":1}]', "[null]"]) {
     assert.deepEqual(new Recent(storage({ "cordboard.recent.alice": text }), "alice").entries, [], text);

@@ -10,16 +10,19 @@ export class RecentView {
   #recent;
   #phone;
   #words;
+  #player;
 
   /**
    * @param {import("./recent.js").Recent} recent
    * @param {import("./phone.js").Phone} phone
    * @param {import("./words.js").Words} words
+   * @param {import("./view-tape.js").Player} player
    */
-  constructor(recent, phone, words) {
+  constructor(recent, phone, words, player) {
     this.#recent = recent;
     this.#phone = phone;
     this.#words = words;
+    this.#player = player;
     recent.addEventListener("change", () => this.show());
     phone.addEventListener("change", () => this.#allow());
     find("recent-clear").addEventListener("click", () => recent.clear());
@@ -61,11 +64,15 @@ export class RecentView {
     const row = document.createElement("li");
     row.className = kind;
     row.append(button);
+    if (entry.recording) {
+      row.classList.add("taped");
+      row.append(this.#player.button(entry.recording, entry.name || grouped(entry.number)));
+    }
     return row;
   }
 
   /** A list can't call while a call is on. */
   #allow() {
-    for (const button of document.querySelectorAll("[data-call]")) button.disabled = this.#phone.call.live;
+    for (const button of document.querySelectorAll("[data-call], [data-tape]")) button.disabled = this.#phone.call.live;
   }
 }

@@ -26,7 +26,7 @@ test("every string of the page exists, and every string is used", () => {
   const page = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
   for (const [, key] of page.matchAll(/data-(?:text|label|placeholder)="([^"]+)"/g)) assert.ok(key in en, key);
   for (const [, key] of page.matchAll(/say\("([^"]+)"/g)) assert.ok(key in en, key);
-  const computed = /^(pbx|connection|quality|state|recent|microphone|others|lamp)\./;
+  const computed = /^(pbx|connection|quality|state|recent|microphone|others|lamp|record|tape)\./;
   for (const key of Object.keys(en)) assert.ok(computed.test(key) || page.includes(`"${key}"`), `${key} is not used`);
 });
 

@@ -37,6 +37,7 @@ type Record struct {
 	Status      int     // what the caller's INVITE came to (RFC 3261 §21); 200 when it was answered
 	Reason      string  // why it ended, one short sentence for people
 	Quality     Quality // how it sounded; zero for a call that had no media
+	Recorded    bool    // there is a recording that the user who asks may hear; only Calls says so
 }
 
 // History keeps the calls that have ended.

@@ -39,6 +39,9 @@ type leg struct {
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
 	playing uint8              // the payload type of the tone
 	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
+	channel side               // of the recording; guarded by the call's mutex
+	ear     *ear               // of the recording, nil for none; guarded by the call's mutex
+	beeper  *beeper            // announces the recording, nil for none; guarded by the call's mutex
 
 	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
@@ -58,6 +61,7 @@ type way struct {
 	peer     *leg    // the other leg of the call, nil for none
 	via      adapter // changes packets on their way to peer; nil: they pass as they are
 	taps     []tap   // hear what the party says
+	beeper   *beeper // mixes in that the call is recorded, nil for none
 	echo     bool    // the party hears itself
 	types    types   // the payload types agreed on
 	talks    bool    // the party may send
@@ -104,6 +108,9 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	p = h.strip(p)
+	if w.beeper != nil {
+		p = w.beeper.over(p, h, now)
+	}
 	for _, t := range w.taps {
 		t.hear(p, h, now)
 	}

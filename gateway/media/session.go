@@ -26,6 +26,9 @@ type session struct {
 	legs  map[string]*leg
 	ended bool
 
+	recorder *recorder // nil: the call is not recorded
+	announce bool      // that it is
+
 	answered time.Duration // of the engine's clock; 0: not yet
 	troubles []*trouble    // the last maxTroubles
 }
@@ -95,6 +98,7 @@ func (s *session) end() {
 	for name := range s.legs {
 		s.remove(name)
 	}
+	s.stopRecording()
 }
 
 // remove closes a leg. The caller holds mu.
@@ -107,6 +111,9 @@ func (s *session) remove(name string) {
 	s.part(gone, nil)
 	gone.account()
 	gone.close()
+	if gone.ear != nil {
+		gone.ear.gone.Store(true)
+	}
 }
 
 // forget takes a call without legs out of the engine. The caller holds mu.
@@ -115,6 +122,7 @@ func (s *session) forget() {
 		return
 	}
 	s.ended = true
+	s.stopRecording()
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
 	if s.engine.calls[s.id] == s {
@@ -337,6 +345,7 @@ func (s *session) link(a, b *leg, agreed types) {
 	for _, c := range slices.Concat(a.says(), b.says()) {
 		agreed.add(c.PT)
 	}
+	s.follow(a, b)
 	for _, l := range []*leg{a, b} {
 		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
 			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
@@ -373,6 +382,7 @@ func (l *leg) leads(w *way) *way {
 	once(&l.count.agreed, w.since)
 	w.feedback = r != nil && r.Feedback
 	w.reduced = w.feedback && l.party.Profile == sdp.WebRTC && r.ReducedSize
+	l.heardBy(w)
 	return w
 }
 
@@ -381,6 +391,7 @@ func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
 		alone.peer, alone.via = nil, nil
+		alone.unheard()
 		l.way.Store(&alone)
 		l.stopTranscoding()
 	}

@@ -95,6 +95,9 @@ func (u *setup) answered(ctx context.Context, e event) {
 			u.endLater(nil, call.ReasonNoSound, reason(sip.StatusNotAcceptableHere, "No common sound"))
 			return
 		}
+		u.mu.Lock()
+		u.tape() // now there is something to record
+		u.mu.Unlock()
 	}
 	b.sendAck(seq, answer, creds)
 }

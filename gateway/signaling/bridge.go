@@ -67,6 +67,9 @@ func (b *bridge) enter(state call.State) {
 	b.info.State = state
 	b.srv.board.Set(b.info)
 	b.srv.around.movedCall(b.a, b.b)
+	if state == call.Talking {
+		b.tape()
+	}
 }
 
 // peer is the leg across from l; nil when there is none (yet).

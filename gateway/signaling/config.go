@@ -56,6 +56,8 @@ type PBX struct {
 	CA   string `toml:"ca"`   // PEM file: authorities of the PBX's certificate; empty: those of the system
 	Cert string `toml:"cert"` // PEM file: our certificate at the PBX; then it must show one too when it calls us by TLS
 	Key  string `toml:"key"`  // PEM file, not encrypted
+
+	Record string `toml:"record"` // never | always | ask: whether its calls are recorded; empty: as others. Not for signaling
 }
 
 // Validate names every fault at once.

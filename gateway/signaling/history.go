@@ -148,6 +148,9 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	}
 	b.ended = true
 	b.die()
+	if b.srv.deps.Recorder != nil {
+		b.srv.deps.Recorder.Over(b.id)
+	}
 	b.srv.deps.Toll.Leave(b.id, time.Now())
 	b.info.State = call.Ended
 	b.srv.board.Set(b.info)

@@ -78,6 +78,9 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 			}
 		}
 		b.keep() // the numbers have gone up
+		b.mu.Lock()
+		b.tape()
+		b.mu.Unlock()
 	}
 	return over
 }

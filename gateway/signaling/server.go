@@ -79,6 +79,7 @@ type Deps struct {
 	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
 	Bans         *guard.Bans     // who is kept out; nil: a list of our own
 	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
+	Recorder     Recorder        // records calls; nil: nobody does
 	Judge        Judge           // of how calls sound; nil: none
 }
 

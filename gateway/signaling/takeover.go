@@ -102,5 +102,6 @@ func (b *bridge) replace(old, n *leg) bool {
 	default:
 		return false
 	}
+	b.tape()
 	return true
 }

@@ -100,7 +100,8 @@ func (s *Store) prune(ctx context.Context, tx *sql.Tx, number int64, ended time.
 // The inner query finds where the page ends; the outer one takes all calls of that millisecond.
 const selectCalls = `SELECT c.id, c.caller, c.caller_display, c.callee, c.callee_display, c.answered_by, c.direction,
 		c.began, c.rang, c.answered, c.ended, c.ended_by, c.status, c.reason, c.quality,
-		(SELECT group_concat(user, ' ') FROM call_users WHERE number = c.number)
+		(SELECT group_concat(user, ' ') FROM call_users WHERE number = c.number),
+		EXISTS (SELECT 1 FROM recording_users AS p JOIN recordings AS r ON r.id = p.id WHERE p.user = ?1 AND p.id = c.id AND r.ended IS NOT NULL)
 	FROM call_users AS u CROSS JOIN calls AS c ON c.number = u.number
 	WHERE u.user = ?1 AND u.began < ?2 AND u.began >=
 		(SELECT min(began) FROM (SELECT began FROM call_users WHERE user = ?1 AND began < ?2 ORDER BY began DESC LIMIT ?3))
@@ -136,7 +137,7 @@ func scanCall(scan func(...any) error) (r call.Record, err error) {
 	var rang, answered sql.NullInt64
 	var users, quality string
 	err = scan(&r.ID, &r.From, &r.FromDisplay, &r.To, &r.ToDisplay, &r.AnsweredBy, &r.Direction,
-		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &quality, &users)
+		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &quality, &users, &r.Recorded)
 	r.Began, r.Ended = time.UnixMilli(began).UTC(), time.UnixMilli(ended).UTC()
 	if rang.Valid {
 		r.Rang = time.UnixMilli(rang.Int64).UTC()

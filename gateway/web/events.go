@@ -89,6 +89,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	news := s.deps.Watch(r.Context(), u.Name, targets)
+	var taped <-chan call.RecordingState
+	if s.deps.Recordings != nil {
+		taped = s.deps.Recordings.Watch(r.Context(), u)
+	}
 	var concerns <-chan call.Concern
 	if s.deps.Concerns != nil {
 		concerns = s.deps.Concerns(r.Context(), u.Name)
@@ -107,6 +111,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 			text.WriteString(": alive\n\n")
+		case t, open := <-taped:
+			if !open {
+				return nil
+			}
+			event(&text, "recording", t)
 		case n, open := <-news:
 			if !open {
 				return nil

@@ -29,7 +29,8 @@ type Call struct {
 	Seconds   int64  `json:"seconds"` // how long they talked
 	Reason    string `json:"reason"`  // why it ended, one sentence
 
-	Quality *call.Quality `json:"quality,omitempty"` // how it sounded; absent: not known, or taken by somebody else
+	Quality   *call.Quality `json:"quality,omitempty"`  // how it sounded; absent: not known, or taken by somebody else
+	Recording string        `json:"recording,omitzero"` // its ID at /api/v1/recordings; absent: none
 }
 
 var errPage = &fault{Status: http.StatusBadRequest, Code: "malformed",
@@ -83,6 +84,9 @@ func number(r *http.Request, name string, missing, most int64) (int64, error) {
 func callOf(u auth.User, r call.Record) Call {
 	c := Call{ID: r.ID, From: r.From, To: r.To, Display: r.FromDisplay, Direction: "received",
 		Began: r.Began.UnixMilli(), Ended: r.Ended.UnixMilli(), Reason: r.Reason}
+	if r.Recorded {
+		c.Recording = r.ID
+	}
 	if r.Made(u.Name) {
 		c.Display, c.Direction = r.ToDisplay, "made"
 	}

@@ -7,9 +7,14 @@
 // tells of any. "media" tells of trouble with the sound of a call of the user's, as call.Concern says, when it begins and, then with
 // "ended", when it is over. A comment comes every 20 s.
 //
+// "recording" tells how it stands with the recording of a call of the user's that is up ({"id", "dialog", "on", "begun", "allowed",
+// "failed"}); dialog is the SIP Call-ID that the user's device knows it by. GET /api/v1/calls/{id}/recording tells the same, and POST
+// {"on": true} or {"on": false} there switches it. GET /api/v1/recordings?before=…&limit=50 lists those that have ended, newest first;
+// GET and DELETE of /api/v1/recordings/{id}, with the call's id, give one's sound (?download names it as a file) and delete it.
+//
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
-//	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason"}]}
+//	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason", "recording"}]}
 //
 // with the calls that the user made and those that were for the user, newest first; Call says what each field is. limit is
 // 50 when it is left out, and at most 200. before is the began of the last call on the page before; without it the newest
@@ -52,11 +57,12 @@ type Deps struct {
 	Media func(id string) call.Media // how the media of a call is doing; never nil
 	// Concerns tells a user what is wrong with the media of the user's calls, and when that is over, until ctx ends or the channel
 	// is closed because its reader was too slow; nil: nobody is told.
-	Concerns func(ctx context.Context, user string) <-chan call.Concern
-	Metrics  http.Handler     // for Prometheus; nil: none
-	Bans     *guard.Bans      // who is kept out; nil: a list of our own
-	CA       []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now      func() time.Time // nil: time.Now
+	Concerns   func(ctx context.Context, user string) <-chan call.Concern
+	Recordings Recordings       // of calls; nil: none
+	Metrics    http.Handler     // for Prometheus; nil: none
+	Bans       *guard.Bans      // who is kept out; nil: a list of our own
+	CA         []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now        func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -134,6 +140,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/history", s.api(http.MethodGet, s.history))
 	mux.Handle("/api/v1/bans", s.api("", s.bans))
 	mux.Handle("/api/v1/bans/{address...}", s.api(http.MethodDelete, s.unban))
+	mux.Handle("/api/v1/calls/{id}/recording", s.api("", s.record))
+	mux.Handle("/api/v1/recordings", s.api(http.MethodGet, s.recordings))
+	mux.Handle("/api/v1/recordings/{id}", s.api("", s.recording))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))

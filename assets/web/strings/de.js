@@ -90,6 +90,18 @@ export default {
   "others.hangUp": "Auflegen",
   "others.hangUp.does": "{who} nicht weiter anrufen",
 
+  // On a small button beside the time of a call: whether it is recorded, then what pressing it does
+  "record.off": "Aufnehmen",
+  "record.on": "Aufnahme läuft",
+  "record.paused": "Aufnahme ruht",
+  "record.failed": "Abgebrochen",
+  "record.start": "Dieses Gespräch aufnehmen",
+  "record.stop": "Aufnahme anhalten",
+  // On the button beside a recorded call in the list
+  "tape.play": "Aufnahme des Gesprächs mit {who} abspielen",
+  "tape.pause": "Aufnahme des Gesprächs mit {who} anhalten",
+  "tape.gone": "Diese Aufnahme lässt sich nicht abspielen. Vielleicht wurde sie gelöscht.",
+
   "quality.connecting": "Ton wird verbunden …",
   "quality.clear": "Ton ist klar",
   "quality.some": "Aussetzer in Ihrem Netz",

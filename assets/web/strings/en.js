@@ -120,6 +120,18 @@ export default {
   "others.hangUp": "Hang up",
   "others.hangUp.does": "Give up calling {who}",
 
+  // On a small button beside the time of a call: whether it is recorded, then what pressing it does
+  "record.off": "Record",
+  "record.on": "Recording",
+  "record.paused": "Not recorded now",
+  "record.failed": "Recording stopped",
+  "record.start": "Record this call",
+  "record.stop": "Pause the recording",
+  // On the button beside a recorded call in the list
+  "tape.play": "Play the recording of the call with {who}",
+  "tape.pause": "Pause the recording of the call with {who}",
+  "tape.gone": "This recording can't be played. It may have been deleted.",
+
   // Beside the timer: how the other side sounds
   "quality.connecting": "Connecting the sound…",
   "quality.clear": "Sound is clear",
