@@ -23,15 +23,10 @@ const (
 	opusLargest = 1275
 )
 
-// opusBitrate is what an encoder aims at, in bit/s and channel, for a sampling rate: RFC 6716 §2.1.1 has 8 to 12 kbit/s
-// for the telephone's band and 16 to 20 for wide-band speech; repeating each packet in the next one and tones that are
-// no speech take as much again.
-func opusBitrate(rate int) int {
-	if rate <= 8000 {
-		return 32000
-	}
-	return 32000
-}
+// opusBitrate is what an encoder aims at, in bit/s and channel: RFC 6716 §2.1.1 has 8 to 12 kbit/s for speech in the
+// telephone's band and 16 to 20 for wide-band speech; repeating each packet in the next one, and tones, which are no speech,
+// take as much again.
+const opusBitrate = 32000
 
 // isOpus says whether SDP means Opus. Its rtpmap is always opus/48000/2, and says nothing of what is sent (RFC 7587 §7).
 func isOpus(name string, clock uint32) bool {
@@ -119,7 +114,7 @@ func NewOpusEncoder(rate, channels int) (*OpusEncoder, error) {
 		return nil, fmt.Errorf("make encoder of Opus at %d Hz, %d channels: %w", rate, channels, err)
 	}
 	for _, err := range []error{
-		e.SetComplexity(opusComplexity), e.SetBitrate(channels * opusBitrate(rate)), e.SetSignal(gopus.SignalVoice), e.SetInBandFEC(1),
+		e.SetComplexity(opusComplexity), e.SetBitrate(channels * opusBitrate), e.SetSignal(gopus.SignalVoice), e.SetInBandFEC(1),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("make encoder of Opus: %w", err)
