@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pion/sdp/v3"
 )
@@ -137,9 +136,7 @@ func (s session) remote() (Remote, error) {
 	}
 	r.Feedback = strings.HasSuffix(s.streams[s.audio].protocol, "F")
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
-	if ms, err := strconv.Atoi(s.attribute(m, "ptime")); err == nil && ms > 0 && ms <= 1000 {
-		r.PTime = time.Duration(ms) * time.Millisecond
-	}
+	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	s.transport(m, &r)
 	s.keys(m, &r)
 	return r, nil

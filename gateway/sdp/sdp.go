@@ -99,7 +99,7 @@ type Codec struct {
 
 // carriesAudio is false for events and noise, which accompany audio but are none.
 func (c Codec) carriesAudio() bool {
-	return !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN")
+	return !c.Events() && !c.Noise()
 }
 
 func (c Codec) same(o Codec) bool {
@@ -115,7 +115,7 @@ type Remote struct {
 	Feedback         bool           // AVPF or SAVPF (RFC 4585)
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
-	PTime            time.Duration  // 0: not said
+	PTime, MaxPTime  time.Duration  // audio in a packet, as the party wants it and at most; 0: not said
 	ICEUfrag, ICEPwd string         // RFC 8839 §5.4
 	ICELite          bool
 	Fingerprint      string   // "sha-256 AB:CD…", the strongest; empty for none or only weak ones (RFC 8122 §5)
@@ -148,7 +148,8 @@ type Local struct {
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
 	MID              string   // of an offer to a browser; "0" when empty
-	Previous         []byte   // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
+	Events           Events
+	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
+	"time"
 )
 
 // carries says whether a party of the profile is told of a codec.
@@ -55,6 +55,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
+		audio.codecs = to.withEvents(audio.codecs, nil)
 		return to.write(to.offering(said), audio)
 	}
 	asked, err := read(offer)
@@ -66,6 +67,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
+	audio.codecs = to.withEvents(audio.codecs, own.Codecs)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
 	return to.write(to.answering(asked), audio)
@@ -83,7 +85,7 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 	}
 	audio := audioStream{direction: Reverse(own.Direction), rejected: own.Rejected}
 	for _, o := range own.Codecs {
-		if o.same(c) && o.PT == c.PT || strings.EqualFold(o.Name, "telephone-event") && o.ClockRate == c.ClockRate {
+		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)
 		}
 	}
@@ -111,9 +113,18 @@ func narrow(answer, offer string) string {
 func (s session) packetTimes() []string {
 	var lines []string
 	for _, key := range []string{"ptime", "maxptime"} {
-		if n, err := strconv.Atoi(s.attribute(s.MediaDescriptions[s.audio], key)); err == nil && n > 0 && n <= 1000 {
-			lines = append(lines, fmt.Sprintf("a=%s:%d", key, n))
+		if d := s.packetTime(key); d > 0 {
+			lines = append(lines, fmt.Sprintf("a=%s:%d", key, d.Milliseconds()))
 		}
 	}
 	return lines
+}
+
+// packetTime reads ptime or maxptime (RFC 8866 §6.4); 0 when it is not said, or nonsense.
+func (s session) packetTime(key string) time.Duration {
+	n, err := strconv.Atoi(s.attribute(s.MediaDescriptions[s.audio], key))
+	if err != nil || n <= 0 || n > 1000 {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }

@@ -1,0 +1,238 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"cordboard/audio"
+)
+
+// through sends a tone of 2 s through a codec, one way and back, with that share of packets lost.
+func through(t *testing.T, e Encoder, d Decoder, rate int, freq, amplitude, loss float64) []int16 {
+	t.Helper()
+	r := rand.New(rand.NewPCG(5, 6))
+	tone := audio.NewTone(freq, rate, amplitude)
+	pcm := make([]int16, rate/50)
+	repair, _ := d.(*OpusDecoder)
+	var out []int16
+	lost := false
+	for i := range 100 {
+		tone.Fill(pcm)
+		payload, err := e.Encode(nil, pcm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost && repair != nil {
+			if out, err = repair.Repair(out, payload); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gone := i > 0 && r.Float64() < loss
+		if lost = gone && repair != nil && i < 99; lost {
+			continue
+		} else if gone {
+			payload = nil
+		}
+		if out, err = d.Decode(out, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out[rate/5:]
+}
+
+// The tone that goes in comes out: its frequency, its level within 1 dB, and so much cleaner than the rest.
+func TestTone(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rate int // of Opus
+		loss float64
+		snr  float64 // dB, at least
+	}{
+		{"PCMA", 0, 0, 35}, {"PCMU", 0, 0, 35}, {"G722", 0, 0, 30},
+		{"opus", 8000, 0, 15}, {"opus", 16000, 0, 15}, {"opus", 48000, 0, 15},
+		{"PCMA", 0, 0.05, 8}, {"G722", 0, 0.05, 8}, {"opus", 8000, 0.05, 3}, {"opus", 16000, 0.05, 3}, {"opus", 48000, 0.05, 3},
+	} {
+		t.Run(fmt.Sprintf("%s/%d/loss %.0f%%", tt.name, tt.rate, 100*tt.loss), func(t *testing.T) {
+			for _, freq := range []float64{440, 1000} {
+				e, rate, _ := NewEncoder(tt.name, 8000, 1)
+				d, _, _ := NewDecoder(tt.name, 8000, 1)
+				if tt.rate > 0 {
+					oe, err := NewOpusEncoder(tt.rate, 1)
+					if err != nil {
+						t.Fatal(err)
+					}
+					oe.ExpectLoss(int(100 * tt.loss))
+					od, err := NewOpusDecoder(tt.rate, 1)
+					if err != nil {
+						t.Fatal(err)
+					}
+					e, d, rate = oe, od, tt.rate
+				}
+				out := through(t, e, d, rate, freq, 8000, tt.loss)
+				share := audio.Goertzel(out, rate, freq)
+				level := 20 * math.Log10(audio.RMS(out)*math.Sqrt2/8000)
+				snr := 10 * math.Log10(share/(1-share))
+				t.Logf("%.0f Hz: %.2f dB, SNR %.1f dB", freq, level, snr)
+				if math.Abs(level) > 1 || snr < tt.snr {
+					t.Errorf("%.0f Hz: level %.2f dB, SNR %.1f dB; want within 1 dB and at least %.0f dB", freq, level, snr, tt.snr)
+				}
+			}
+		})
+	}
+}
+
+// speech is like some: harmonics of a falling pitch, in syllables, over faint noise.
+func speech(rate, seconds int) []int16 {
+	r := rand.New(rand.NewPCG(3, 4))
+	pcm := make([]int16, rate*seconds)
+	for i := range pcm {
+		x := math.Mod(float64(i)/float64(rate), 1)
+		sum := 20 * r.NormFloat64()
+		for k := 1.0; k < 20; k++ {
+			sum += 2500 / k * math.Sin(2*math.Pi*k*(140-20*x)*x) * math.Max(0, math.Sin(2*math.Pi*4*x))
+		}
+		pcm[i] = int16(sum)
+	}
+	return pcm
+}
+
+// In-band FEC gives back most of a lost packet, where concealment can only guess.
+func TestRepair(t *testing.T) {
+	voice := speech(16000, 2)
+	wrong := func(repair bool) (sum float64) {
+		e, err := NewOpusEncoder(16000, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.ExpectLoss(20)
+		whole, _ := NewOpusDecoder(16000, 1)
+		d, _ := NewOpusDecoder(16000, 1)
+		var want, got []int16
+		for i := 0; i < 100; i++ {
+			payload, err := e.Encode(nil, voice[320*i:320*i+320])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _ = whole.Decode(want, payload)
+			switch {
+			case i%10 == 5: // lost
+				continue
+			case i%10 == 6 && repair:
+				got, _ = d.Repair(got, payload)
+			case i%10 == 6:
+				got, _ = d.Decode(got, nil)
+			}
+			got, _ = d.Decode(got, payload)
+		}
+		for i := range want {
+			diff := float64(want[i]) - float64(got[i])
+			sum += diff * diff
+		}
+		return sum
+	}
+	if with, without := wrong(true), wrong(false); with > without/2 {
+		t.Errorf("repaired, what was lost is off by %.3g; hidden by %.3g", with, without)
+	}
+}
+
+func TestOpusRefuses(t *testing.T) {
+	if _, err := NewOpusDecoder(44100, 1); err == nil {
+		t.Error("a decoder at 44100 Hz was made")
+	}
+	if _, err := NewOpusEncoder(8000, 3); err == nil {
+		t.Error("an encoder of three channels was made")
+	}
+	e, err := NewOpusEncoder(8000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := e.Encode([]byte("x"), make([]int16, 123)); err == nil || string(p) != "x" {
+		t.Errorf("a packet of 123 samples gave %q, %v", p, err)
+	}
+	d, _ := NewOpusDecoder(8000, 1)
+	for _, payload := range [][]byte{{}, {0xff}, {3, 0xff, 0xff}} {
+		if pcm, err := d.Decode(make([]int16, 3), payload); err == nil || len(pcm) != 3 {
+			t.Errorf("payload %x gave %d samples, %v", payload, len(pcm)-3, err)
+		}
+	}
+}
+
+func FuzzOpus(f *testing.F) {
+	e, err := NewOpusEncoder(16000, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	pcm := make([]int16, 320)
+	tone := audio.NewTone(300, 16000, 8000)
+	for range 5 {
+		tone.Fill(pcm)
+		payload, err := e.Encode(nil, pcm)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload, payload)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		if len(first) > 1500 || len(second) > 1500 {
+			return
+		}
+		d, err := NewOpusDecoder(8000, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []func([]int16) ([]int16, error){
+			func(pcm []int16) ([]int16, error) { return d.Decode(pcm, first) },
+			func(pcm []int16) ([]int16, error) { return d.Repair(pcm, second) },
+			func(pcm []int16) ([]int16, error) { return d.Decode(pcm, second) },
+			func(pcm []int16) ([]int16, error) { return d.Decode(pcm, nil) },
+		} {
+			out, err := step(nil)
+			if len(out) > 960 || err != nil && len(out) > 0 {
+				t.Fatalf("%d samples, %v", len(out), err)
+			}
+		}
+	})
+}
+
+func BenchmarkOpus(b *testing.B) {
+	for _, rate := range []int{8000, 16000} {
+		voice := speech(rate, 1)
+		e, err := NewOpusEncoder(rate, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := rate / 50
+		var packets [][]byte
+		b.Run(fmt.Sprintf("encode/%d", rate), func(b *testing.B) {
+			out := make([]byte, 0, opusLargest)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i = (i + n) % rate {
+				if out, err = e.Encode(out[:0], voice[i:i+n]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		for i := 0; i < rate; i += n {
+			payload, err := e.Encode(nil, voice[i:i+n])
+			if err != nil {
+				b.Fatal(err)
+			}
+			packets = append(packets, payload)
+		}
+		b.Run(fmt.Sprintf("decode/%d", rate), func(b *testing.B) {
+			d, err := NewOpusDecoder(rate, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			out := make([]int16, 0, ms(opusLongest, rate))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i = (i + 1) % len(packets) {
+				if out, err = d.Decode(out[:0], packets[i]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
