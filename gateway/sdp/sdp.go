@@ -123,6 +123,7 @@ type Remote struct {
 	Crypto           []Crypto // the a=crypto lines that we can take, best first; of an answer the one taken
 	MID              string   // RFC 5888
 	Rejected         bool     // the audio stream's port is 0 and it is not bundled
+	Video            *Video   // nil: none that could be carried
 	Others           int      // further streams that are not rejected
 }
 
@@ -141,6 +142,7 @@ type Local struct {
 	Profile          Profile
 	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
+	Video, VideoRTCP netip.AddrPort   // the same for pictures; invalid: none are carried. A browser gets them in the audio's bundle
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
