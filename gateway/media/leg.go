@@ -34,6 +34,7 @@ type leg struct {
 	log     *slog.Logger
 	line    line
 	way     atomic.Pointer[way]
+	video   atomic.Pointer[leg] // what goes on beside the sound; nil: nothing
 	count   counters
 	talk    talk               // what was said in SDP; guarded by the call's mutex
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
@@ -138,5 +139,8 @@ func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
 	l.way.Store(nil)
+	if v := l.video.Load(); v != nil {
+		v.close()
+	}
 	l.line.close()
 }

@@ -35,6 +35,9 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	if _, err := l.propose(offer); err != nil {
 		return nil, err
 	}
+	if peer.video.Load() != nil {
+		s.see(l, peer)
+	}
 	text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(peer.talk.said, offer, local) })
 	if err != nil {
 		return nil, err
@@ -47,6 +50,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	l.talk.final = told.Codecs
 	gone.stopWaiting()
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
+	s.show(peer, l, told)
 	return text, nil
 }
 
@@ -60,6 +64,9 @@ func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, o
 		}
 		if _, err := l.propose(offer); err != nil {
 			return nil, err
+		}
+		if a.talk.proposed.Video != nil && l.talk.proposed.Video != nil {
+			s.see(a, l)
 		}
 		text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(a.talk.offer, offer, local) })
 		if err != nil {
@@ -76,6 +83,7 @@ func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, o
 		a.answered()
 		l.answered()
 		s.link(a, l, common(told.Codecs, l.talk.proposed.Codecs))
+		s.show(a, l, told)
 		return text, nil
 	})
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		return
 	case what == kindRTCP:
 		if clear, err := k.in.openControl(p); err == nil {
-			s.leg.receiveControl(clear, now)
+			s.leg.receiveBundled(clear, now)
 			return
 		}
 	default:
@@ -84,7 +84,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 			break
 		}
 		if clear, err := k.in.open(p, h); err == nil {
-			s.leg.receive(clear, h, now)
+			s.leg.stream(h.pt).receive(clear, h, now)
 			return
 		}
 	}
