@@ -80,7 +80,7 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`7: [[pbx]] uri: "sip:2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
 			`8: [[pbx]] uri: "sip:[::1": "[::1" is neither an IP address nor a name`}},
 		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"", []string{
-			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, sdes, dtls`}},
+			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`}},
 		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
 			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
 			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,
@@ -269,13 +269,12 @@ uri = "sip:h"
 		"cordboard.toml:9: [discovery] enabled: does nothing yet",
 		"cordboard.toml:11: [store] url: does nothing yet",
 		`cordboard.toml:21: [[pbx]] uri: transport wss is not there yet, so PBX "c" is left out`,
-		`cordboard.toml:25: [[pbx]] media: sdes is not there yet, so PBX "d" is left out`,
 	}
 	if diff := cmp.Diff(want, strings.Split(Faults(cfg.Notices).Error(), "\n")); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
-	if left := cfg.usablePBX(); len(left) != 3 || left[0].Name != "a" || left[1].Name != "b" || left[2].Name != "e" {
-		t.Errorf("usable PBXs = %v, want a, b and e", left)
+	if left := cfg.usablePBX(); len(left) != 4 || left[0].Name != "a" || left[1].Name != "b" || left[2].Name != "d" || left[3].Name != "e" {
+		t.Errorf("usable PBXs = %v, want a, b, d and e", left)
 	}
 }
 

@@ -47,7 +47,7 @@ type Gateway struct {
 }
 
 // liveName is the file of the calls that are up in the data folder.
-const liveName = "calls.db"
+const liveName = "calls.live"
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {
@@ -96,7 +96,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
 		return g, err
 	}
-	g.media, err = media.New(media.Config{Listen: cfg.Listen.Media, Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised()}, log)
+	g.media, err = media.New(media.Config{
+		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
+	}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
 	}
@@ -146,7 +148,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err

@@ -24,7 +24,10 @@ func (c *Config) checkPBX(check *checker) {
 		check.credential(table+".username", p.Username)
 		check.credential(table+".password", p.Password)
 		check.oneOf(table+".mode", p.Mode, signaling.ModeExtension, signaling.ModeTrunk, signaling.ModePeer, signaling.ModePassthrough)
-		check.oneOf(table+".media", p.Media, "rtp", "sdes", "dtls")
+		check.oneOf(table+".media", p.Media, signaling.MediaNames...)
+		if p.MediaMinimum != "" {
+			check.oneOf(table+".media_minimum", p.MediaMinimum, signaling.MediaMinimumNames...)
+		}
 		if p.URI == "" {
 			check.add(table+".uri", "missing; set the PBX's address, like \"sip:192.0.2.10\"")
 		} else if _, err := pbxTransport(p.URI); err != nil {
@@ -121,12 +124,8 @@ func checkHostPort(text string) error {
 // unavailable names the key of a PBX that asks for what is not there yet, and what that is; key is
 // empty when it asks for nothing of the kind.
 func unavailable(p signaling.PBX) (key, what string) {
-	transport, err := pbxTransport(p.URI)
-	switch {
-	case err == nil && transport == "wss":
+	if transport, err := pbxTransport(p.URI); err == nil && transport == "wss" {
 		return "uri", "transport " + transport
-	case p.Media == "sdes" || p.Media == "dtls":
-		return "media", p.Media
 	}
 	return "", ""
 }

@@ -11,6 +11,8 @@ import (
 // Party names one party of a call and says how its media travels.
 type Party struct {
 	Leg     string      // unique within the call
-	Profile sdp.Profile // what its descriptions speak
+	Profile sdp.Profile // what it is offered; a phone may offer and answer others
+	Least   sdp.Profile // the weakest that a phone's media may have, by sdp.Profile.Strength; zero: any
 	Host    netip.Addr  // its signaling address: chooses our own address toward it; may be invalid
+	Keys    Keys        // how it takes the other side's keys
 }

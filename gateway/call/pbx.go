@@ -41,7 +41,9 @@ const (
 	FactSessionExpires = "session_expires" // seconds after which it wants a call refreshed (RFC 4028)
 	FactOffered        = "codecs_offered"
 	FactAnswered       = "codecs_answered"
-	FactDTMF           = "dtmf" // "telephone-event", "info"
+	FactDTMF           = "dtmf"          // "telephone-event", "info"
+	FactMedia          = "media"         // in which calls that we offered were answered: "rtp", "osrtp", "sdes", "dtls"
+	FactMediaRefused   = "media_refused" // in which it took none, but another way
 )
 
 // Knowledge keeps facts beyond a restart. A PBX goes by its address there, because it is the machine that facts are about.

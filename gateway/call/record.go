@@ -39,8 +39,8 @@ type Record struct {
 
 // History keeps the calls that have ended.
 type History interface {
-	// Add keeps a record. A second one with the same ID changes nothing.
-	Add(ctx context.Context, r Record) error
+	// Add keeps records, all or none of them. A second one with the same ID changes nothing.
+	Add(ctx context.Context, records ...Record) error
 	// Calls gives the newest limit calls of a user that began before a time (zero: any), newest first. It gives a
 	// few more rather than some of several calls that began in the same millisecond, so that the last one's Began
 	// is where the next page goes on.

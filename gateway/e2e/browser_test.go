@@ -75,7 +75,12 @@ func (b *browser) whileRunning(cancel func()) func() {
 // trust puts authorities into the certificate store of a home folder.
 func trust(t *testing.T, home string, cas ...string) {
 	t.Helper()
-	dir := filepath.Join(home, ".pki", "nssdb")
+	trustIn(t, filepath.Join(home, ".pki", "nssdb"), cas...)
+}
+
+// trustIn makes a certificate store of NSS with authorities in it.
+func trustIn(t *testing.T, dir string, cas ...string) {
+	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatalf("make a certificate store: %v", err)
 	}

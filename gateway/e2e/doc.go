@@ -1,6 +1,7 @@
 // Package e2e holds the end-to-end tests: calls between the built gateway and
 // real peers on loopback. Kamailio is the PBX, baresip a desk phone, Chromium
-// the browser, SIP.js and JsSIP the plain SIP clients.
+// and Firefox the browsers, SIP.js and JsSIP the plain SIP clients. Firefox, which takes no loopback
+// for media, has a network namespace for itself and its peers (unshare).
 //
 //	go test -tags e2e ./gateway/e2e
 //

@@ -14,13 +14,14 @@ import (
 // The clients of the table of features.
 const (
 	page    = "Cordboard's page"
+	fox     = "the page in Firefox"
 	jsSIP   = "JsSIP"
 	sipJS   = "SIP.js"
 	desk    = "desk phone (baresip)"
 	sipTest = "sipp"
 )
 
-var tableClients = []string{page, jsSIP, sipJS, desk, sipTest}
+var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest}
 
 // features are what tests have proven: by feature and client, whether all that tried succeeded.
 var features = struct {

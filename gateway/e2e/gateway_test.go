@@ -40,6 +40,7 @@ type gatewayOptions struct {
 	SIP   *port  // SIP port; nil: any
 	Host  string // of the SIP port; empty: 127.0.0.1
 	SIPS  *port  // SIP port for TLS; nil: none
+	At    string // another address of this machine than loopback, for the page and its media; empty: loopback alone
 }
 
 // gateway is a running `cordboard serve`.
@@ -50,21 +51,27 @@ type gateway struct {
 	sips              *port // nil: none
 	media             *port
 	firstRTP, lastRTP int
+	host              string // of the page's address
 }
 
 // startGateway writes a configuration, runs the gateway and waits until it is
 // healthy and its certificate can be trusted.
 func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	t.Helper()
-	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP}
+	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost"}
 	if g.sip == nil {
 		g.sip = freePort(t)
 	}
 	g.data = filepath.Join(g.dir, "data")
 	g.firstRTP, g.lastRTP = freeRange(t, 40)
+	https, media, advertise := g.https.addr(), g.media.addr(), "127.0.0.1"
+	if o.At != "" {
+		g.host, advertise = o.At, o.At
+		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)
+	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [\"127.0.0.1\"]\n\n",
-		domain, g.https.addr(), g.media.addr(), address(o.Host, g.sip), g.firstRTP, g.lastRTP)
+	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%q]\n\n",
+		domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
 	if o.SIPS != nil {
 		g.sips = o.SIPS
 		text.WriteString(fmt.Sprintf("sips = %q\n\n", g.sips.addr()))
@@ -167,7 +174,7 @@ func (g *gateway) udpPorts(t *testing.T) int {
 
 // url is the address of a path on the gateway.
 func (g *gateway) url(path string) string {
-	return fmt.Sprintf("https://localhost:%d%s", g.https.number, path)
+	return fmt.Sprintf("https://%s:%d%s", g.host, g.https.number, path)
 }
 
 // ws is the address of the SIP door.

@@ -13,7 +13,9 @@ import (
 )
 
 // openPage opens the gateway's calling page and signs in.
-func openPage(t *testing.T, b *browser, g *gateway, u gatewayUser) *tab {
+func openPage(t *testing.T, b interface {
+	open(t *testing.T, url string) *tab
+}, g *gateway, u gatewayUser) *tab {
 	t.Helper()
 	wantPageBuilt(t)
 	p := b.open(t, g.url("/"))

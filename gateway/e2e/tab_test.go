@@ -23,8 +23,9 @@ var earScript string
 
 // tab is one page in a browser.
 type tab struct {
-	ctx        context.Context
-	connection string // JavaScript: the RTCPeerConnection of the moment
+	ctx        context.Context // of Chromium's
+	fox        *foxPage        // of Firefox's; nil: Chromium's
+	connection string          // JavaScript: the RTCPeerConnection of the moment
 
 	mu      sync.Mutex
 	console []string
@@ -60,9 +61,7 @@ func (p *tab) run(t *testing.T, what string, actions ...chromedp.Action[chromedp
 // never null, goes through JSON.
 func eval[T any](t *testing.T, p *tab, script string) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	result, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	result, err := evaluate[T](p, script)
 	if err != nil {
 		if len(script) > 200 {
 			script = "…" + script[len(script)-200:]
@@ -72,23 +71,40 @@ func eval[T any](t *testing.T, p *tab, script string) T {
 	return result
 }
 
-// truth evaluates JavaScript to a bool; an exception counts as false.
-func (p *tab) truth(script string) bool {
+// evaluate is eval for scripts that may fail.
+func evaluate[T any](p *tab, script string) (result T, err error) {
+	if p.fox != nil {
+		err = p.fox.evaluate(script, &result)
+		return result, err
+	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
+	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+}
+
+// truth evaluates JavaScript to a bool; an exception counts as false.
+func (p *tab) truth(script string) bool {
+	ok, err := evaluate[bool](p, "Boolean("+script+")")
 	return err == nil && ok
 }
 
 // click clicks what the selector names once it can be seen.
 func (p *tab) click(t *testing.T, selector chromedp.CSS) {
 	t.Helper()
+	if p.fox != nil {
+		p.fox.click(t, string(selector))
+		return
+	}
 	p.run(t, "click "+string(selector), chromedp.Click(selector, chromedp.NodeVisible, chromedp.NodeEnabled))
 }
 
 // fill types text into a field that may hold some.
 func (p *tab) fill(t *testing.T, selector chromedp.CSS, text string) {
 	t.Helper()
+	if p.fox != nil {
+		p.fox.fill(t, string(selector), text)
+		return
+	}
 	p.run(t, "fill "+string(selector), chromedp.WaitVisible(selector),
 		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).value = ''", selector)), chromedp.SendKeys(selector, text))
 }
@@ -120,7 +136,7 @@ func (p *tab) heard(t *testing.T) sound {
 // shot makes a picture of the page where CORDBOARD_SHOTS names a folder.
 func (p *tab) shot(t *testing.T, name string) {
 	dir := os.Getenv("CORDBOARD_SHOTS")
-	if dir == "" {
+	if dir == "" || p.fox != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)

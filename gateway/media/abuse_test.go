@@ -87,7 +87,12 @@ func TestInjection(t *testing.T) {
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host, first")
 	reaches(t, p.mouth, b, "from the phone")
 	silent(t, func(s string) { p.say(other, s) }, b, "from another host")
-	silent(t, func(s string) { p.say(near, s) }, b, "from another port of the host")
+	attacker := *p
+	attacker.ssrc, attacker.seq = random32(), 7
+	silent(t, func(s string) {
+		p.mouth("the phone, that goes on")
+		attacker.say(near, s)
+	}, b, "from another port of the host")
 	if s := stats(t, e, "call", "pbx"); s.Dropped < 4 {
 		t.Errorf("dropped %d", s.Dropped)
 	}
@@ -314,7 +319,7 @@ func TestConsentRunsOut(t *testing.T) {
 	if line.send(make([]byte, 12, bufferSize), rtpHeader{size: 12}, now) == nil {
 		t.Error("sent to a browser that is lost")
 	}
-	line.checked(*line.remote.Load(), "", false, now)
+	line.checked(*line.remote.Load(), nil, "", false, now)
 	if got := line.state(now); got != "up" {
 		t.Errorf("after another check: %q", got)
 	}

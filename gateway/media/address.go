@@ -34,17 +34,12 @@ type addresses struct {
 	asked  time.Time                 // when the first of routes was made
 }
 
-// toward is our address as a host sees it. Loopback hosts see us by loopback, whatever is advertised. An invalid host
-// gets the address that the rest of the world would see.
+// toward is our address as a host sees it. Loopback hosts see us by loopback, whatever is advertised, and those inside see
+// our own address. An invalid host gets the address that the rest of the world would see.
 func (a *addresses) toward(host netip.Addr) netip.Addr {
 	host = host.Unmap()
-	if !host.IsLoopback() && len(a.advertise) > 0 {
-		for _, addr := range a.advertise {
-			if !host.IsValid() || addr.Is4() == host.Is4() {
-				return addr
-			}
-		}
-		return a.advertise[0]
+	if !host.IsLoopback() && len(a.advertise) > 0 && !a.inside(host) {
+		return a.advertised(host)
 	}
 	if host.IsValid() {
 		if source := a.route(host); source.IsValid() {
@@ -57,13 +52,54 @@ func (a *addresses) toward(host netip.Addr) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// candidates are the addresses that a browser at host may reach the browsers' socket by, best first.
+// advertised is the first address that fits a host best: by its family, then by being near or far as the host is.
+func (a *addresses) advertised(host netip.Addr) netip.Addr {
+	fit := func(addr netip.Addr) (n int) {
+		if !host.IsValid() || addr.Is4() == host.Is4() {
+			n = 2
+		}
+		if near(addr) == near(host) {
+			n++
+		}
+		return n
+	}
+	return slices.MaxFunc(a.advertise, func(a, b netip.Addr) int { return fit(a) - fit(b) })
+}
+
+// inside says whether a host is on our side of a router that translates our address to the advertised one (1:1 NAT): it has a
+// private address, and only public ones are advertised.
+func (a *addresses) inside(host netip.Addr) bool {
+	return near(host) && !slices.ContainsFunc(a.advertise, near)
+}
+
+// shared are the addresses of networks behind a provider's NAT (RFC 6598), which private networks across sites use too.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// near says whether an address means anything only near by.
+func near(addr netip.Addr) bool {
+	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)
+}
+
+// candidates are the addresses that a browser at host may reach the browsers' socket by, best first. Where addresses are
+// advertised those of the interfaces are for hosts inside, and for one that seems to be ourselves because the router
+// translates its address, too.
 func (a *addresses) candidates(host netip.Addr) []netip.Addr {
 	host = host.Unmap()
 	best := a.toward(host)
-	if len(a.advertise) > 0 {
-		return first(best, a.advertise)
+	switch {
+	case len(a.advertise) == 0:
+		return a.listening(host, best)
+	case !host.IsLoopback() && a.inside(host):
+		own := a.listening(host, best)
+		return first(own[0], slices.Concat(own, a.advertise))
+	case slices.Contains(a.advertise, host):
+		return first(best, slices.Concat(a.advertise, a.listening(host, best)))
 	}
+	return first(best, a.advertise)
+}
+
+// listening are those of our own addresses that the browsers' socket listens at, for a host that sees us by best.
+func (a *addresses) listening(host, best netip.Addr) []netip.Addr {
 	if !a.listen.IsUnspecified() {
 		return []netip.Addr{a.listen}
 	}
@@ -82,6 +118,26 @@ func (a *addresses) candidates(host netip.Addr) []netip.Addr {
 		return first(own[0], own)
 	}
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+}
+
+// maxTCPCandidates bounds the addresses that a browser is told to connect to; it may try them all in each call.
+const maxTCPCandidates = 3
+
+// tcpCandidates are where a browser that was given these candidates may connect to.
+func (e *Engine) tcpCandidates(udp []netip.AddrPort) (list []netip.AddrPort) {
+	at := e.tcp.at
+	if at.Port() == 0 {
+		return nil
+	}
+	only := at.Addr()
+	for _, c := range udp {
+		addr := c.Addr()
+		if len(list) < maxTCPCandidates && (addr == only || only.Is4() == addr.Is4() && only.IsUnspecified() || only == netip.IPv6Unspecified() ||
+			!only.IsLoopback() && slices.Contains(e.addresses.advertise, addr)) {
+			list = append(list, netip.AddrPortFrom(addr, at.Port()))
+		}
+	}
+	return list
 }
 
 // first puts best before the others and bounds their number.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v2"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v3"
 
@@ -43,8 +42,8 @@ func TestBrowserCallsPhone(t *testing.T) {
 				t.Errorf("the phone hears %+v", heard.Header)
 			}
 			heard = reaches(t, p.mouth, b, "from the phone")
-			if heard.SSRC != p.ssrc || heard.Timestamp != 160*uint32(heard.SequenceNumber) {
-				t.Errorf("the browser hears %+v from %d", heard.Header, p.ssrc)
+			if heard.SSRC == p.ssrc || heard.PayloadType != 0 {
+				t.Errorf("the browser hears %+v", heard.Header)
 			}
 			waitFor(t, "stats of both ways", func() bool { // counted after sending
 				s := stats(t, e, "call", "alice")
@@ -95,42 +94,6 @@ func TestPhoneCallsPhone(t *testing.T) {
 	reaches(t, b.mouth, a, "from b")
 }
 
-func TestReportsPass(t *testing.T) {
-	e := startEngine(t, "20180-20199")
-	b, p := newBrowser(t), newPhone(t)
-	dial(t, e, b, p)
-	reaches(t, p.mouth, b, "sound")
-	for end := time.Now().Add(patience); ; {
-		p.control.WriteToUDPAddrPort(compound(t, &rtcp.SenderReport{SSRC: p.ssrc, NTPTime: 77}, pli), p.remote.RTCP)
-		select {
-		case part := <-b.told:
-			if sr, ok := part.(*rtcp.SenderReport); ok && sr.NTPTime == 77 {
-				goto back
-			}
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(end) {
-			t.Fatal("the phone's report never arrived")
-		}
-	}
-back:
-	want := compound(t, &rtcp.ReceiverReport{SSRC: 5})
-	buf := make([]byte, 1500)
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if err := b.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 5}, pli}); err != nil {
-			t.Fatal(err)
-		}
-		p.control.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if n, _, err := p.control.ReadFromUDPAddrPort(buf); err == nil {
-			if !bytes.Equal(buf[:n], want) {
-				t.Errorf("the phone is told %x, want %x", buf[:n], want)
-			}
-			return
-		}
-	}
-	t.Error("the browser's report never arrived")
-}
-
 func TestEcho(t *testing.T) {
 	e := startEngine(t, "20200-20219")
 	b, p := newBrowser(t), newPhone(t)
@@ -142,8 +105,8 @@ func TestEcho(t *testing.T) {
 	}
 	p.hear(must(t)(e.Local(t.Context(), "two", pbx, Echo, p.description("sendrecv"))))
 	heard := reaches(t, p.mouth, p, "hello")
-	if heard.SSRC == p.ssrc || heard.Timestamp != 160*uint32(p.seq) {
-		t.Errorf("the phone said packet %d of %d and hears %+v", p.seq, p.ssrc, heard.Header)
+	if heard.SSRC == p.ssrc {
+		t.Errorf("the phone hears its own source: %+v", heard.Header)
 	}
 	event := packet(t, rtp.Header{PayloadType: 101, SequenceNumber: 9000, SSRC: p.ssrc}, "key!")
 	silent(t, func(string) { p.media.WriteToUDPAddrPort(event, p.remote.Audio) }, p, "key!")

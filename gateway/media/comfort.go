@@ -91,9 +91,8 @@ func comfort(ctx context.Context, l *leg) {
 	}
 }
 
-// comforter stands in for a leg that says nothing. It speaks with an SSRC of its own, for the party may come back with
-// numbers that it had taken, and what is sent twice is thrown away; a phone hears the new source as it hears a party
-// that took over. But sequence number and timestamp go on where the party's stopped: some phones look at nothing else.
+// comforter stands in for a leg that says nothing. Its numbers are its own; the peer's leg makes them part of the one
+// stream that the peer is sent.
 type comforter struct {
 	leg     *leg
 	voice   *speaker
@@ -117,7 +116,7 @@ func (c *comforter) step(now time.Duration) time.Duration {
 	}
 	begins := !c.playing || law != c.law
 	if begins {
-		c.begin(law, now, quiet)
+		c.begin(law, now)
 	}
 	if behind := now - c.due; behind > maxCatchUp*packetTime {
 		c.skip(behind)
@@ -133,32 +132,17 @@ func (c *comforter) step(now time.Duration) time.Duration {
 	return c.due - now
 }
 
-// begin begins a talk spurt; the party has been quiet for a while.
-func (c *comforter) begin(law law, now, quiet time.Duration) {
-	pause, first := now-c.due, c.due == 0
-	c.playing, c.law, c.due = true, law, now
-	v := c.voice
-	v.header.pt = law.pt
-	if !first {
-		v.stamp += samples(pause)
+// begin begins a talk spurt.
+func (c *comforter) begin(law law, now time.Duration) {
+	if c.due > 0 {
+		pause := now - c.due
+		c.voice.stamp += samples(pause)
 		if c.place += pause.Truncate(packetTime); c.place >= comfortCycle { // media that stutters doesn't beep more often
 			c.place = 0
 		}
 	}
-	last := c.leg.latest.Load()
-	seq, stamp := uint16(last>>32)+1, uint32(last)+samples(quiet)
-	ahead := int16(seq-v.header.seq) > 0 && int32(stamp-v.stamp) > 0 // in our own stream no number comes twice
-	if payloadType(last) == law.pt && (first || ahead) {
-		v.header.seq, v.stamp = seq, stamp
-	}
-}
-
-// payloadType reads the payload type from the first 8 octets of a packet; 255 for none.
-func payloadType(head uint64) uint8 {
-	if head == 0 {
-		return 255
-	}
-	return uint8(head>>48) & 0x7F
+	c.playing, c.law, c.due = true, law, now
+	c.voice.header.pt = law.pt
 }
 
 // skip passes over packets that come too late to be of use.
@@ -170,7 +154,7 @@ func (c *comforter) skip(behind time.Duration) {
 }
 
 // comforts says who hears the leg, and in which law; false when nobody does, or holds or is held at the moment. The law
-// in which the party spoke last is best.
+// that its peer heard last is best.
 func (l *leg) comforts() (*leg, law, bool) {
 	w := l.way.Load()
 	if w == nil || w.peer == nil || !w.talks || !w.hears {
@@ -180,8 +164,8 @@ func (l *leg) comforts() (*leg, law, bool) {
 	if there == nil || !there.talks || !there.hears || len(there.laws) == 0 {
 		return nil, law{}, false
 	}
-	last := payloadType(l.latest.Load())
-	i := max(0, slices.IndexFunc(there.laws, func(one law) bool { return one.pt == last }))
+	last, any := w.peer.streams.kind()
+	i := max(0, slices.IndexFunc(there.laws, func(one law) bool { return any && one.pt == last }))
 	return w.peer, there.laws[i], true
 }
 

@@ -72,7 +72,7 @@ func quiet(t *testing.T, to party) {
 
 // chat lets a party speak for a while, and fails if anyone else does. It tells whether the words came steadily: on a machine that
 // sleeps they do not, and the engine may well find the party silent.
-func chat(t *testing.T, say func(string), to party, ssrc uint32, during time.Duration) (steady bool) {
+func chat(t *testing.T, say func(string), to party, during time.Duration) (last *rtp.Packet, steady bool) {
 	t.Helper()
 	begun := time.Now()
 	said, heard := begun, begun
@@ -83,13 +83,13 @@ func chat(t *testing.T, say func(string), to party, ssrc uint32, during time.Dur
 		say("words")
 		switch p := to.next(packetTime); {
 		case p == nil:
-		case p.SSRC == ssrc:
-			heard = time.Now()
+		case string(p.Payload) == "words":
+			heard, last = time.Now(), p
 		case steady && time.Since(begun) > comfortGap/2: // before, it was on its way
-			t.Errorf("heard %+v while %d speaks", p.Header, ssrc)
+			t.Errorf("heard %+v while the party speaks", p.Header)
 		}
 	}
-	return steady && time.Since(said) < comfortGap/2
+	return last, steady && last != nil && time.Since(said) < comfortGap/2
 }
 
 // waiters counts goroutines that wait for a party.
@@ -106,15 +106,14 @@ func TestComfortTone(t *testing.T) {
 
 	e.Wait("call", alice.Leg, true)
 	e.Wait("call", alice.Leg, true) // again is no more
-	steady := chat(t, b.say, p, words.SSRC, 2*comfortGap)
-	last := uint16(b.seq)
+	last, steady := chat(t, b.say, p, 2*comfortGap)
 	var first *rtp.Packet
 	if steady {
 		first = comforting(t, p, codec.PCMU)[0]
-		if first.SSRC == words.SSRC || first.SequenceNumber != last+1 {
-			t.Errorf("the tone begins with %+v after packet %d of %d", first.Header, last, words.SSRC)
+		if first.SSRC != words.SSRC || first.SequenceNumber-last.SequenceNumber > maxCatchUp {
+			t.Errorf("the tone begins with %+v after %+v", first.Header, last.Header)
 		}
-		if d := first.Timestamp - 160*uint32(last); d < samples(comfortGap) {
+		if d := first.Timestamp - last.Timestamp; d < samples(comfortGap)/2 {
 			t.Errorf("the tone begins %d samples after the last word", d)
 		}
 	} else {
@@ -122,7 +121,7 @@ func TestComfortTone(t *testing.T) {
 	}
 
 	reaches(t, b.say, p, "back")
-	chat(t, b.say, p, words.SSRC, calm)
+	chat(t, b.say, p, calm)
 	again := resumed(t, p)
 	if again.SSRC != first.SSRC || int16(again.SequenceNumber-first.SequenceNumber) <= 0 || int32(again.Timestamp-first.Timestamp) <= 0 {
 		t.Errorf("the tone goes on with %+v after %+v", again.Header, first.Header)
@@ -294,13 +293,10 @@ func TestComfortGoesOn(t *testing.T) { // without a network, on a clock of its o
 		return int(far.count.packetsOut.Load() - before)
 	}
 	l.count.last.Store(int64(at - comfortGap/2)) // its last word
-	l.latest.Store(2<<62 | 0<<48 | 7<<32 | 8000)
 	if n := run(comfortGap / 2); n != 0 {
 		t.Errorf("%d packets %s after the party spoke", n, comfortGap/2)
 	}
-	if c.step(at); c.voice.header.seq != 9 || c.voice.stamp != 8000+samples(comfortGap)+160 {
-		t.Errorf("begins with packet %d at %d, after 7 at 8000", c.voice.header.seq-1, c.voice.stamp-160)
-	}
+	c.step(at)
 	at += packetTime
 	if n := run(time.Second); n != 50 {
 		t.Errorf("%d packets in a second", n)
@@ -322,11 +318,9 @@ func TestComfortGoesOn(t *testing.T) { // without a network, on a clock of its o
 	if got := c.voice.stamp - stamp; got < samples(10*time.Second)-160 || got > samples(10*time.Second)+160 {
 		t.Errorf("the timestamp went on by %d samples in 10 s", got)
 	}
-	l.latest.Store(2<<62 | 8<<48 | 7<<32 | 9) // the party spoke PCMA, in a stream that is older than ours
-	c.voice.header.seq = 100
-	c.step(at + packetTime)
-	if c.law.Law != codec.PCMA || c.voice.header.seq != 101 {
-		t.Errorf("goes on in %s with packet %d", c.law.Law, c.voice.header.seq)
+	far.streams.out.kind = 8 // the party spoke PCMA
+	if c.step(at + packetTime); c.law.Law != codec.PCMA {
+		t.Errorf("goes on in %s", c.law.Law)
 	}
 }
 

@@ -45,53 +45,6 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-func TestLatch(t *testing.T) {
-	signaled := netip.MustParseAddrPort("192.0.2.1:4000")
-	host := netip.MustParseAddr("198.51.100.1")
-	addr := netip.MustParseAddrPort
-	begin := (*target)(nil).retarget(signaled, host)
-	for _, tt := range []struct {
-		name string
-		from *target
-		src  string
-		ok   bool
-		to   string
-	}{
-		{"as signaled", begin, "192.0.2.1:4000", true, "192.0.2.1:4000"},
-		{"another port", begin, "192.0.2.1:5000", true, "192.0.2.1:5000"},
-		{"signaling host", begin, "198.51.100.1:6000", true, "198.51.100.1:6000"},
-		{"stranger", begin, "203.0.113.1:4000", false, "192.0.2.1:4000"},
-		{"latched, same", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:5000", true, "192.0.2.1:5000"},
-		{"latched, other port", &target{signaled: signaled, host: host, addr: addr("192.0.2.1:5000"), latched: true}, "192.0.2.1:4000", false, "192.0.2.1:5000"},
-		{"only the host known", (*target)(nil).retarget(netip.AddrPort{}, host), "198.51.100.1:6000", true, "198.51.100.1:6000"},
-	} {
-		got, ok := tt.from.latch(addr(tt.src))
-		if ok != tt.ok || got.addr != addr(tt.to) {
-			t.Errorf("%s: %v, sending to %v", tt.name, ok, got.addr)
-		}
-	}
-	if _, ok := (*target)(nil).latch(signaled); ok {
-		t.Error("heard before any description")
-	}
-	if nobody := (*target)(nil).retarget(netip.AddrPort{}, netip.Addr{}); nobody.addr.IsValid() {
-		t.Errorf("sending to %v", nobody.addr)
-	} else if _, ok := nobody.latch(signaled); ok {
-		t.Error("anyone is heard when no host is known")
-	}
-	latched, _ := begin.latch(addr("192.0.2.1:5000"))
-	if same := latched.retarget(signaled, host); same.addr != latched.addr || same.latched {
-		t.Errorf("same address again: %+v", same)
-	}
-	if moved := latched.retarget(addr("192.0.2.9:1"), host); moved.addr != addr("192.0.2.9:1") {
-		t.Errorf("other address: %+v", moved)
-	}
-	for _, bad := range []string{"224.0.0.1:4000", "0.0.0.0:4000", "192.0.2.1:0", "[ff02::1]:4"} {
-		if got := begin.retarget(addr(bad), host); got.addr.IsValid() {
-			t.Errorf("sending to %v", got.addr)
-		}
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	public4, public6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	lan4, lan6 := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("2001:db8:1::7")
@@ -110,12 +63,41 @@ func TestAddresses(t *testing.T) {
 	known := func(listen netip.Addr) *addresses {
 		return &addresses{listen: listen, cached: []netip.Addr{lan4, lan6, loopback, loop6}, read: time.Now()}
 	}
+	inside4, office4 := netip.MustParseAddr("192.168.7.7"), netip.MustParseAddr("10.7.7.7")
+	behind := func(advertise ...netip.Addr) *addresses { // a router, on a network of its own
+		a := known(netip.IPv6Unspecified())
+		a.advertise = advertise
+		a.cached[0] = inside4
+		a.routes, a.asked = map[netip.Addr]netip.Addr{office4: inside4}, time.Now()
+		return a
+	}
+	for _, tt := range []struct {
+		host netip.Addr
+		from *addresses
+		want netip.Addr
+	}{
+		{remote4, behind(public4), public4},
+		{office4, behind(public4), inside4},
+		{office4, behind(public4, office4), office4}, // in a container, say
+		{remote4, behind(office4, public4), public4},
+		{remote6, behind(public4), public4},
+		{netip.Addr{}, behind(office4, public4), public4},
+	} {
+		if got := tt.from.toward(tt.host); got != tt.want {
+			t.Errorf("toward %v with %v advertised: %v, want %v", tt.host, tt.from.advertise, got, tt.want)
+		}
+	}
 	for _, tt := range []struct {
 		name      string
 		addresses *addresses
 		host      netip.Addr
 		want      []netip.Addr
 	}{
+		{"1:1 NAT, from outside", behind(public4), remote4, []netip.Addr{public4}},
+		{"1:1 NAT, from inside", behind(public4), office4, []netip.Addr{inside4, lan6, public4}},
+		{"1:1 NAT, from inside by way of the router", behind(public4), public4, []netip.Addr{public4, inside4, lan6}},
+		{"private address advertised", behind(office4), office4, []netip.Addr{office4, inside4, lan6}},
+		{"private address advertised, from beside", behind(office4), netip.MustParseAddr("10.1.1.1"), []netip.Addr{office4}},
 		{"advertised", advertised, remote6, []netip.Addr{public6, public4}},
 		{"advertised, by a proxy on this machine", advertised, loopback, []netip.Addr{loopback, public4, public6}},
 		{"one address", known(lan4), remote4, []netip.Addr{lan4}},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,10 +39,25 @@ const (
 // errFingerprint reports a certificate that is not the one its description announced (RFC 8122 §6.2).
 var errFingerprint = errors.New("the certificate is not the one that the description announced")
 
-// security is the DTLS side of a browser leg. Which side is the client, and whose certificate is right, comes from SDP;
-// both may come after the first datagram.
+// carrier is what carries a DTLS association, and takes its keys: a browser's line, or a port of a line toward the PBX.
+type carrier interface {
+	// at is where the peer is, nil while that is not known.
+	at() *netip.AddrPort
+	// write sends a datagram to the peer.
+	write(p []byte) error
+	// keyed says whether there are keys.
+	keyed() bool
+	// install takes keys, or with nil what keys there are are void.
+	install(k *keys)
+}
+
+// security is the DTLS side of a leg. Which side is the client, and whose certificate is right, comes from SDP; both may
+// come after the first datagram.
 type security struct {
-	line *secureLine
+	engine *Engine
+	leg    *leg
+	ctx    context.Context // ends with the line
+	line   carrier
 
 	mu          sync.Mutex
 	settled     bool          // role and fingerprint are known
@@ -67,7 +83,7 @@ func (s *security) settle(client bool, fingerprint string) {
 			s.current.cancel()
 			s.current = nil
 		}
-		s.line.keys.Store(nil)
+		s.line.install(nil)
 		s.failures, s.broken, s.hello = 0, false, hello{}
 	}
 	s.client, s.fingerprint = client, fingerprint
@@ -78,7 +94,7 @@ func (s *security) settle(client bool, fingerprint string) {
 	s.connect()
 }
 
-// ready says that the browser's address is known, so that a client can begin.
+// ready says that the peer's address is known, so that a client can begin.
 func (s *security) ready() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,12 +103,12 @@ func (s *security) ready() {
 
 // connect starts the handshake if we are the client and can. The caller holds mu.
 func (s *security) connect() {
-	if s.settled && s.client && s.current == nil && s.line.remote.Load() != nil && s.line.keys.Load() == nil {
+	if s.settled && s.client && s.current == nil && s.line.at() != nil && !s.line.keyed() {
 		s.start(nil, []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80})
 	}
 }
 
-// receive takes a datagram from the browser.
+// receive takes a datagram from the peer.
 func (s *security) receive(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +116,7 @@ func (s *security) receive(p []byte) {
 		s.current.push(p)
 		return
 	}
-	if (s.settled && s.client) || s.line.keys.Load() != nil {
+	if (s.settled && s.client) || s.line.keyed() {
 		return // nothing to be said any more
 	}
 	if s.hello.add(p) {
@@ -115,13 +131,13 @@ func (s *security) start(parts [][]byte, profiles []dtls.SRTPProtectionProfile) 
 	if s.broken || s.failures >= maxHandshakes {
 		return
 	}
-	ctx, cancel := context.WithCancel(s.line.ctx)
+	ctx, cancel := context.WithCancel(s.ctx)
 	a := &association{security: s, queue: packetio.NewBuffer(), cancel: cancel, client: s.settled && s.client}
 	a.queue.SetLimitCount(dtlsQueue)
 	for _, p := range parts {
 		a.push(p)
 	}
-	if !s.line.engine.spawn(func() { a.run(ctx, profiles) }) {
+	if !s.engine.spawn(func() { a.run(ctx, profiles) }) {
 		cancel()
 		return
 	}
@@ -141,7 +157,6 @@ type association struct {
 func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionProfile) {
 	defer a.cancel()
 	s := a.security
-	log := s.line.leg.log
 	err := a.handshake(ctx, profiles)
 	s.mu.Lock()
 	if s.current == a {
@@ -153,7 +168,7 @@ func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionPro
 	}
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		log.Warn("DTLS with a browser failed", slog.Any("error", err))
+		s.leg.log.Warn("DTLS failed", slog.Any("error", err))
 	}
 }
 
@@ -162,7 +177,7 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	s := a.security
 	limited, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	config := s.line.engine.dtlsConfig(profiles)
+	config := s.engine.dtlsConfig(profiles)
 	accept := dtls.ServerWithContext
 	if a.client {
 		accept = dtls.ClientWithContext
@@ -180,7 +195,7 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	state := conn.ConnectionState()
 	profile, ok := conn.SelectedSRTPProtectionProfile()
 	if !ok {
-		return errors.New("the browser agreed on no SRTP profile")
+		return errors.New("the peer agreed on no SRTP profile")
 	}
 	if len(state.PeerCertificates) == 0 {
 		return errFingerprint
@@ -207,8 +222,7 @@ func (a *association) install(ctx context.Context, k *keys, certificate []byte) 
 	if !matches(certificate, s.fingerprint) {
 		return errFingerprint
 	}
-	s.line.keys.Store(k)
-	s.line.opened()
+	s.line.install(k)
 	return nil
 }
 
@@ -248,12 +262,12 @@ func (a *association) Close() error { return a.queue.Close() }
 
 // LocalAddr implements net.Conn.
 func (a *association) LocalAddr() net.Addr {
-	return net.UDPAddrFromAddrPort(a.security.line.engine.Addr())
+	return net.UDPAddrFromAddrPort(a.security.engine.Addr())
 }
 
 // RemoteAddr implements net.Conn.
 func (a *association) RemoteAddr() net.Addr {
-	if addr := a.security.line.remote.Load(); addr != nil {
+	if addr := a.security.line.at(); addr != nil {
 		return net.UDPAddrFromAddrPort(*addr)
 	}
 	return &net.UDPAddr{}
@@ -268,8 +282,9 @@ func (a *association) SetReadDeadline(t time.Time) error { return a.queue.SetRea
 // SetWriteDeadline implements net.Conn; a write never waits.
 func (a *association) SetWriteDeadline(time.Time) error { return nil }
 
-// dtlsConfig is how a handshake with a browser goes (RFC 8827 §6.5). The peer's certificate is asked for and proved by
-// its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address.
+// dtlsConfig is how a handshake goes (RFC 8827 §6.5). The peer's certificate is asked for and proved by
+// its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address, or a description
+// and the first packet.
 func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config {
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled

@@ -22,15 +22,13 @@ var ErrUnknownCall = errors.New("unknown call")
 // errClosed reports an engine that has ended.
 var errClosed = errors.New("media engine is closed")
 
-// receiveBuffer is the kernel's buffer for the browsers' socket, in bytes. With the usual 200 kB bursts of a few
-// hundred calls are lost.
-const receiveBuffer = 4 << 20
-
 // Config says where media flows.
 type Config struct {
-	Listen    string       // one UDP address toward browsers, "host:port"; host empty: all interfaces
-	Ports     string       // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
-	Advertise []netip.Addr // addresses for descriptions and candidates; empty: those of the interfaces
+	Listen    string         // one UDP address toward browsers, "host:port"; host empty: all interfaces
+	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
+	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
+	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 }
 
 // Validate names every fault at once.
@@ -57,13 +55,17 @@ type Engine struct {
 	start       time.Time // of the engine's clock
 	certificate tls.Certificate
 	fingerprint string // of the certificate, as in SDP
+	relay       *relay
 	browsers    *socket
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
 	table       *table
 	agent       agent
+	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	tell        Digits
+	digits      chan heardDigit // for tell; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -72,6 +74,8 @@ type Engine struct {
 	mu     sync.Mutex
 	calls  map[string]*session
 	closed bool
+
+	reporting bool // reports runs
 }
 
 // New opens the browsers' socket; Listen ":0" picks a free port. Packets flow as soon as Run runs.
@@ -91,16 +95,31 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open media port: %w", err)
 	}
-	if err := browsers.conn.SetReadBuffer(receiveBuffer); err != nil {
-		log.Warn("media port keeps a small receive buffer", slog.Any("error", err))
+	if err := browsers.gather(); err != nil {
+		log.Warn("media port keeps small buffers", slog.Any("error", err))
+	}
+	relay, err := newRelay()
+	if err != nil {
+		browsers.close()
+		return nil, err
 	}
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
+	if cfg.Digits != nil {
+		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
+	}
+	if cfg.TCP.Port() != 0 {
+		if err := e.tcp.open(local); err != nil {
+			log.Warn("no media by TCP", slog.Any("error", err))
+		} else {
+			e.tcp.at = netip.AddrPortFrom(cfg.TCP.Addr().Unmap(), cfg.TCP.Port())
+		}
+	}
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -115,6 +134,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
+	if e.tell != nil && !e.spawn(e.tellDigits) {
+		return errClosed
+	}
 	select {
 	case <-ctx.Done():
 	case <-e.ctx.Done():
@@ -126,6 +148,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
+	e.relay.stop()
 	calls := e.calls
 	e.calls = nil
 	e.mu.Unlock()
@@ -135,6 +158,8 @@ func (e *Engine) Close() error {
 	e.cancel()
 	err := e.browsers.close()
 	e.tasks.Wait()
+	e.relay.release()
+	e.tcp.close()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close media port: %w", err)
 	}
@@ -161,10 +186,12 @@ func (e *Engine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	what := sort(p)
 	switch what {
 	case kindOther:
-		e.stray.Add(1)
+		if !e.tcp.deliver(p, src, now) {
+			e.stray.Add(1)
+		}
 		return
 	case kindSTUN:
-		if reply := e.agent.answer(p, src, now); reply != nil {
+		if reply := e.agent.answer(p, src, nil, now); reply != nil {
 			e.browsers.send(reply, src) // a lost reply is asked for again
 		}
 		return

@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -29,6 +28,7 @@ type line interface {
 // leg is one party's side of a call.
 type leg struct {
 	engine  *Engine
+	call    string // its id
 	name    string
 	party   call.Party
 	log     *slog.Logger
@@ -40,7 +40,12 @@ type leg struct {
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
 	playing uint8              // the payload type of the tone
 	comfort context.CancelFunc // ends the waiting for the party, nil for none; guarded by the call's mutex
-	latest  atomic.Uint64      // the first 8 octets of the last RTP packet passed on; 0: none yet
+
+	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
+	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
+
+	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
+	streams streams
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -53,7 +58,10 @@ type way struct {
 	talks    bool    // the party may send
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
+	reduced  bool    // and may leave out the reports before feedback (RFC 5506)
+	rates    rates   // of the payload types
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
+	hearing  hearing // what else the party can be played
 }
 
 // adapter changes what one party says into what its peer can hear: other packets, another codec.
@@ -78,8 +86,12 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		return
 	}
 	l.count.heard(h, len(p), now)
+	l.streams.heard(numbersOf(p, h), w.rates.of(h.pt), now)
 	if !w.talks {
 		l.count.dropped.Add(1)
+		if w.peer != nil {
+			w.peer.streams.pause()
+		}
 		return
 	}
 	p = h.strip(p)
@@ -90,7 +102,6 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	case w.echo != nil:
 		w.echo.hear(l, p, h, now)
 	case w.peer != nil:
-		l.latest.Store(binary.BigEndian.Uint64(p))
 		if w.via != nil {
 			w.via.pass(p, h, now, w.peer)
 			return
@@ -99,45 +110,31 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	}
 }
 
-// send passes an RTP packet to the leg's party, if it wants to hear.
+// send passes an RTP packet without header extension to the leg's party, if it wants to hear, as part of the one stream that it
+// gets: SSRC, sequence number and timestamp are made to fit in.
 func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
-	if w := l.way.Load(); w == nil || !w.hears {
+	w := l.way.Load()
+	if w == nil || !w.hears {
 		l.count.held.Add(1)
+		l.streams.pause()
 		return
 	}
-	if err := l.line.send(p, h, now); err != nil {
+	if err := l.streams.send(p, h, w.rates.of(h.pt), now, l.line); err != nil {
 		l.count.unsent.Add(1)
 		return
 	}
 	l.count.sent(len(p))
 }
 
-// receiveControl takes a compound RTCP packet in the clear from the leg's party.
-func (l *leg) receiveControl(p []byte, now time.Duration) {
-	w := l.way.Load()
-	if w == nil {
-		l.count.dropped.Add(1)
-		return
-	}
-	var other *way
-	if w.peer != nil {
-		other = w.peer.way.Load()
-	}
-	p = filterRTCP(p, other != nil && other.feedback)
-	if p == nil {
-		l.count.dropped.Add(1)
-		return
-	}
-	l.count.reports.Add(1)
-	if other != nil && len(p) > 0 {
-		w.peer.line.sendControl(p, now) // a report that is lost is followed by the next one
-	}
-}
-
 // close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.stopOverhearing()
+	if l.stopKeys != nil {
+		l.stopKeys()
+	}
+	l.farewell(l.engine.now())
 	l.way.Store(nil)
 	if v := l.video.Load(); v != nil {
 		v.close()

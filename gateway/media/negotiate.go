@@ -91,7 +91,11 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	}
 	a.accept(answer, remote)
 	b.answered()
-	a.talk.final, b.talk.final = told.Codecs, told.Codecs
+	b.talk.final = told.Codecs
+	a.talk.final = slices.DeleteFunc(slices.Clone(told.Codecs), func(c sdp.Codec) bool {
+		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
+		return !ok
+	})
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	s.show(a, b, told)
 	return text, nil
@@ -185,7 +189,7 @@ func takes(callee string, c sdp.Codec) bool {
 		_, ok := codec.ByName(c.Name)
 		return ok && c.ClockRate == codec.G711Rate && c.Channels <= 1
 	}
-	return callee == Echo && !strings.EqualFold(c.Name, "telephone-event") && !strings.EqualFold(c.Name, "CN") &&
+	return callee == Echo && !c.Events() && !c.Noise() &&
 		!strings.EqualFold(c.Name, "red")
 }
 

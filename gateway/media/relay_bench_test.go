@@ -24,23 +24,24 @@ func (material) ExportKeyingMaterial(_ string, _ []byte, n int) ([]byte, error) 
 type bench struct {
 	secure *secureLine
 	plain  *plainLine
-	far    *keys // the browser's side
+	far    *keys   // the browser's side
+	near   *socket // sends as from, and is not read
 	from   netip.AddrPort
 }
 
-func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
+func newBench(b testing.TB, profile dtls.SRTPProtectionProfile) bench {
 	b.Helper()
 	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20600-20619"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
-	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: loopback.AsSlice()})
+	sink, err := listen("udp4", &net.UDPAddr{IP: loopback.AsSlice()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { sink.Close() })
-	addr := sink.LocalAddr().(*net.UDPAddr).AddrPort()
+	b.Cleanup(func() { sink.close() })
+	addr := sink.addr()
 	s := &session{engine: e, legs: map[string]*leg{}, log: e.log}
 	browser, err := s.join(alice)
 	if err != nil {
@@ -51,7 +52,7 @@ func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(s.end)
-	x := bench{secure: browser.line.(*secureLine), plain: phone.line.(*plainLine), from: addr}
+	x := bench{secure: browser.line.(*secureLine), plain: phone.line.(*plainLine), from: addr, near: sink}
 	ours, err := dtlsKeys(material{}, profile, false)
 	if err != nil {
 		b.Fatal(err)
@@ -61,6 +62,7 @@ func newBench(b *testing.B, profile dtls.SRTPProtectionProfile) bench {
 	}
 	x.secure.remote.Store(&addr)
 	x.secure.keys.Store(ours)
+	e.table.bind(addr, x.secure, 0)
 	remote := sdp.Remote{Audio: addr, RTCP: addr, Direction: "sendrecv"}
 	browser.talk.agreed, phone.talk.agreed = &remote, &remote
 	x.plain.apply(&remote, false)
@@ -153,7 +155,7 @@ func BenchmarkSRTP(b *testing.B) {
 	for id, s := range suites {
 		for _, stage := range []string{"seal", "open"} {
 			b.Run(s.name+"/"+stage, func(b *testing.B) {
-				ours, _, _ := pair(b, id)
+				ours, _, _ := contexts(b, id)
 				x, y := masters(s)
 				far, err := newKeys(s, y, x)
 				if err != nil {

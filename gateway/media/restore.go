@@ -18,7 +18,9 @@ type savedLeg struct {
 	Name     string      `json:"name"`
 	Profile  sdp.Profile `json:"profile"`
 	Host     netip.Addr  `json:"host,omitzero"`
-	Port     uint16      `json:"port,omitzero"` // toward the PBX
+	Least    sdp.Profile `json:"least,omitzero"`
+	Agreed   sdp.Profile `json:"agreed,omitzero"` // the profile of Said, which can't be read off it without its keys
+	Port     uint16      `json:"port,omitzero"`   // toward the PBX; 0 there: it has ICE
 	Session  uint64      `json:"session"`
 	Version  uint64      `json:"version"`
 	MID      string      `json:"mid"`
@@ -26,6 +28,7 @@ type savedLeg struct {
 	Said     string      `json:"said"`
 	Types    types       `json:"types"`
 	Peer     string      `json:"peer,omitzero"`
+	Keys     call.Keys   `json:"keys,omitzero"`
 	Echo     bool        `json:"echo,omitzero"`
 	Tone     bool        `json:"tone,omitzero"`
 	ToneType uint8       `json:"tone_type,omitzero"`
@@ -52,13 +55,14 @@ func (e *Engine) Save(id string) ([]byte, error) {
 // save writes a leg down. The caller holds the call's mutex.
 func (l *leg) save(w *way) savedLeg {
 	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
-		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Keys: l.party.Keys, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
 	if w.peer != nil {
 		saved.Peer = w.peer.name
 	}
 	if line, ok := l.line.(*plainLine); ok {
 		saved.Port = line.port
 	}
+	saved.Least, saved.Agreed = l.party.Least, l.talk.agreed.Profile
 	return saved
 }
 
@@ -84,8 +88,8 @@ func withoutKeys(text []byte) string {
 }
 
 // Restore makes the media of a call as Save wrote it, in an engine that does not have that call. Toward the PBX all is as
-// it was, with the same ports. A browser's leg is silent until Reoffer and Reanswer, or Replace, give it new ICE and
-// DTLS; Wait says that it is waited for.
+// it was, with the same ports, where it is not encrypted. Other legs are silent until Reoffer and Reanswer, or Replace, give them new
+// ICE and new keys; Wait says that they are waited for.
 func (e *Engine) Restore(id string, state []byte) error {
 	var legs []savedLeg
 	if err := json.Unmarshal(state, &legs); err != nil {
@@ -116,24 +120,44 @@ func (s *session) restore(legs []savedLeg) error {
 		if err != nil {
 			return err
 		}
-		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Host: saved.Host}, saved.Port)
+		if saved.Agreed != 0 {
+			agreed.Profile = saved.Agreed
+		}
+		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}, saved.Port)
 		if err != nil {
 			return err
 		}
-		s.legs[saved.Name] = l
 		t := &l.talk
 		t.id, t.version, t.mid, t.sent, t.said, t.agreed = saved.Session, saved.Version, saved.MID, []byte(saved.Sent), []byte(saved.Said), &agreed
 		if line, ok := l.line.(*plainLine); ok {
-			line.apply(&agreed, false)
+			if saved.Port == 0 {
+				line.close()
+				l.secure()
+				continue
+			}
+			line.aim(&agreed)
+			if agreed.Profile != sdp.RTP {
+				line.secret.Store(new(secret))
+			}
 		}
 	}
+	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
-		w := &way{peer: s.legs[saved.Peer], types: saved.Types}
+		w := l.leads(&way{peer: s.legs[saved.Peer], types: saved.Types})
 		if saved.Echo {
 			w.echo = newEcho()
 		}
-		l.way.Store(l.leads(w))
+		ways[l] = w
+	}
+	for _, saved := range legs {
+		l := s.legs[saved.Name]
+		switch w := ways[l]; {
+		case w.peer == nil || ways[w.peer].peer != l:
+			l.way.Store(w)
+		case saved.Name < saved.Peer: // once for the two
+			join(l, w.peer, w, ways[w.peer])
+		}
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
 		if saved.Tone && i >= 0 {
 			l.play(Tone, l.talk.agreed.Codecs[i])
@@ -142,16 +166,16 @@ func (s *session) restore(legs []savedLeg) error {
 	return nil
 }
 
-// Reoffer gives the offer that brings a restored browser's leg back: what it was told last, with new ICE credentials and
-// our new certificate, which make the browser begin anew with both (RFC 8445 §9, RFC 8842 §4). It is empty when the leg has
-// ICE and DTLS already.
+// Reoffer gives the offer that brings a restored leg back: what it was told last, with new ICE credentials and our new
+// certificate, which make a browser begin anew with both (RFC 8445 §9, RFC 8842 §4), or with new keys of SDES. It is empty when the
+// leg has what it needs already.
 func (e *Engine) Reoffer(ctx context.Context, id, leg string) ([]byte, error) {
 	s, l, err := e.restored(ctx, id, leg)
 	if err != nil {
 		return nil, fmt.Errorf("offer media again: %w", err)
 	}
 	defer s.mu.Unlock()
-	if line, ok := l.line.(*secureLine); !ok || line.security.isSettled() {
+	if l.complete() {
 		return nil, nil
 	}
 	before := l.talk.sent
@@ -162,7 +186,18 @@ func (e *Engine) Reoffer(ctx context.Context, id, leg string) ([]byte, error) {
 	return text, nil
 }
 
-// Reanswer takes a browser's answer to the offer of Reoffer. The other side of the call is told nothing.
+// complete says whether a leg has ICE and keys, or is about to have them.
+func (l *leg) complete() bool {
+	switch line := l.line.(type) {
+	case *secureLine:
+		return line.security.isSettled()
+	case *plainLine:
+		return line.secret.Load().up() || line.dtls.begun()
+	}
+	return true
+}
+
+// Reanswer takes a party's answer to the offer of Reoffer. The other side of the call is told nothing.
 func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) error {
 	s, l, err := e.restored(ctx, id, leg)
 	if err != nil {

@@ -1,6 +1,11 @@
 package media
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"cordboard/audio/codec"
+	"cordboard/gateway/sdp"
+)
 
 // rtpHeaderSize is the size of an RTP header without contributing sources and extension, in octets (RFC 3550 §5.1).
 const rtpHeaderSize = 12
@@ -60,8 +65,38 @@ func (h *rtpHeader) strip(p []byte) []byte {
 	return p
 }
 
+// payload is how many octets of payload a packet in the clear has; its padding is none.
+func (h rtpHeader) payload(p []byte) int {
+	n := len(p) - h.size
+	if p[0]&0x20 != 0 {
+		n -= int(p[len(p)-1])
+	}
+	return max(n, 0)
+}
+
 // types is a set of RTP payload types.
 type types [2]uint64
 
 func (t *types) add(pt uint8)     { t[pt>>6&1] |= 1 << (pt & 63) }
+func (t *types) join(o types)     { t[0], t[1] = t[0]|o[0], t[1]|o[1] }
 func (t types) has(pt uint8) bool { return t[pt>>6&1]&(1<<(pt&63)) != 0 }
+
+// rates are the clock rates of payload types, in kHz; 0 for one that is not known.
+type rates [128]uint8
+
+// note takes the rates of codecs whose payload types are not known yet.
+func (r *rates) note(codecs []sdp.Codec) {
+	for _, c := range codecs {
+		if pt := c.PT & 0x7F; r[pt] == 0 {
+			r[pt] = uint8(min(c.ClockRate/1000, 255))
+		}
+	}
+}
+
+// of is the rate of a payload type in Hz, as of G.711 for one that is not known.
+func (r *rates) of(pt uint8) uint32 {
+	if khz := r[pt&0x7F]; khz != 0 {
+		return 1000 * uint32(khz)
+	}
+	return codec.G711Rate
+}

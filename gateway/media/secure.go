@@ -28,6 +28,7 @@ type secureLine struct {
 	current   string                         // our user fragment that was nominated with last; the browser reader's
 	nominated atomic.Bool                    // remote was nominated
 	remote    atomic.Pointer[netip.AddrPort] // where to send
+	tcp       atomic.Pointer[tcpFlow]        // how to send there; nil: by UDP
 	lastCheck atomic.Int64                   // time.Duration of the engine's clock at the last connectivity check
 	keys      atomic.Pointer[keys]           // nil: no media
 	up        chan struct{}                  // closed with the first keys
@@ -38,13 +39,14 @@ type secureLine struct {
 func newSecureLine(e *Engine, l *leg) *secureLine {
 	s := &secureLine{engine: e, leg: l, up: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)
-	s.security = security{line: s, known: make(chan struct{})}
+	s.security = security{engine: e, leg: l, ctx: s.ctx, line: s, known: make(chan struct{})}
 	return s
 }
 
 // checked takes note of a connectivity check that proved itself (RFC 8445 §7.3.1). The last address that was nominated
-// is sent to (§7.3.1.5); before the first nomination, the first one that was checked.
-func (s *secureLine) checked(src netip.AddrPort, ufrag string, nominate bool, now time.Duration) {
+// is sent to (§7.3.1.5); before the first nomination, the first one that was checked. The check came by the TCP
+// connection via, nil for UDP.
+func (s *secureLine) checked(src netip.AddrPort, via *tcpFlow, ufrag string, nominate bool, now time.Duration) {
 	s.lastCheck.Store(int64(now))
 	if nominate {
 		s.nominated.Store(true)
@@ -53,10 +55,21 @@ func (s *secureLine) checked(src netip.AddrPort, ufrag string, nominate bool, no
 			s.engine.table.retire(s, ufrag)
 		}
 	}
-	if old := s.remote.Load(); old == nil || (nominate && *old != src) {
-		s.remote.Store(&src)
+	if flow := s.tcp.Load(); nominate || s.remote.Load() == nil || flow != nil && flow.closed() {
+		s.aim(src, via)
 	}
 	s.security.ready()
+}
+
+// aim says where to send from now on.
+func (s *secureLine) aim(src netip.AddrPort, via *tcpFlow) {
+	if s.tcp.Load() != via {
+		s.tcp.Store(via)
+	}
+	if old := s.remote.Load(); old == nil || *old != src {
+		remote := src // src itself would be allocated for each packet
+		s.remote.Store(&remote)
+	}
 }
 
 // receive takes a datagram that came from an address bound to the line. It belongs to the goroutine that reads the
@@ -65,10 +78,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 	k := s.keys.Load()
 	switch {
 	case what == kindDTLS:
-		if !s.nominated.Load() && *s.remote.Load() != src {
-			s.remote.Store(&src)
-		}
-		s.security.receive(p)
+		s.shake(p, src, nil)
 		return
 	case k == nil:
 		s.leg.count.dropped.Add(1)
@@ -89,6 +99,14 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		}
 	}
 	s.leg.count.dropped.Add(1)
+}
+
+// shake takes a datagram of the handshake, which before a nomination says where the browser is.
+func (s *secureLine) shake(p []byte, src netip.AddrPort, via *tcpFlow) {
+	if !s.nominated.Load() {
+		s.aim(src, via)
+	}
+	s.security.receive(p)
 }
 
 // send implements line.
@@ -119,11 +137,14 @@ func (s *secureLine) sendControl(p []byte, now time.Duration) error {
 
 // write sends a datagram to the browser.
 func (s *secureLine) write(p []byte) error {
+	if flow := s.tcp.Load(); flow != nil {
+		return flow.send(p)
+	}
 	remote := s.remote.Load()
 	if remote == nil {
 		return errNotUp
 	}
-	return s.engine.browsers.send(p, *remote)
+	return s.engine.browsers.queue(p, *remote, &s.leg.count.unsent)
 }
 
 // lost says that the browser has let its consent to be sent to run out.
@@ -131,8 +152,19 @@ func (s *secureLine) lost(now time.Duration) bool {
 	return now-time.Duration(s.lastCheck.Load()) > consent
 }
 
-// opened says that the first keys are there.
-func (s *secureLine) opened() { s.once.Do(func() { close(s.up) }) }
+// at implements carrier.
+func (s *secureLine) at() *netip.AddrPort { return s.remote.Load() }
+
+// keyed implements carrier.
+func (s *secureLine) keyed() bool { return s.keys.Load() != nil }
+
+// install implements carrier.
+func (s *secureLine) install(k *keys) {
+	s.keys.Store(k)
+	if k != nil {
+		s.once.Do(func() { close(s.up) })
+	}
+}
 
 // apply implements line.
 func (s *secureLine) apply(remote *sdp.Remote, client bool) {

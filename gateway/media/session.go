@@ -60,6 +60,10 @@ func (e *Engine) session(id string, begin bool) (*session, error) {
 		}
 		s = &session{engine: e, id: id, log: e.log.With("call", id), legs: make(map[string]*leg)}
 		e.calls[id] = s
+		if !e.reporting {
+			e.reporting = true
+			e.tasks.Go(e.reports)
+		}
 	}
 	return s, nil
 }
@@ -118,7 +122,7 @@ func (s *session) forget() {
 func (s *session) join(party call.Party) (*leg, error) {
 	if l := s.legs[party.Leg]; l != nil {
 		if l.party.Profile == party.Profile {
-			l.party.Host = party.Host
+			l.party.Host, l.party.Least, l.party.Keys = party.Host, party.Least, party.Keys
 			return l, nil
 		}
 		s.remove(party.Leg)
@@ -128,12 +132,11 @@ func (s *session) join(party call.Party) (*leg, error) {
 
 // begin makes the leg of a party. Toward the PBX it has that port, or any for 0. The caller holds mu.
 func (s *session) begin(party call.Party, port uint16) (*leg, error) {
-	l := &leg{engine: s.engine, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
+	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
 	if party.Profile == sdp.WebRTC {
-		line := newSecureLine(s.engine, l)
-		l.line, l.talk.local = line, s.engine.table.enroll(line)
+		l.secure()
 	} else {
 		line, err := s.engine.openPlainLine(l, port)
 		if err != nil {
@@ -141,8 +144,15 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 		}
 		l.line = line
 	}
+	l.streams.begin(s.engine.now())
 	s.legs[party.Leg] = l
 	return l, nil
+}
+
+// secure gives the leg a line with ICE.
+func (l *leg) secure() {
+	line := newSecureLine(l.engine, l)
+	l.line, l.talk.local = line, l.engine.table.enroll(line)
 }
 
 // openPlainLine binds ports of the party's address family, that one and the next or for 0 any, and reads them.
@@ -156,6 +166,7 @@ func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 		return nil, err
 	}
 	s := &plainLine{engine: e, leg: l, media: media, control: control, port: port}
+	s.dtls.line = s
 	if !e.serve(media, s.receive) || !e.serve(control, s.receiveControl) {
 		s.close()
 		return nil, errClosed
@@ -169,7 +180,14 @@ func (l *leg) hear(text []byte) (*sdp.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.party.Profile == sdp.WebRTC && !remote.Rejected {
+	if _, ok := l.line.(*secureLine); !ok {
+		if remote.Profile == sdp.WebRTC { // the ICE of a phone may be passed over
+			remote.Profile = sdp.DTLS
+		}
+		if err := l.suits(&remote); err != nil {
+			return nil, err
+		}
+	} else if !remote.Rejected {
 		if remote.ICEUfrag == "" || remote.ICEPwd == "" || remote.Fingerprint == "" {
 			return nil, fmt.Errorf("read a browser's description without ICE or fingerprint: %w", sdp.ErrMalformed)
 		}
@@ -189,6 +207,7 @@ func (l *leg) propose(text []byte) (*sdp.Remote, error) {
 	t := &l.talk
 	before := t.proposed
 	t.offer, t.proposed = bytes.Clone(text), remote
+	l.overICE(remote)
 	if line, ok := l.line.(*secureLine); ok {
 		if before == nil || before.ICEUfrag != remote.ICEUfrag { // else the same offer, for another branch of a fork
 			l.forgo()
@@ -196,11 +215,11 @@ func (l *leg) propose(text []byte) (*sdp.Remote, error) {
 				t.fresh = l.engine.table.enroll(line) // ICE restarts; the old ones are good until the new ones are used (RFC 8445 §9)
 			}
 		}
-		if remote.Setup == "passive" {
-			t.setup = "active"
-		} else if remote.Setup == "active" || t.agreed == nil || t.agreed.Fingerprint != remote.Fingerprint {
-			t.setup = "passive" // else the association goes on in the roles it has (RFC 8842 §5.5)
-		}
+	}
+	if remote.Setup == "passive" {
+		t.setup = "active"
+	} else if remote.Setup == "active" || t.agreed == nil || t.agreed.Fingerprint != remote.Fingerprint {
+		t.setup = "passive" // else the association goes on in the roles it has (RFC 8842 §5.5)
 	}
 	return remote, nil
 }
@@ -272,17 +291,22 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 // local is our side of the leg.
 func (l *leg) local(setup string) sdp.Local {
 	t, e := &l.talk, l.engine
-	local := sdp.Local{Profile: l.party.Profile, Session: t.id, Version: t.version, Previous: t.sent}
+	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent, Events: sdp.EventsAlways}
+	if !l.party.Keys.Events() {
+		local.Events = sdp.EventsNever
+	}
 	if line, ok := l.line.(*plainLine); ok {
 		host := e.addresses.toward(l.party.Host)
 		local.Audio = netip.AddrPortFrom(host, line.port)
 		local.RTCP = netip.AddrPortFrom(host, line.port+1)
 		l.place(&local)
+		l.protect(line, &local, setup)
 		return local
 	}
 	for _, addr := range e.addresses.candidates(l.party.Host) {
 		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
 	}
+	local.TCP = e.tcpCandidates(local.Candidates)
 	local.Audio = local.Candidates[0]
 	local.RTCP = local.Audio
 	l.place(&local)
@@ -292,6 +316,7 @@ func (l *leg) local(setup string) sdp.Local {
 	}
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
+	local.SSRC, local.CNAME = l.streams.identity()
 	return local
 }
 
@@ -302,8 +327,12 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
-	a.way.Store(a.leads(&way{peer: b, types: agreed}))
-	b.way.Store(b.leads(&way{peer: a, types: agreed}))
+	for _, l := range []*leg{a, b} {
+		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
+			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
+		}
+	}
+	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
 }
 
 // part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.
@@ -325,9 +354,17 @@ func (l *leg) leads(w *way) *way {
 	if r != nil && !r.Rejected {
 		w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
 		w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
+		if w.peer != nil {
+			w.types.join(l.accompanying())
+		}
 		w.laws = laws(r.Codecs, w.types)
+		w.hearing = l.hearing(r, w.types)
+		w.rates.note(r.Codecs)
 	}
-	w.feedback = l.party.Profile == sdp.WebRTC
+	if w.peer != nil && w.peer.talk.agreed != nil {
+		w.rates.note(w.peer.talk.agreed.Codecs)
+	}
+	w.feedback = r != nil && r.Feedback
 	return w
 }
 

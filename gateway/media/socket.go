@@ -1,56 +1,35 @@
 package media
 
 import (
-	"errors"
-	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
-// handler takes a datagram, which lies in a buffer of bufferSize that is free again when handler returns. It must not wait.
+// handler takes a datagram, which lies in a buffer of bufferSize that is free again when handler returns. It must not
+// wait: on Linux one thread carries the packets of all calls.
 type handler func(p []byte, src netip.AddrPort, now time.Duration)
 
-// socket is one UDP port of the engine. Nothing but its methods knows how datagrams come and go.
-type socket struct{ conn *net.UDPConn }
-
-// listen binds a port; nothing is read before serve.
-func listen(network string, at *net.UDPAddr) (*socket, error) {
-	conn, err := net.ListenUDP(network, at)
-	if err != nil {
-		return nil, err
-	}
-	return &socket{conn: conn}, nil
+// datagrams is what the engine asks of a socket, one of its UDP ports. Nothing but its methods knows how datagrams come
+// and go. Where there is epoll, one thread serves all sockets; elsewhere, or with the build tag "portable", each has a
+// goroutine. All methods may be called by any goroutine at any time, also after close.
+type datagrams interface {
+	// send sends a datagram; it never waits.
+	send(p []byte, to netip.AddrPort) error
+	// queue sends a datagram, together with others if more packets are being handled at the moment. It never waits, and
+	// p is free again when it returns. If the datagram can't be sent after all, unsent is told.
+	queue(p []byte, to netip.AddrPort, unsent *atomic.Uint64) error
+	// gather makes the socket ready for the packets of many calls: with room for bursts, and for packets that are
+	// queued. It comes before serve.
+	gather() error
+	// addr is the address that the socket is bound to.
+	addr() netip.AddrPort
+	// close ends the socket and its serving, and waits for neither.
+	close() error
 }
 
-// serve hands the datagrams of a socket to handle, one after another, until it is closed. It says false when the engine has ended.
-func (e *Engine) serve(s *socket, handle handler) bool {
-	return e.spawn(func() { s.read(handle, e.now) })
-}
+var _ datagrams = (*socket)(nil)
 
-// read is the loop of serve. Errors of single datagrams, as some systems report them for a peer's closed port, end nothing.
-func (s *socket) read(handle handler, clock func() time.Duration) {
-	buf := make([]byte, bufferSize)
-	for {
-		n, src, err := s.conn.ReadFromUDPAddrPort(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			time.Sleep(time.Millisecond) // an error that stays must not take the processor
-			continue
-		}
-		handle(buf[:n], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), clock())
-	}
-}
-
-// send sends a datagram; it never waits.
-func (s *socket) send(p []byte, to netip.AddrPort) error {
-	_, err := s.conn.WriteToUDPAddrPort(p, to)
-	return err
-}
-
-// addr is the address that the socket is bound to.
-func (s *socket) addr() netip.AddrPort { return s.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
-
-// close ends the socket and its serving, and waits for neither.
-func (s *socket) close() error { return s.conn.Close() }
+// roomForBursts is what the kernel keeps for a socket of many calls, in bytes. With the usual 200 kB bursts of a few
+// hundred calls are lost.
+const roomForBursts = 4 << 20

@@ -19,6 +19,13 @@ func newSpeaker() *speaker {
 // next gives a packet of payload, a sample an octet, to send before next is called again. It begins a talk spurt (RFC
 // 3551 §4.1) if begins says so.
 func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
+	p, h := s.packet(payload, begins, s.stamp)
+	s.stamp += uint32(len(payload))
+	return p, h
+}
+
+// packet gives a packet of payload with a timestamp, to send before the next one is made.
+func (s *speaker) packet(payload []byte, begins bool, stamp uint32) ([]byte, rtpHeader) {
 	h := s.header
 	mark := h.pt
 	if begins {
@@ -26,9 +33,8 @@ func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
 	}
 	p := append(s.buf[:0], 2<<6, mark)
 	p = binary.BigEndian.AppendUint16(p, h.seq)
-	p = binary.BigEndian.AppendUint32(p, s.stamp)
+	p = binary.BigEndian.AppendUint32(p, stamp)
 	p = binary.BigEndian.AppendUint32(p, h.ssrc)
 	s.header.seq++
-	s.stamp += uint32(len(payload))
 	return append(p, payload...), h
 }

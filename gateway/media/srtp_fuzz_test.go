@@ -14,8 +14,8 @@ func FuzzSRTP(f *testing.F) {
 	f.Add(uint8(6), uint16(1), bytes.Repeat([]byte{1, 255, 2, 128, 1, 0}, 20))
 	f.Fuzz(func(t *testing.T, which uint8, seq uint16, steps []byte) {
 		id := []srtp.ProtectionProfile{1, 2, 3, 4, 7, 8}[which%6]
-		ours, _, out := pair(t, id)
-		theirs, _, _ := pair(t, id) // sees the genuine packets alone
+		ours, _, out := contexts(t, id)
+		theirs, _, _ := contexts(t, id) // sees the genuine packets alone
 		_, m := masters(suites[id])
 		in := pionContext(t, id, m)
 		var sent [][]byte
@@ -60,7 +60,7 @@ func FuzzSRTPNoise(f *testing.F) {
 	f.Add([]byte{0x80, 200, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0x80, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		for id := range suites {
-			ours, _, _ := pair(t, id)
+			ours, _, _ := contexts(t, id)
 			if h, ok := parseRTP(p); ok {
 				if _, err := ours.in.open(bytes.Clone(p), h); err == nil {
 					t.Fatal("noise opens as RTP")

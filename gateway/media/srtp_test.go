@@ -32,7 +32,7 @@ func masters(s suite) (ours, theirs master) {
 }
 
 // pair makes our contexts and pion's of the other side.
-func pair(t testing.TB, id srtp.ProtectionProfile) (ours *keys, in, out *srtp.Context) {
+func contexts(t testing.TB, id srtp.ProtectionProfile) (ours *keys, in, out *srtp.Context) {
 	t.Helper()
 	s := suites[id]
 	a, b := masters(s)
@@ -82,7 +82,7 @@ func TestSRTPAgainstPion(t *testing.T) {
 	for id, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			ours, in, out := pair(t, id)
+			ours, in, out := contexts(t, id)
 			random := rand.New(rand.NewPCG(3, 4))
 			const ssrc, first, count = 0x01020304, 40000, 100_000
 			var late [][2][]byte // sealed by us, by pion
@@ -138,7 +138,7 @@ func TestSRTPAgainstPion(t *testing.T) {
 
 func TestSRTCPAgainstPion(t *testing.T) {
 	for id, s := range suites {
-		ours, in, out := pair(t, id)
+		ours, in, out := contexts(t, id)
 		for i := range 300 {
 			report := binary.BigEndian.AppendUint32([]byte{0x80, 201, 0, 1}, uint32(i%3))
 			report = append(report, make([]byte, i/4*4)...)
@@ -212,7 +212,7 @@ func TestMastersOfWrongSize(t *testing.T) {
 // genuine packets after them unreadable.
 func TestForgedLeaveNoTrace(t *testing.T) {
 	for id, s := range suites {
-		ours, _, out := pair(t, id)
+		ours, _, out := contexts(t, id)
 		genuine := func(seq uint16) {
 			t.Helper()
 			p, err := out.EncryptRTP(nil, sound(seq, 1), nil)
@@ -245,7 +245,7 @@ func TestForgedLeaveNoTrace(t *testing.T) {
 }
 
 func TestSourcesAreBounded(t *testing.T) {
-	ours, in, out := pair(t, srtp.ProtectionProfileAeadAes128Gcm)
+	ours, in, out := contexts(t, srtp.ProtectionProfileAeadAes128Gcm)
 	for ssrc := range uint32(maxSpoken + 10) {
 		p := sound(1, ssrc)
 		h, _ := parseRTP(p)
@@ -270,7 +270,7 @@ func TestSourcesAreBounded(t *testing.T) {
 
 // No number is ever sealed twice.
 func TestSealedOnce(t *testing.T) {
-	ours, _, _ := pair(t, srtp.ProtectionProfileAeadAes128Gcm)
+	ours, _, _ := contexts(t, srtp.ProtectionProfileAeadAes128Gcm)
 	for i, tt := range []struct {
 		seq uint16
 		err error
@@ -296,7 +296,7 @@ func TestSealedOnce(t *testing.T) {
 // The packet path allocates nothing.
 func TestSRTPAllocatesNothing(t *testing.T) {
 	for id, s := range suites {
-		ours, _, _ := pair(t, id)
+		ours, _, _ := contexts(t, id)
 		a, b := masters(s)
 		far, err := newKeys(s, b, a)
 		if err != nil {

@@ -3,23 +3,28 @@ package media
 import (
 	"sync/atomic"
 	"time"
+
+	"cordboard/gateway/sdp"
 )
 
 // LegStats counts what one leg did since it began.
 type LegStats struct {
 	Leg        string
-	Profile    string    // "RTP" or "WebRTC"
-	State      string    // "ice", "dtls", "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
+	Profile    string    // "RTP", "SDES", "DTLS" or "WebRTC"; before anything is agreed on "OSRTP", too
+	State      string    // "ice", "dtls" (no keys yet), "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
 	PacketsIn  uint64    // RTP from the party, relayed or not
 	BytesIn    uint64    // of them, header and payload in the clear
 	PacketsOut uint64    // RTP sent to the party
 	BytesOut   uint64    // of them
 	Lost       uint64    // RTP from the party that never came, by sequence numbers (RFC 3550 appendix A.3)
-	Reports    uint64    // RTCP packets from the party
+	Reports    uint64    // compound RTCP packets from the party
 	Dropped    uint64    // packets from the party, or claiming to be, that were not taken
 	Held       uint64    // RTP not sent because the party doesn't want to hear at the moment
 	Unsent     uint64    // RTP that could not be sent: no address, no keys, repeated, or the network refused
 	Last       time.Time // when the last RTP packet came; zero before the first one
+
+	Jitter time.Duration // of the arrival of RTP from the party (RFC 3550 §6.4.1)
+	Remote RemoteReport  // what the party says about what it is sent
 }
 
 // counters are a leg's; the goroutines that read its packets count, anyone reads.
@@ -66,13 +71,25 @@ func (c *counters) sent(size int) {
 	c.bytesOut.Add(uint64(size))
 }
 
+// profile is what the leg's media is, or will be.
+func (l *leg) profile() sdp.Profile {
+	if _, ok := l.line.(*secureLine); ok {
+		return sdp.WebRTC
+	}
+	if r := l.talk.agreed; r != nil && !r.Rejected {
+		return r.Keying()
+	}
+	return l.party.Profile
+}
+
 // stats reads a leg's counters.
 func (l *leg) stats(now time.Duration) LegStats {
 	c := &l.count
 	s := LegStats{
-		Leg: l.name, Profile: l.party.Profile.String(), State: l.line.state(now),
+		Leg: l.name, Profile: l.profile().String(), State: l.line.state(now),
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(),
 		Reports: c.reports.Load(), Dropped: c.dropped.Load(), Held: c.held.Load(), Unsent: c.unsent.Load(),
+		Jitter: l.streams.jitter(), Remote: l.streams.remoteReport(),
 	}
 	if expected := c.source.expected.Load(); expected > s.PacketsIn {
 		s.Lost = expected - s.PacketsIn

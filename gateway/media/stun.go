@@ -65,8 +65,8 @@ type agent struct {
 
 // answer handles a STUN message from src and gives what to send back, nil for nothing, valid until the next call. A
 // reply to a request that does not prove itself is never longer than the request, so that nobody is flooded by way of
-// us.
-func (a *agent) answer(p []byte, src netip.AddrPort, now time.Duration) []byte {
+// us. The message came by the TCP connection via, nil for UDP.
+func (a *agent) answer(p []byte, src netip.AddrPort, via *tcpFlow, now time.Duration) []byte {
 	if !wellFormed(p) {
 		return nil
 	}
@@ -94,10 +94,10 @@ func (a *agent) answer(p []byte, src netip.AddrPort, now time.Duration) []byte {
 		// We are lite and therefore controlled; the other agent must take the controlling role (RFC 8445 §7.3.1.1).
 		return a.reply(stun.BindingError, stun.CodeRoleConflict, proof, stun.Fingerprint)
 	}
-	if !a.table.bind(src, line, now) {
+	if via != nil && !via.bind(line, now) || via == nil && !a.table.bind(src, line, now) {
 		return nil
 	}
-	line.checked(src, string(ours), a.in.Contains(stun.AttrUseCandidate), now)
+	line.checked(src, via, string(ours), a.in.Contains(stun.AttrUseCandidate), now)
 	mapped := stun.XORMappedAddress{IP: src.Addr().AsSlice(), Port: int(src.Port())}
 	return a.reply(stun.BindingSuccess, &mapped, proof, stun.Fingerprint)
 }

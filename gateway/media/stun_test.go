@@ -73,7 +73,7 @@ func TestAgent(t *testing.T) {
 			p := request(t, tt.parts...)
 			id := p[8:20]
 			a := agent{table: table}
-			reply := a.answer(bytes.Clone(p), browserAddr, time.Second)
+			reply := a.answer(bytes.Clone(p), browserAddr, nil, time.Second)
 			if got := table.lookup(browserAddr) == line; got != tt.bound {
 				t.Errorf("address bound: %v", got)
 			}
@@ -119,7 +119,7 @@ func TestNomination(t *testing.T) {
 			parts = append(parts, attribute(stun.AttrUseCandidate))
 		}
 		p := request(t, append(parts, stun.NewShortTermIntegrity(c.pwd), stun.Fingerprint)...)
-		if a.answer(p, src, time.Second) == nil {
+		if a.answer(p, src, nil, time.Second) == nil {
 			t.Fatal("no reply")
 		}
 	}
@@ -214,7 +214,7 @@ func FuzzAgent(f *testing.F) {
 			}
 			line.remote.Store(nil)
 			a := agent{table: table}
-			reply := a.answer(bytes.Clone(p), browserAddr, time.Second)
+			reply := a.answer(bytes.Clone(p), browserAddr, nil, time.Second)
 			if err := stun.Decode(bytes.Clone(p), &m); err != nil {
 				t.Fatal(err)
 			}

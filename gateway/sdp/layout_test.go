@@ -50,7 +50,7 @@ func TestLayout(t *testing.T) {
 		},
 		{
 			name: "fax beside audio, for a browser that knows no such thing", text: phone + pcmu + "m=image 4002 udptl t38\r\n", to: toBrowser,
-			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\n" + toBrowserPCMU("0", "actpass", "sendrecv") +
+			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\na=ice-options:trickle ice2\r\n" + toBrowserPCMU("0", "actpass", "sendrecv") +
 				"m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=inactive\r\n",
 		},
 		{
@@ -61,19 +61,19 @@ func TestLayout(t *testing.T) {
 		},
 		{
 			name: "a phone that says nothing of hold answers one that is", text: phone + pcmu, offer: jssip, to: answering(toBrowser),
-			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\n" + noCamera + toBrowserPCMU("mic", "passive", "recvonly"),
+			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\na=ice-options:trickle ice2\r\n" + noCamera + toBrowserPCMU("mic", "passive", "recvonly"),
 		},
 		{
 			name: "no bundle in the offer, none in the answer", text: phone + pcmu, offer: strings.Replace(jssip, "a=group:BUNDLE cam mic\r\n", "", 1), to: answering(toBrowser),
-			want: headWebRTC + "a=ice-lite\r\n" + noCamera + toBrowserPCMU("mic", "passive", "recvonly"),
+			want: headWebRTC + "a=ice-lite\r\na=ice-options:trickle ice2\r\n" + noCamera + toBrowserPCMU("mic", "passive", "recvonly"),
 		},
 		{
 			name: "re-offer to a browser whose camera came first", text: phone + pcmu, to: knowing(toBrowser, jssip, "mic"),
-			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\n" + noCamera + toBrowserPCMU("mic", "actpass", "sendrecv"),
+			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\na=ice-options:trickle ice2\r\n" + noCamera + toBrowserPCMU("mic", "actpass", "sendrecv"),
 		},
 		{
 			name: "re-offer with one more stream than before", text: phone + pcmu + "m=video 0 RTP/AVP 99\r\nm=text 0 RTP/AVP 98\r\n", to: knowing(toBrowser, jssip, "mic"),
-			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\n" + noCamera + toBrowserPCMU("mic", "actpass", "sendrecv") +
+			want: headWebRTC + "a=group:BUNDLE mic\r\na=ice-lite\r\na=ice-options:trickle ice2\r\n" + noCamera + toBrowserPCMU("mic", "actpass", "sendrecv") +
 				"m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=inactive\r\n",
 		},
 		{
@@ -90,7 +90,7 @@ func TestLayout(t *testing.T) {
 		},
 		{
 			name: "audio given up", text: phone + "m=audio 0 RTP/AVP 0\r\n", to: knowing(toBrowser, jssip, "mic"),
-			want: headWebRTC + "a=ice-lite\r\n" + noCamera +
+			want: headWebRTC + "a=ice-lite\r\na=ice-options:trickle ice2\r\n" + noCamera +
 				"m=audio 0 UDP/TLS/RTP/SAVPF 109\r\nc=IN IP4 0.0.0.0\r\na=mid:mic\r\na=rtpmap:109 opus/48000/2\r\na=inactive\r\n",
 		},
 		{

@@ -127,6 +127,18 @@ type Remote struct {
 	Others           int      // further streams that are not rejected
 }
 
+// Keying is the profile that says how the party encrypts: that of a description by itself, but for OSRTP.
+func (r Remote) Keying() Profile {
+	switch {
+	case r.Profile != OSRTP:
+		return r.Profile
+	case len(r.Crypto) > 0 || r.Fingerprint == "":
+		return SDES
+	default:
+		return DTLS
+	}
+}
+
 // Codec gives the payload type of a codec at a clock rate.
 func (r Remote) Codec(name string, clock uint32) (Codec, bool) {
 	for _, c := range r.Codecs {
@@ -144,12 +156,16 @@ type Local struct {
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
 	Video, VideoRTCP netip.AddrPort   // the same for pictures; invalid: none are carried. A browser gets them in the audio's bundle
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
+	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
 	MID              string   // of an offer to a browser; "0" when empty
+	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	VideoSSRC        uint32   // the same for pictures
+	CNAME            string   // its source's name
 	Events           Events
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }

@@ -44,6 +44,7 @@ var (
 	towardPBX = Local{Profile: RTP, Session: 1, Version: 2, Audio: netip.MustParseAddrPort("192.0.2.1:20000"), RTCP: netip.MustParseAddrPort("192.0.2.1:20001")}
 	toBrowser = Local{Profile: WebRTC, Session: 3, Version: 4, Audio: netip.MustParseAddrPort("192.0.2.1:8443"), ICEUfrag: "abcd", ICEPwd: "0123456789012345678901",
 		Candidates:  []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:8443"), netip.MustParseAddrPort("[2001:db8::1]:8443")},
+		TCP:         []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:443"), netip.MustParseAddrPort("[2001:db8::1]:443")},
 		Fingerprint: "sha-256 " + print32, Setup: "actpass"}
 )
 
@@ -53,7 +54,8 @@ func secured(mid, setup string) string {
 		mid = "a=mid:" + mid + "\r\n"
 	}
 	return mid + "a=msid:cordboard audio\r\na=rtcp:8443 IN IP4 192.0.2.1\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 " + print32 +
-		"\r\na=setup:" + setup + "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8443 typ host\r\na=candidate:2 1 udp 2130706175 2001:db8::1 8443 typ host\r\na=end-of-candidates\r\n"
+		"\r\na=setup:" + setup + "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8443 typ host\r\na=candidate:2 1 udp 2130706175 2001:db8::1 8443 typ host\r\n" +
+		"a=candidate:3 1 tcp 1520435199 192.0.2.1 443 typ host tcptype passive\r\na=candidate:4 1 tcp 1520434943 2001:db8::1 443 typ host tcptype passive\r\na=end-of-candidates\r\n"
 }
 
 func answering(l Local) Local {
@@ -82,12 +84,12 @@ func TestTranslate(t *testing.T) {
 		},
 		{
 			name: "a phone's offer for a browser", text: baresip, to: toBrowser,
-			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 9 0 8 101\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n" +
+			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\na=ice-options:trickle ice2\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 9 0 8 101\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n" +
 				"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n" + secured("0", "actpass") + "a=sendrecv\r\n",
 		},
 		{
 			name: "Asterisk's answer for Chromium", text: asterisk, offer: chromium, to: answering(toBrowser),
-			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 8 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:8 PCMA/8000\r\n" +
+			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\na=ice-options:trickle ice2\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 8 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:8 PCMA/8000\r\n" +
 				"a=rtpmap:126 telephone-event/8000\r\na=fmtp:126 0-16\r\na=ptime:20\r\na=maxptime:150\r\n" + secured("0", "passive") + "a=sendrecv\r\n" +
 				"m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\na=inactive\r\n",
 		},
@@ -97,7 +99,7 @@ func TestTranslate(t *testing.T) {
 		},
 		{
 			name: "browser to browser keeps Opus", text: chromium, to: toBrowser,
-			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 111 9 0 8 13 110 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:111 opus/48000/2\r\n" +
+			want: headWebRTC + "a=group:BUNDLE 0\r\na=ice-lite\r\na=ice-options:trickle ice2\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 111 9 0 8 13 110 126\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:111 opus/48000/2\r\n" +
 				"a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
 				"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n" + secured("0", "actpass") + "a=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 120\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtpmap:120 VP8/90000\r\na=inactive\r\n",
 		},
@@ -108,7 +110,7 @@ func TestTranslate(t *testing.T) {
 		},
 		{
 			name: "never fewer streams than before", text: "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", to: longer,
-			want: headWebRTC + "a=group:BUNDLE a\r\na=ice-lite\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:0 PCMU/8000\r\n" + secured("a", "actpass") +
+			want: headWebRTC + "a=group:BUNDLE a\r\na=ice-lite\r\na=ice-options:trickle ice2\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:0 PCMU/8000\r\n" + secured("a", "actpass") +
 				"a=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=inactive\r\n",
 		},
 		{name: "Opus alone for a phone", text: strings.Replace(chromium, "SAVPF 111 63 9 0 8 13 110 126", "SAVPF 111 126", 1), to: towardPBX, err: ErrNoCodec},

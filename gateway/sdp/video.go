@@ -58,7 +58,7 @@ func (s session) readVideo() *Video {
 	if profile := s.profile(s.audio); profile.phone() {
 		_, mux := m.Attribute("rtcp-mux")
 		v.RTP, v.RTCP = s.addresses(m, s.streams[s.video].port, profile, mux)
-		if s.held(m) {
+		if s.held(m) { // see remote
 			v.Direction = narrow(v.Direction, "recvonly")
 		}
 	}

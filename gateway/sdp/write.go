@@ -8,6 +8,14 @@ import (
 	"strings"
 )
 
+// Preferences of candidates: of the type, for hosts by UDP (RFC 8445 §5.1.2.2) and, below all of UDP, by TCP, and of the
+// direction of TCP (RFC 6544 §4.2).
+const (
+	preferUDP     = 126
+	preferTCP     = 90
+	preferPassive = 4
+)
+
 // content is what we say of a stream that we carry.
 type content struct {
 	direction string
@@ -36,6 +44,7 @@ func (l Local) write(like layout, audio content, video *content) ([]byte, error)
 			line("a=group:BUNDLE%s", like.mids(video != nil))
 		}
 		line("a=ice-lite")
+		line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
 	}
 	for _, p := range like.places {
 		switch {
@@ -54,7 +63,7 @@ func (l Local) write(like layout, audio content, video *content) ([]byte, error)
 
 // pictures is our side of the video stream: its own ports toward a phone, the audio's toward a browser.
 func (l Local) pictures() Local {
-	if l.Profile.phone() {
+	if l.SSRC = l.VideoSSRC; l.Profile.phone() {
 		l.Audio, l.RTCP = l.Video, l.VideoRTCP
 	}
 	return l
@@ -87,6 +96,9 @@ func (l Local) stream(line func(string, ...any), p place, c content) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p)
+		if l.SSRC != 0 && (c.direction == "sendrecv" || c.direction == "sendonly") {
+			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
+		}
 	} else {
 		l.guard(line)
 	}
@@ -140,8 +152,12 @@ func (l Local) secure(line func(string, ...any), p place) {
 	line("a=fingerprint:%s", l.Fingerprint)
 	line("a=setup:%s", l.Setup)
 	for i, c := range l.Candidates {
-		// Type preference 126 for a host candidate, falling local preferences, component 1 (RFC 8445 §5.1.2).
-		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, 126<<24|(65535-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+		// Falling local preferences, component 1 (RFC 8445 §5.1.2).
+		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, preferUDP<<24|(65535-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+	}
+	for i, c := range l.TCP {
+		line("a=candidate:%d 1 tcp %d %s %d typ host tcptype passive", len(l.Candidates)+i+1,
+			preferTCP<<24|(preferPassive<<13|8191-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
 	}
 	line("a=end-of-candidates")
 }

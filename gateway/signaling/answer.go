@@ -53,6 +53,9 @@ func (u *setup) response(e event, sdp []byte) *sip.Response {
 func (u *setup) answered(ctx context.Context, e event) {
 	s, b := u.srv, e.leg
 	b.answered(e.res)
+	if b.pbx != nil && len(u.offer) > 0 {
+		b.learnProfile()
+	}
 	seq := e.req.CSeq().SeqNo
 	creds := credentialsOf(e.req)
 	b.timedBy(e.res)

@@ -37,7 +37,7 @@ func (c caller) name() string {
 func (c caller) leg(req *sip.Request) *leg {
 	if c.pbx != nil {
 		source, _ := netip.ParseAddrPort(req.Source())
-		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: call.Party{Profile: sdp.RTP, Host: source.Addr().Unmap()}}
+		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: c.pbx.party(source.Addr().Unmap())}
 	}
 	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
 }

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -41,7 +42,9 @@ type PBX struct {
 	Mode     string `toml:"mode"`
 	Username string `toml:"username"`
 	Password string `toml:"password"`
-	Media    string `toml:"media"`
+	Media    string `toml:"media"` // one of MediaNames: what calls are offered to it in; empty: rtp
+
+	MediaMinimum string `toml:"media_minimum"` // one of MediaMinimumNames: the weakest that calls with it may have; empty: as Media
 
 	Prefixes []string `toml:"prefixes"` // numbers that begin so go to it
 	Domains  []string `toml:"domains"`  // of addresses that go to it, beside uri's host
@@ -65,6 +68,14 @@ func (p PBX) Validate() error {
 	}
 	if p.mode() == ModeTrunk && p.Username == "" {
 		faults = append(faults, errors.New("username: missing, a trunk registers with one"))
+	}
+	if p.Media != "" && !slices.Contains(MediaNames, p.Media) {
+		faults = append(faults, fmt.Errorf("media: %q, want %s", p.Media, strings.Join(MediaNames, ", ")))
+	}
+	if p.MediaMinimum != "" && !slices.Contains(MediaMinimumNames, p.MediaMinimum) {
+		faults = append(faults, fmt.Errorf("media_minimum: %q, want %s", p.MediaMinimum, strings.Join(MediaMinimumNames, ", ")))
+	} else if least := mediaProfiles[p.MediaMinimum]; least.Strength() > p.wish().Strength() {
+		faults = append(faults, fmt.Errorf("media_minimum: %s is more than media, which is %s", p.MediaMinimum, cmp.Or(p.Media, "rtp")))
 	}
 	return errors.Join(append(faults, p.validateTLS()...)...)
 }

@@ -314,13 +314,18 @@ func (l *leg) elsewhere(res *sip.Response, err error) *leg {
 	l.pbx.log.Info("next server", "method", sip.INVITE, "from", l.hop, "to", next, "error", err)
 	party := l.party
 	party.Host = next.Addr.Addr()
-	return &leg{pbx: l.pbx, payer: l.payer, creds: l.creds, target: l.target, local: l.local, remote: remote, party: party, hop: next, tried: tried}
+	return &leg{pbx: l.pbx, payer: l.payer, creds: l.creds, target: l.target, local: l.local, remote: remote, party: party, hop: next, tried: tried, refused: l.refused}
 }
 
-// elsewhere is the leg to try when e is the failure of a PBX's server; nil when it is none, or the last.
+// elsewhere is the leg to try when e is the failure of a PBX's server, or its refusal of our profile; nil when it is neither, or the last.
 func (e event) elsewhere(ctx context.Context) *leg {
-	if ctx.Err() != nil || e.err == nil && e.res.StatusCode != sip.StatusServiceUnavailable {
+	switch {
+	case ctx.Err() != nil:
 		return nil
+	case e.err != nil, e.res.StatusCode == sip.StatusServiceUnavailable:
+		return e.leg.elsewhere(e.res, e.err)
+	case len(e.req.Body()) > 0:
+		return e.leg.otherwise(e.res)
 	}
-	return e.leg.elsewhere(e.res, e.err)
+	return nil
 }

@@ -67,7 +67,7 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusRequestTimeout, reason: "Request Timeout", why: call.ReasonUnavailable}
 	case errors.Is(err, errUnacknowledged): // RFC 3262 §3
 		return failure{status: sip.StatusGatewayTimeout, reason: "Server Time-out", headers: warning(err.Error()), why: call.ReasonLost}
-	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, errNoDescription):
+	case errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrNoCodec), errors.Is(err, sdp.ErrNoKeys), errors.Is(err, errNoDescription):
 		return failure{status: sip.StatusNotAcceptableHere, reason: "Not Acceptable Here", headers: warning(err.Error())}
 	case errors.Is(err, sdp.ErrMalformed):
 		return failure{status: sip.StatusBadRequest, reason: "Bad Session Description", headers: warning(err.Error()), why: call.ReasonNoSound}

@@ -32,6 +32,7 @@ type fakeMedia struct {
 
 	broken  bool     // nothing can be restored
 	settled bool     // a restored leg needs no offer of ours
+	keyless bool     // that of a PBX needs one, too
 	answers []string // what Reanswer was told
 }
 

@@ -32,7 +32,12 @@ func passHeaders(from, to interface {
 		}
 	}
 	for _, h := range from.Headers() {
-		if !ours[strings.ToLower(h.Name())] {
+		switch name := strings.ToLower(h.Name()); {
+		case name == "recv-info":
+			if value := withoutTrickle(h.Value()); value != "" || h.Value() == "" {
+				to.AppendHeader(sip.NewHeader(h.Name(), value))
+			}
+		case !ours[name]:
 			to.AppendHeader(sip.HeaderClone(h))
 		}
 	}

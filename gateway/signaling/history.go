@@ -14,6 +14,9 @@ import (
 // waitingRecords is how many records wait for a slow disk. What comes beyond is lost, and the log says so.
 const waitingRecords = 256
 
+// gatherTime is how long a record may wait for others to be written with it: a write waits for the disk, and wears a memory card.
+const gatherTime = 500 * time.Millisecond
+
 // recorder hands the records of calls to the history, so that no call waits for a disk.
 type recorder struct {
 	history call.History // nil: nothing is kept
@@ -45,14 +48,11 @@ func (r *recorder) run(ctx context.Context) {
 	for {
 		select {
 		case c := <-r.queue:
-			r.write(ctx, c)
-			continue
+			r.write(ctx, r.gather(c))
 		case <-r.stop:
-		}
-		for {
 			select {
 			case c := <-r.queue:
-				r.write(ctx, c)
+				r.write(ctx, r.gather(c))
 			default:
 				return
 			}
@@ -60,10 +60,37 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-func (r *recorder) write(ctx context.Context, c call.Record) {
-	if err := r.history.Add(ctx, c); err != nil {
-		r.log.Error("call not recorded", "id", c.ID, "error", err)
+// gather adds to a first record those that wait, and those that come within gatherTime, unless run is told to stop.
+func (r *recorder) gather(first call.Record) []call.Record {
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	all := []call.Record{first}
+	for len(all) < waitingRecords {
+		select {
+		case c := <-r.queue:
+			all = append(all, c)
+		case <-timer.C:
+			return all
+		case <-r.stop:
+			return all
+		}
 	}
+	return all
+}
+
+// write writes records at once. When that fails each is tried alone, for one of them may be at fault.
+func (r *recorder) write(ctx context.Context, records []call.Record) {
+	err := r.history.Add(ctx, records...)
+	if err == nil {
+		return
+	}
+	if len(records) > 1 {
+		for _, c := range records {
+			r.write(ctx, []call.Record{c})
+		}
+		return
+	}
+	r.log.Error("call not recorded", "id", records[0].ID, "error", err)
 }
 
 // finish lets run write what waits, until ctx ends.

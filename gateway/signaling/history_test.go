@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,10 +20,10 @@ type fakeHistory struct {
 	list []call.Record
 }
 
-func (h *fakeHistory) Add(_ context.Context, r call.Record) error {
+func (h *fakeHistory) Add(_ context.Context, records ...call.Record) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.list = append(h.list, r)
+	h.list = append(h.list, records...)
 	return nil
 }
 
@@ -61,14 +62,14 @@ type slowHistory struct {
 	started, free chan struct{}
 }
 
-func (h *slowHistory) Add(ctx context.Context, r call.Record) error {
+func (h *slowHistory) Add(ctx context.Context, records ...call.Record) error {
 	select {
 	case h.started <- struct{}{}:
 	default:
 	}
 	select {
 	case <-h.free:
-		return h.fakeHistory.Add(ctx, r)
+		return h.fakeHistory.Add(ctx, records...)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -118,4 +119,37 @@ func TestRecorderWithoutHistory(t *testing.T) {
 	if len(r.queue) != 0 {
 		t.Errorf("%d records wait for nobody", len(r.queue))
 	}
+}
+
+// badHistory takes all records but one.
+type badHistory struct{ fakeHistory }
+
+func (h *badHistory) Add(ctx context.Context, records ...call.Record) error {
+	if slices.ContainsFunc(records, func(r call.Record) bool { return r.ID == "bad" }) {
+		return errors.New("bad record")
+	}
+	return h.fakeHistory.Add(ctx, records...)
+}
+
+// Records that end at about the same time are written together, and one that can't be written takes no other with it.
+func TestRecorderGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &badHistory{}
+		r := newRecorder(h, slog.New(slog.DiscardHandler))
+		go r.run(t.Context())
+		for _, id := range []string{"a", "bad", "b"} {
+			r.add(call.Record{ID: id})
+		}
+		time.Sleep(gatherTime / 2)
+		synctest.Wait()
+		if got := h.records(); len(got) != 0 {
+			t.Errorf("%d records written before others could come", len(got))
+		}
+		time.Sleep(gatherTime)
+		synctest.Wait()
+		if got := h.records(); len(got) != 2 || got[0].ID != "a" || got[1].ID != "b" {
+			t.Errorf("%+v written, want a and b", got)
+		}
+		r.finish(t.Context())
+	})
 }

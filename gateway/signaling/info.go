@@ -15,11 +15,7 @@ var informing = []string{"application/dtmf-relay", "application/dtmf", "applicat
 
 // informed answers an INFO that has no other leg to go to.
 func (s *Server) informed(req *sip.Request, tx sip.ServerTransaction) {
-	kind := ""
-	if ct := req.ContentType(); ct != nil {
-		kind, _, _ = strings.Cut(ct.Value(), ";")
-		kind = strings.ToLower(strings.TrimSpace(kind))
-	}
+	kind := contentKind(req)
 	switch {
 	case req.GetHeader("Info-Package") != nil:
 		s.reply(req, tx, statusBadInfoPackage, "Bad Info Package", sip.NewHeader("Recv-Info", ""))

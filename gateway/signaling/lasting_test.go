@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,8 +39,8 @@ func (m *fakeMedia) Reoffer(_ context.Context, id, leg string) ([]byte, error) {
 	if m.calls[id] == 0 {
 		return nil, errors.New("unknown call")
 	}
-	if m.settled {
-		return nil, nil
+	if m.settled || !m.keyless && !slices.ContainsFunc(m.waits, func(w string) bool { return strings.HasPrefix(w, id+" "+leg) }) {
+		return nil, nil // nobody waits for the PBX
 	}
 	return []byte("v=0 offered anew"), nil
 }
@@ -138,7 +140,7 @@ func (w *lasting) crash() {
 func (w *lasting) restart() {
 	w.t.Helper()
 	w.live = &fakeLive{calls: w.live.calls, alive: w.live.alive}
-	w.world.media = &fakeMedia{broken: w.media.broken, settled: w.media.settled}
+	w.world.media = &fakeMedia{broken: w.media.broken, settled: w.media.settled, keyless: w.media.keyless}
 	w.world.kept = &fakeHistory{}
 	w.deps.Live, w.deps.Media, w.deps.History = w.live, w.world.media, w.world.kept
 	if at := w.srv.Addr(); at.IsValid() {

@@ -12,6 +12,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
 )
 
 // lostTime is how long a leg waits for its browser to come back on another flow before the call ends.
@@ -36,6 +37,9 @@ type leg struct {
 	guest *guest     // whose browser it is at a PBX in mode passthrough
 	hop   *target    // the PBX's server that made or took the call; nil: the one in use
 	tried []*target  // servers that failed to take this call before
+
+	refused []sdp.Profile // in which the PBX did not take this call before
+
 	creds auth.Credentials
 
 	mu            sync.Mutex

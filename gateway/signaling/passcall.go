@@ -41,7 +41,7 @@ func (s *Server) routeGuest(from caller, req *sip.Request) (plan, error) {
 		localSeq: req.CSeq().SeqNo - 1, // an INVITE that answers a challenge comes under the next number here as there
 		local:    address{display: req.From().DisplayName, uri: g.aor},
 		remote:   address{display: req.To().DisplayName, uri: to},
-		party:    call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
+		party:    g.pbx.party(hop.Addr.Addr()),
 	}}}, nil
 }
 

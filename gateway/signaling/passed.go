@@ -23,8 +23,12 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
-	if req.Method == sip.UPDATE {
+	switch {
+	case req.Method == sip.UPDATE:
 		s.onUpdate(l, req, tx)
+		return
+	case trickles(req):
+		s.trickled(l, req, tx)
 		return
 	}
 	peer, tag := l.call.beyond(l, req)

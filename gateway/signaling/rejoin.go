@@ -57,8 +57,8 @@ func (l *leg) move(f *flow, yield time.Duration) {
 	}
 }
 
-// warm gives the browser of a restored leg new ICE and DTLS, by a re-INVITE once yield is over. When the flow closes before, the leg
-// waits again. The call ends when it can't be done.
+// warm gives the party of a restored leg new keys, and a browser new ICE, by a re-INVITE once yield is over. When the flow closes before,
+// the leg waits again. The call ends when it can't be done.
 func (l *leg) warm(yield time.Duration) {
 	ctx, stop := context.WithTimeout(l.call.life, lostTime)
 	defer stop()
@@ -78,6 +78,9 @@ func (l *leg) warm(yield time.Duration) {
 
 // leave ends the warming of a leg whose flow has closed.
 func (l *leg) leave() bool {
+	if l.pbx != nil {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	gone := l.flow.gone()
@@ -85,7 +88,7 @@ func (l *leg) leave() bool {
 	return gone
 }
 
-// offerAnew tries to give the browser new ICE and DTLS; false when that has to be tried again.
+// offerAnew tries to give the party what it needs; false when that has to be tried again.
 func (l *leg) offerAnew(ctx context.Context) (done bool) {
 	finish, ok := l.begin()
 	if !ok {
@@ -100,14 +103,14 @@ func (l *leg) offerAnew(ctx context.Context) (done bool) {
 		var res *sip.Response
 		var sent *sip.Request
 		if res, sent, err = l.srv.invite(ctx, l, req, func(*sip.Response) {}); err != nil {
-			b.log.Info("browser not reached", "user", l.user, "error", err)
+			b.log.Info("party not reached", "party", nameOf(l), "error", err)
 			return false
 		}
 		switch {
 		case res.StatusCode == sip.StatusRequestPending, res.StatusCode == sip.StatusInternalServerError && res.GetHeader("Retry-After") != nil:
 			return false
 		case !res.IsSuccess(): // 481: it has hung up meanwhile
-			b.log.Info("browser takes no new offer", "user", l.user, "status", res.StatusCode)
+			b.log.Info("party takes no new offer", "party", nameOf(l), "status", res.StatusCode)
 			l.failed(call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 			return true
 		}
@@ -123,8 +126,11 @@ func (l *leg) offerAnew(ctx context.Context) (done bool) {
 	case b.life.Err() != nil || l.isReplaced():
 		return true
 	case err != nil:
-		b.log.Warn("media not restored", "user", l.user, "error", err)
+		b.log.Warn("media not restored", "party", nameOf(l), "error", err)
 		l.failed(call.ReasonNoSound, reason(sip.StatusNotAcceptableHere, "No common sound"))
+		return true
+	}
+	if l.pbx != nil {
 		return true
 	}
 	l.mu.Lock()

@@ -63,7 +63,14 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 		s.board.Set(b.info)
 		b.payAgain(ctx)
 		for _, l := range []*leg{b.a, b.b} {
-			if l != nil && l.pbx == nil {
+			switch {
+			case l == nil:
+			case l.pbx != nil: // may need new keys
+				s.routed.Go(func() {
+					<-s.ready
+					l.warm(0)
+				})
+			default:
 				l.mu.Lock()
 				l.cold = true
 				l.await()

@@ -138,7 +138,7 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 		pbx: p, payer: from.user.Name, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
 		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
 		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
-		party:  call.Party{Profile: sdp.RTP, Host: hop.Addr.Addr()},
+		party:  p.party(hop.Addr.Addr()),
 	}}}, nil
 }
 

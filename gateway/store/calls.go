@@ -39,20 +39,26 @@ func (s *Store) KeepCalls(age time.Duration) {
 	s.callAge = age
 }
 
-// Add keeps a call that has ended, its texts cut to a reasonable length. A second one with the same ID changes nothing.
-func (s *Store) Add(ctx context.Context, r call.Record) error {
-	if err := s.add(ctx, r.Bounded()); err != nil {
-		return fmt.Errorf("save call %s: %w", r.ID, explain(err))
+// Add keeps calls that have ended, their texts cut to a reasonable length: all of them or none. A second one with the same ID
+// changes nothing.
+func (s *Store) Add(ctx context.Context, records ...call.Record) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("save calls: %w", explain(err))
+	}
+	defer tx.Rollback() // nothing after a commit
+	for _, r := range records {
+		if err := s.add(ctx, tx, r.Bounded()); err != nil {
+			return fmt.Errorf("save call %s: %w", r.ID, explain(err))
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("save calls: %w", explain(err))
 	}
 	return nil
 }
 
-func (s *Store) add(ctx context.Context, r call.Record) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // nothing after a commit
+func (s *Store) add(ctx context.Context, tx *sql.Tx, r call.Record) error {
 	result, err := tx.StmtContext(ctx, s.addCall).ExecContext(ctx, r.ID, r.From, r.FromDisplay, r.To, r.ToDisplay, r.AnsweredBy, string(r.Direction),
 		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason)
 	if err != nil {
@@ -71,11 +77,9 @@ func (s *Store) add(ctx context.Context, r call.Record) error {
 		}
 	}
 	if number%pruneEvery == 0 {
-		if err := s.prune(ctx, tx, number, r.Ended); err != nil {
-			return err
-		}
+		return s.prune(ctx, tx, number, r.Ended)
 	}
-	return tx.Commit()
+	return nil
 }
 
 // prune deletes calls that are too old, or too many, once the call with that number has ended.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -45,7 +47,7 @@ func wantKept(t *testing.T, l *Live, want map[string]string) (alive time.Time) {
 }
 
 func TestLive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "calls.db")
+	path := filepath.Join(t.TempDir(), "calls.live")
 	l := openLiveAt(t, path)
 	if alive := wantKept(t, l, nil); alive.After(time.UnixMilli(0)) {
 		t.Errorf("alive at %v before it ever was", alive)
@@ -76,6 +78,119 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// A crash between the writing of a state and the wiping of the one before it leaves both.
+func TestLiveTwoStates(t *testing.T) {
+	for name, pages := range map[string][]record{
+		"newer first": {{2, 2000, "a", []byte("newer")}, {1, 1000, "a", []byte("older")}},
+		"newer last":  {{1, 1000, "a", []byte("older")}, {2, 2000, "a", []byte("newer")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "calls.live")
+			text := make([]byte, len(pages)*livePage)
+			for i, r := range pages {
+				copy(text[i*livePage:], r.append(nil))
+			}
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l := openLiveAt(t, path)
+			wantKept(t, l, map[string]string{"a": "newer"})
+			if err := l.Forget("a"); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantKept(t, openLiveAt(t, path), nil)
+		})
+	}
+}
+
+// The file does not grow while calls come and go, and holds long states as well.
+func TestLiveUsesPagesAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.live")
+	l := openLiveAt(t, path)
+	want := map[string]string{}
+	for i := range 300 {
+		id, state := fmt.Sprint(i%5), strings.Repeat("x", i%7*3000)
+		if i%3 == 0 {
+			if err := l.Forget(id); err != nil {
+				t.Fatal(err)
+			}
+			delete(want, id)
+			continue
+		}
+		if err := l.Keep(id, []byte(state)); err != nil {
+			t.Fatal(err)
+		}
+		want[id] = state
+	}
+	wantKept(t, l, want)
+	if info, err := os.Stat(path); err != nil || info.Size() > 60*livePage {
+		t.Errorf("%d bytes, %v", info.Size(), err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantKept(t, openLiveAt(t, path), want)
+	if err := l.Keep("late", nil); err == nil {
+		t.Error("a closed file keeps a call")
+	}
+}
+
+// Two processes would write over one another's calls.
+func TestLiveInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.live")
+	l := openLiveAt(t, path)
+	if _, err := OpenLive(path); !errors.Is(err, errInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := l.Keep("a", []byte("state")); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever bit of the file turns, what is read of it was written, and the file can be used.
+func TestLiveBitRot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.live")
+	l := openLiveAt(t, path)
+	written := map[string]string{}
+	for i := range 8 {
+		written[fmt.Sprint(i)] = strings.Repeat(fmt.Sprint(i), 1000*i)
+		if err := l.Keep(fmt.Sprint(i), []byte(written[fmt.Sprint(i)])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		text := bytes.Clone(whole)
+		bit := rand.IntN(8 * len(text))
+		text[bit/8] ^= 1 << (bit % 8)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l := openLiveAt(t, path)
+		got, _, err := l.Kept()
+		if err != nil || len(got) < len(written)-1 {
+			t.Fatalf("bit %d: %d calls, %v", bit, len(got), err)
+		}
+		for id, state := range got {
+			if written[id] != string(state) {
+				t.Fatalf("bit %d: call %q has changed", bit, id)
+			}
+		}
+		if err := errors.Join(l.Keep("new", []byte("state")), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What a power cut has left of the file does not keep the program from starting.
 func TestLiveDamaged(t *testing.T) {
 	for name, text := range map[string]string{
@@ -83,7 +198,7 @@ func TestLiveDamaged(t *testing.T) {
 		"cut":            "SQLite format 3\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "calls.db")
+			path := filepath.Join(t.TempDir(), "calls.live")
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +230,7 @@ func writeCalls(path string) error {
 
 // A process that is killed at any moment has kept what it said it had.
 func TestLiveKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "calls.db")
+	path := filepath.Join(t.TempDir(), "calls.live")
 	for range 5 {
 		c := exec.Command(os.Args[0], "-test.run=^$")
 		c.Env = append(os.Environ(), liveEnv+"="+path)
@@ -158,7 +273,7 @@ func TestLiveKill(t *testing.T) {
 
 // What a call costs here: one Keep when it is answered, and one Forget.
 func BenchmarkLive(b *testing.B) {
-	l := openLiveAt(b, filepath.Join(b.TempDir(), "calls.db"))
+	l := openLiveAt(b, filepath.Join(b.TempDir(), "calls.live"))
 	state := []byte(strings.Repeat("x", 4000))
 	for i := range 500 {
 		if err := l.Keep(fmt.Sprint("up ", i), state); err != nil {

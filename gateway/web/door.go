@@ -17,8 +17,8 @@ import (
 )
 
 // door lets connections in. Of those that have not yet sent a request header it keeps only so many from one
-// address, so that half-open ones neither pile up nor keep others out. With tls it also tells people who typed the
-// address without https:// where to go.
+// address, so that half-open ones neither pile up nor keep others out. Those that bring media go elsewhere. With tls it
+// also tells people who typed the address without https:// where to go.
 type door struct {
 	net.Listener
 	tls     *tls.Config // nil: plain HTTP
@@ -35,11 +35,11 @@ func (d *door) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := d.waiting.enter(conn)
+	in := &sniffer{visitor: d.waiting.enter(conn), secure: d.tls != nil, ice: d.waiting.srv.deps.ICE}
 	if d.tls == nil {
 		return in, nil
 	}
-	return tls.Server(&sniffer{visitor: in}, d.tls), nil
+	return tls.Server(in, d.tls), nil
 }
 
 // bannedPeer reports whether the other end of a connection is kept out.
@@ -126,32 +126,7 @@ func passDoor(conn net.Conn, state http.ConnState) {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
-	switch c := conn.(type) {
-	case *visitor:
-		c.pass()
-	case *sniffer:
-		c.pass()
-	}
-}
-
-// sniffer is the raw side of a TLS connection. When the first bytes are a plain HTTP request instead it
-// answers with a redirect and ends.
-type sniffer struct {
-	*visitor
-	sniffed bool
-}
-
-func (s *sniffer) Read(b []byte) (int, error) {
-	if s.sniffed || len(b) == 0 {
-		return s.visitor.Read(b)
-	}
-	s.sniffed = true
-	n, err := s.visitor.Read(b)
-	if n == 0 || b[0] < 'A' || b[0] > 'Z' { // TLS begins with 22 (RFC 8446 §5.1), HTTP with a method
-		return n, err
-	}
-	s.redirect(b[:n])
-	return 0, io.EOF
+	conn.(*sniffer).pass()
 }
 
 // redirect reads the rest of the header, which http.Server's deadline for the handshake bounds in time.

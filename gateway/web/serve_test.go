@@ -49,11 +49,14 @@ func TestPlainHTTPOnTheHTTPSPort(t *testing.T) {
 }
 
 func TestHalfOpenConnectionsKeepNobodyOut(t *testing.T) {
-	site := newSite(t).open(t)
+	s := newSite(t)
+	s.deps.ICE = func(conn net.Conn, _ []byte) { _ = conn.Close() }
+	site := s.open(t)
 	hello := []byte{22, 3, 1, 2, 0, 1, 0} // the start of a ClientHello (RFC 8446 §5.1)
 	for _, tt := range []struct{ name, url, addr, start string }{
 		{"nothing sent", "https://" + site.https, site.https, ""},
 		{"half a handshake", "https://" + site.https, site.https, string(hello)},
+		{"half a check", "https://" + site.https, site.https, string(check[:frameStart-1])},
 		{"half a request in the clear", "https://" + site.https, site.https, "GET / HTTP/1.1\r\n"},
 		{"half a request", "http://" + site.http, site.http, "GET / HTTP/1.1\r\n"},
 	} {

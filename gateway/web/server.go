@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -37,11 +38,13 @@ type Deps struct {
 	Users     auth.Users
 	Sessions  auth.Sessions
 	Passwords Passwords
-	Page      fs.FS             // the built page, index.html at its top
-	WS        http.Handler      // SIP over WebSocket
-	Status    func() Status     // the moment's state; never nil
-	PBXs      func() []call.PBX // what is known of each PBX; never nil
-	History   call.History      // the calls that have ended; never nil
+	Page      fs.FS        // the built page, index.html at its top
+	WS        http.Handler // SIP over WebSocket
+	// ICE takes connections that bring media (RFC 6544); begun is what was read of one already. nil: none are taken.
+	ICE     func(conn net.Conn, begun []byte)
+	Status  func() Status     // the moment's state; never nil
+	PBXs    func() []call.PBX // what is known of each PBX; never nil
+	History call.History      // the calls that have ended; never nil
 	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
 	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
 	Bans  *guard.Bans      // who is kept out; nil: a list of our own

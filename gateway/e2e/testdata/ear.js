@@ -16,7 +16,29 @@
     listen(track);
   };
 
+  function keep(piece, rate) {
+    ear.rate = rate;
+    ear.last = performance.now();
+    ear.pieces.push(piece);
+    ear.length += piece.length;
+    while (ear.length - ear.pieces[0].length > 3 * ear.rate) ear.length -= ear.pieces.shift().length;
+  }
+
+  // Firefox has no MediaStreamTrackProcessor for pages.
+  function listenByContext(track) {
+    const context = new AudioContext();
+    const tap = context.createScriptProcessor(4096, 1, 1);
+    tap.onaudioprocess = ({ inputBuffer }) => keep(inputBuffer.getChannelData(0).slice(), context.sampleRate);
+    context.createMediaStreamSource(new MediaStream([track.clone()])).connect(tap);
+    tap.connect(context.destination);
+    ear.listening = { cancel: () => context.close() };
+  }
+
   async function listen(track) {
+    if (!window.MediaStreamTrackProcessor) {
+      listenByContext(track);
+      return;
+    }
     const reader = new MediaStreamTrackProcessor({ track: track.clone() }).readable.getReader();
     ear.listening = reader; // a page with two calls goes to and fro between tracks
     while (ear.listening === reader) {
@@ -24,12 +46,8 @@
       if (done) break;
       const piece = new Float32Array(value.numberOfFrames);
       value.copyTo(piece, { planeIndex: 0, format: "f32-planar" });
-      ear.rate = value.sampleRate;
+      keep(piece, value.sampleRate);
       value.close();
-      ear.last = performance.now();
-      ear.pieces.push(piece);
-      ear.length += piece.length;
-      while (ear.length - ear.pieces[0].length > 3 * ear.rate) ear.length -= ear.pieces.shift().length;
     }
     reader.cancel();
   }

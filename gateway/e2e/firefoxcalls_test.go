@@ -1,0 +1,71 @@
+//go:build e2e
+
+package e2e
+
+import "testing"
+
+// Firefox on the page calls a desk phone by way of the PBX and is called, by UDP and by TCP.
+func TestFirefox(t *testing.T) {
+	proves(t, "Call out", fox)
+	proves(t, "Call in", fox)
+	proves(t, "Browser to browser", fox)
+	proves(t, "Hold and resume", fox)
+	proves(t, "Media by TCP, for want of UDP", fox)
+	if !inNamespace(t) {
+		return
+	}
+	o := &office{pbx: startPBX(t, pbxOptions{})}
+	o.phone = startPhone(t, o.pbx, "201", phoneOptions{})
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(o.pbx), At: spaceAddr})
+	o.alice = openPage(t, startFirefox(t, toneAlice, o.gateway.ca()), o.gateway, alice)
+	o.pbx.wantRegistered(t, "101", "102")
+
+	t.Run("echo", func(t *testing.T) {
+		o.alice.dial(t, "echo")
+		o.alice.wantState(t, "talking")
+		wantTone(t, "the page", o.alice, toneAlice)
+		o.alice.hangUp(t)
+	})
+	t.Run("page calls phone", func(t *testing.T) {
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		o.alice.wantPath(t, "udp")
+		o.alice.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+	})
+	t.Run("phone calls page", func(t *testing.T) {
+		o.phoneCallsPage(t, o.alice, "101", toneAlice)
+		o.phone.hangUp(t)
+		o.alice.wantOver(t)
+	})
+	t.Run("hold", func(t *testing.T) {
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		o.alice.click(t, "#hold")
+		o.alice.wantHold(t, "local")
+		wantNoTone(t, "the page that holds", o.alice, tonePhone)
+		o.alice.click(t, "#hold")
+		o.alice.wantHold(t, "")
+		wantTone(t, "the page", o.alice, tonePhone) // baresip 1.0 records nothing more of a call that was on hold
+		o.alice.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+	})
+	t.Run("another browser", func(t *testing.T) {
+		b := openPage(t, startFirefox(t, toneBob, o.gateway.ca()), o.gateway, bob)
+		o.alice.dial(t, "bob")
+		b.wantState(t, "incoming")
+		b.click(t, "#answer")
+		talk(t, o.alice, b)
+		b.hangUp(t)
+		o.alice.wantOver(t)
+	})
+	t.Run("by TCP", func(t *testing.T) {
+		eval[bool](t, o.alice, withoutUDP)
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		o.alice.wantPath(t, "tcp")
+		o.alice.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+		o.phoneCallsPage(t, o.alice, "101", toneAlice)
+		o.alice.wantPath(t, "tcp")
+		o.alice.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+	})
+}

@@ -1,0 +1,50 @@
+//go:build e2e
+
+package e2e
+
+import "testing"
+
+// withoutUDP makes a page's browser deaf for the addresses at which the gateway takes UDP, as a firewall would.
+const withoutUDP = `(() => {
+  const set = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function (d, ...more) {
+    const sdp = d.sdp.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, "");
+    return set.call(this, { type: d.type, sdp }, ...more);
+  };
+  return true;
+})()`
+
+// mediaPath is JavaScript for how the call's media goes: "udp" or "tcp".
+const mediaPath = `(async () => {
+  const stats = [...(await window.cordboard.peerConnection.getStats()).values()];
+  const used = stats.find((s) => s.type === "transport")?.selectedCandidatePairId;
+  const pair = stats.find((s) => s.type === "candidate-pair" && (used ? s.id === used : s.selected));
+  return stats.find((s) => s.id === pair?.remoteCandidateId)?.protocol ?? "";
+})()`
+
+// wantPath fails the test when the media of a page's call goes another way.
+func (p *tab) wantPath(t *testing.T, want string) {
+	t.Helper()
+	if got := eval[string](t, p, mediaPath); got != want {
+		t.Errorf("media goes by %q, want %q", got, want)
+	}
+}
+
+// Where no UDP gets through, calls go by TCP on the HTTPS port, both ways; where it does, by UDP.
+func TestMediaByTCP(t *testing.T) {
+	o := openOffice(t, "")
+	o.pageCallsPhone(t, o.alice, toneAlice)
+	o.alice.wantPath(t, "udp")
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+	proves(t, "Media by TCP, for want of UDP", page, desk)
+	eval[bool](t, o.alice, withoutUDP)
+	o.pageCallsPhone(t, o.alice, toneAlice)
+	o.alice.wantPath(t, "tcp")
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+	o.phoneCallsPage(t, o.alice, "101", toneAlice)
+	o.alice.wantPath(t, "tcp")
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+}

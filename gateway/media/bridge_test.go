@@ -1,0 +1,205 @@
+package media
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/sdp"
+)
+
+// describe writes codecs as SDP.
+func describe(codecs []sdp.Codec) []byte {
+	var formats, maps bytes.Buffer
+	for _, c := range codecs {
+		formats.WriteString(" " + strconv.Itoa(int(c.PT)))
+		maps.WriteString("a=rtpmap:" + strconv.Itoa(int(c.PT)) + " " + c.Name + "/" + strconv.Itoa(int(c.ClockRate)))
+		if c.Channels > 1 {
+			maps.WriteString("/" + strconv.Itoa(c.Channels))
+		}
+		maps.WriteString("\r\n")
+	}
+	return []byte("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP" + formats.String() + "\r\n" + maps.String())
+}
+
+// pair is two legs that hear one another; what each says comes out of the other's tape.
+type pair struct {
+	a, b     *leg
+	atA, atB *tape
+	ofA, ofB *way
+	seq      uint16
+	t        testing.TB
+	digits   chan heardDigit
+}
+
+// newPair joins two legs. Each party said codecs and was told some.
+func newPair(t testing.TB, saidA, toldA, saidB, toldB []sdp.Codec, keysB call.Keys) *pair {
+	t.Helper()
+	e := startEngine(t, "21300-21319")
+	e.digits = make(chan heardDigit, maxTold)
+	p := &pair{t: t, atA: &tape{}, atB: &tape{}, digits: e.digits}
+	leg := func(name string, line line, said, told []sdp.Codec, keys call.Keys) *leg {
+		l := &leg{engine: e, call: "call", name: name, line: line, party: call.Party{Leg: name, Profile: sdp.RTP, Keys: keys}, log: e.log}
+		l.talk.agreed = &sdp.Remote{Direction: "sendrecv", Codecs: said}
+		l.talk.sent = describe(told)
+		t.Cleanup(func() {
+			if l.stopKeys != nil {
+				l.stopKeys()
+			}
+			l.stopOverhearing()
+		})
+		return l
+	}
+	p.a = leg("a", p.atA, saidA, toldA, call.KeysAuto)
+	p.b = leg("b", p.atB, saidB, toldB, keysB)
+	var set types
+	for _, c := range slices.Concat(saidA, toldA, saidB, toldB) {
+		set.add(c.PT)
+	}
+	p.ofA, p.ofB = p.a.leads(&way{peer: p.b, types: set}), p.b.leads(&way{peer: p.a, types: set})
+	join(p.a, p.b, p.ofA, p.ofB)
+	return p
+}
+
+// say lets a party say a packet.
+func (p *pair) say(l *leg, pt uint8, stamp uint32, payload []byte) {
+	p.t.Helper()
+	p.seq++
+	buf := make([]byte, bufferSize)
+	one := buf[:copy(buf, packet(p.t, rtp.Header{PayloadType: pt, SequenceNumber: p.seq, Timestamp: stamp, SSRC: 9}, string(payload)))]
+	h, _ := parseRTP(one)
+	l.receive(one, h, l.engine.now())
+}
+
+// Each party is sent every codec by its own number for it (RFC 3264 §6.1), whichever number the other one uses: the one it was told,
+// or the one it offered.
+func TestPayloadTypes(t *testing.T) {
+	number := func(c sdp.Codec, pt uint8) sdp.Codec { c.PT = pt; return c }
+	for _, tt := range []struct {
+		name                       string
+		saidA, toldA, saidB, toldB []sdp.Codec
+		from                       string
+		in, out                    uint8
+	}{
+		{"the same", []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, "a", 111, 111},
+		{"answered by another number, as told", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "a", 96, 96},
+		{"answered by another number, as offered", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "a", 111, 96},
+		{"the answerer uses the offer's number", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "b", 111, 111},
+		{"the answerer uses its own", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "b", 96, 111},
+		{"events answered by another number", []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, events8}, "a", 101, 96},
+		{"events from the answerer", []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, events8}, "b", 101, 101},
+		{"a successor with other numbers", []sdp.Codec{number(opus, 109), number(events48, 120)}, []sdp.Codec{opus, events48}, []sdp.Codec{opus, events48}, []sdp.Codec{number(opus, 96), events48}, "b", 96, 109},
+		{"events of a successor's peer", []sdp.Codec{number(opus, 109), number(events48, 120)}, []sdp.Codec{opus, events48}, []sdp.Codec{opus, events48}, []sdp.Codec{number(opus, 96), events48}, "b", 110, 120},
+		{"numbers that are crossed", []sdp.Codec{number(opus, 96), number(events48, 97)}, []sdp.Codec{number(opus, 97), number(events48, 96)},
+			[]sdp.Codec{number(opus, 97), number(events48, 96)}, []sdp.Codec{number(opus, 96), number(events48, 97)}, "a", 97, 97},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPair(t, tt.saidA, tt.toldA, tt.saidB, tt.toldB, call.KeysAuto)
+			from, at := p.a, p.atB
+			if tt.from == "b" {
+				from, at = p.b, p.atA
+			}
+			p.say(from, tt.in, 0, []byte{5, 0, 0, 160})
+			if len(at.packets) != 1 || at.packets[0].PayloadType != tt.out {
+				t.Errorf("%d becomes %v, want %d", tt.in, at.packets, tt.out)
+			}
+		})
+	}
+}
+
+// event is the payloads of a key that is held for five packets at a clock, the last one sent three times.
+func pressed(code uint8, step uint16) (list [][]byte) {
+	for i := range 5 {
+		list = append(list, appendEvent(nil, code, false, uint16(i+1)*step))
+	}
+	for range endPackets {
+		list = append(list, appendEvent(nil, code, true, 6*step))
+	}
+	return list
+}
+
+// wantDigit waits for what is told of a key.
+func (p *pair) wantDigit(digit rune, length time.Duration, passed bool) {
+	p.t.Helper()
+	select {
+	case d := <-p.digits:
+		if d.digit != digit || d.length != length || d.passed != passed {
+			p.t.Errorf("told of %c for %v, passed %v; want %c, %v, %v", d.digit, d.length, d.passed, digit, length, passed)
+		}
+	case <-time.After(patience):
+		p.t.Error("nobody is told of the key")
+	}
+	select {
+	case d := <-p.digits:
+		p.t.Errorf("told of a second key: %c", d.digit)
+	default:
+	}
+}
+
+func TestEventsPass(t *testing.T) {
+	both := []sdp.Codec{pcmu, events8}
+	p := newPair(t, both, both, both, both, call.KeysInfo)
+	for _, payload := range pressed(7, 160) {
+		p.say(p.a, 101, 1000, payload)
+	}
+	p.say(p.a, 101, 9000, []byte{16, 0, 0, 160}) // flash hook: not a key, and not ours to stop
+	if n := len(p.atB.packets); n != 9 || p.atB.packets[7].Timestamp != p.atB.packets[0].Timestamp {
+		t.Errorf("%d packets of events", n)
+	}
+	p.wantDigit('7', 120*time.Millisecond, true)
+}
+
+func TestEventsToInfo(t *testing.T) {
+	for _, keys := range []call.Keys{call.KeysInfo, call.KeysInfoOnly} {
+		p := newPair(t, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}, []sdp.Codec{pcmu, events8}, keys)
+		for _, payload := range pressed(11, 160) {
+			p.say(p.a, 101, 1000, payload)
+		}
+		p.wantDigit('#', 120*time.Millisecond, false)
+		if len(p.atB.packets) > 0 || p.b.keys.Load() != nil {
+			t.Error("the party is played something")
+		}
+	}
+	p := newPair(t, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}, []sdp.Codec{pcmu}, call.KeysInfo)
+	p.say(p.a, 101, 1000, appendEvent(nil, 1, false, 160)) // its ends are lost
+	p.say(p.a, 0, 2000, make([]byte, 160))
+	p.wantDigit('1', 20*time.Millisecond, false)
+	if len(p.atB.packets) != 1 {
+		t.Error("the voice after a key is not heard")
+	}
+	p.say(p.a, 101, 3000, appendEvent(nil, 2, false, 320))
+	p.say(p.a, 101, 5000, appendEvent(nil, 3, false, 160))
+	p.wantDigit('2', 40*time.Millisecond, false)
+}
+
+func TestNoisePassesOrTurns(t *testing.T) {
+	quiet := []sdp.Codec{pcmu, noise8}
+	p := newPair(t, quiet, quiet, quiet, quiet, call.KeysAuto)
+	p.say(p.a, 13, 1000, []byte{60})
+	if len(p.atB.packets) != 1 || p.atB.packets[0].PayloadType != 13 {
+		t.Errorf("both know comfort noise; heard %v", p.atB.packets)
+	}
+	p = newPair(t, quiet, quiet, []sdp.Codec{pcmu}, []sdp.Codec{pcmu}, call.KeysAuto)
+	p.say(p.a, 13, 1000, []byte{60})
+	p.say(p.a, 13, 2000, nil)
+	if k := p.b.keys.Load(); k == nil || k.noise.Load() != 61 {
+		t.Error("comfort noise makes no noise for a party that doesn't know it")
+	}
+}
+
+func BenchmarkGate(b *testing.B) {
+	both := []sdp.Codec{pcmu, events8}
+	p := newPair(b, both, both, both, both, call.KeysAuto)
+	p.b.line = deaf{}
+	one := packet(b, rtp.Header{SSRC: 5}, string(make([]byte, 160)))
+	h, _ := parseRTP(one)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.ofA.via.pass(one, h, 0, p.b)
+	}
+}

@@ -1,0 +1,225 @@
+//go:build !portable
+
+package media
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// While packets flow, the relay thread waits in secret, which is without telling Go's scheduler, for at most busyWait.
+// A thread that says so thousands of times a second keeps the scheduler's watchdog awake, which costs a third more than
+// all else. When nothing came for busyWait it says so, and an idle engine costs nothing.
+//
+// A thread that waits in secret keeps one of the scheduler's GOMAXPROCS places. Whoever wants to stop the world, the
+// garbage collector above all, sends it a signal, which ends the wait (EINTR; the system never begins epoll_pwait
+// again). Where there is only one place, the thread never waits in secret.
+const busyWait = 2 * time.Millisecond
+
+// maxEvents is how many sockets are told of in one wait.
+const maxEvents = 128
+
+// relay is the thread that reads the sockets of an engine.
+type relay struct {
+	epoll, wake int // descriptors
+	start       sync.Once
+
+	mu       sync.Mutex
+	table    []entry // of sockets, by slot
+	free     []int32 // places in table
+	gathered []*socket
+	ended    bool
+
+	events [maxEvents]unix.EpollEvent // the thread's, from here on
+	ready  [maxEvents]*socket
+	queues []*socket
+	bundle bundle
+	busy   bool          // packets came in the last busyWait
+	lone   bool          // the scheduler has one place
+	waits  int           // in secret
+	secret time.Duration // how long a wait in secret may be
+}
+
+// slot is where the table of a relay has a socket. The generation tells an event of a socket that was closed from one
+// of its successor.
+type slot struct{ index, generation int32 }
+
+// entry is a slot of the table; its socket is nil for none.
+type entry struct {
+	socket     *socket
+	generation int32
+}
+
+// wakeSlot is the place of the descriptor that ends the thread.
+const wakeSlot = 0
+
+func newRelay() (*relay, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("epoll_create", err))
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("eventfd", err))
+	}
+	r := &relay{epoll: epoll, wake: wake, table: make([]entry, 1), secret: busyWait}
+	if err := r.watch(wake, slot{index: wakeSlot}); err != nil {
+		unix.Close(wake)
+		unix.Close(epoll)
+		return nil, fmt.Errorf("wait for packets: %w", err)
+	}
+	r.bundle.tie()
+	return r, nil
+}
+
+func (r *relay) watch(fd int, at slot) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: at.index, Pad: at.generation}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &event))
+}
+
+// serve hands the datagrams of a socket to handle, one after another, until it is closed. It says false when the engine
+// has ended.
+func (e *Engine) serve(s *socket, handle handler) bool {
+	r := e.relay
+	r.start.Do(func() { e.spawn(func() { r.run(e.now) }) })
+	return r.add(s, handle)
+}
+
+// add takes a socket into the table.
+func (r *relay) add(s *socket, handle handler) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || s.fd < 0 {
+		return false
+	}
+	var at slot
+	if n := len(r.free); n > 0 {
+		at.index, r.free = r.free[n-1], r.free[:n-1]
+	} else {
+		at.index, r.table = int32(len(r.table)), append(r.table, entry{})
+	}
+	one := &r.table[at.index]
+	at.generation = one.generation
+	if r.watch(s.fd, at) != nil {
+		r.free = append(r.free, at.index)
+		return false
+	}
+	one.socket = s
+	s.relay, s.slot, s.handle = r, at, handle
+	if s.batch != nil {
+		r.gathered = append(r.gathered, s)
+	}
+	return true
+}
+
+// remove takes a socket out of the table, before its descriptor is closed.
+func (r *relay) remove(s *socket, at slot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		unix.EpollCtl(r.epoll, unix.EPOLL_CTL_DEL, s.fd, nil)
+	}
+	r.gathered = slices.DeleteFunc(r.gathered, func(one *socket) bool { return one == s })
+	r.table[at.index] = entry{generation: at.generation + 1}
+	r.free = append(r.free, at.index)
+}
+
+// stop ends the thread, and waits for it not.
+func (r *relay) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	r.ended = true
+	unix.Write(r.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+}
+
+// release closes what the thread used, after its end.
+func (r *relay) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.epoll >= 0 {
+		unix.Close(r.wake)
+		unix.Close(r.epoll)
+		r.wake, r.epoll = -1, -1
+	}
+}
+
+// run is the thread.
+func (r *relay) run(clock func() time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for {
+		n := r.wait()
+		if n == 0 {
+			continue
+		}
+		ready, queues, ended := r.sockets(n)
+		if ended {
+			return
+		}
+		now := clock()
+		for _, s := range queues {
+			s.keep(true)
+		}
+		for _, s := range ready {
+			s.receive(&r.bundle, now)
+		}
+		for _, s := range queues {
+			s.keep(false)
+		}
+		clear(ready)
+	}
+}
+
+// wait waits for packets and says how many sockets have some; 0 when it was disturbed.
+func (r *relay) wait() int {
+	events, most := uintptr(unsafe.Pointer(&r.events[0])), uintptr(maxEvents)
+	if r.busy && !r.lone {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, uintptr(r.secret.Milliseconds()), 0, 0)
+		if r.waits++; r.waits%(1<<10) == 0 {
+			r.lone = runtime.GOMAXPROCS(0) == 1
+		}
+		switch {
+		case errno != 0:
+			return 0
+		case n > 0:
+			return int(n)
+		}
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, ^uintptr(0), 0, 0)
+	r.lone = runtime.GOMAXPROCS(0) == 1
+	if r.busy = errno == 0; !r.busy {
+		return 0
+	}
+	return int(n)
+}
+
+// sockets finds the sockets of n events, and those that queue. It says true when the thread is to end.
+func (r *relay) sockets(n int) (ready, queues []*socket, ended bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil, nil, true
+	}
+	ready = r.ready[:0]
+	for i := range r.events[:n] {
+		event := &r.events[i]
+		if one := r.table[event.Fd]; one.socket != nil && one.generation == event.Pad {
+			ready = append(ready, one.socket)
+		}
+	}
+	r.queues = append(r.queues[:0], r.gathered...)
+	return ready, r.queues, false
+}
