@@ -53,12 +53,12 @@ type way struct {
 	peer     *leg    // the other leg of the call, nil for none
 	via      adapter // changes packets on their way to peer; nil: they pass as they are
 	taps     []tap   // hear what the party says
-	echo     *echo   // the built-in callee that hears the leg, nil for none
+	echo     bool    // the party hears itself
 	types    types   // the payload types agreed on
 	talks    bool    // the party may send
 	hears    bool    // the party wants to be sent to
 	feedback bool    // the party speaks AVPF (RFC 4585)
-	reduced  bool    // and may leave out the reports before feedback (RFC 5506)
+	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
 	laws     []law   // of G.711 that the party can be sent, in its order of preference
 	hearing  hearing // what else the party can be played
@@ -99,8 +99,8 @@ func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 		t.hear(p, h, now)
 	}
 	switch {
-	case w.echo != nil:
-		w.echo.hear(l, p, h, now)
+	case w.echo:
+		l.send(p, h, now)
 	case w.peer != nil:
 		if w.via != nil {
 			w.via.pass(p, h, now, w.peer)

@@ -157,13 +157,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	s.part(l, nil)
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
-	if callee == Echo {
-		if old := l.way.Load(); old != nil && old.echo != nil {
-			w.echo = old.echo
-		} else {
-			w.echo = newEcho()
-		}
-	}
+	w.echo = callee == Echo
 	l.way.Store(w)
 	l.play(callee, chosen)
 	return text, nil

@@ -78,6 +78,9 @@ func (s *session) report(buf []byte) {
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		l.report(buf, s.engine.now())
+		if v := l.video.Load(); v != nil {
+			v.report(buf, s.engine.now())
+		}
 	}
 }
 

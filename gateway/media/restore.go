@@ -44,7 +44,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	var legs []savedLeg
 	for _, l := range s.legs {
-		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo != nil || l.tone != nil) {
+		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo || l.tone != nil) {
 			legs = append(legs, l.save(w))
 		}
 	}
@@ -55,7 +55,7 @@ func (e *Engine) Save(id string) ([]byte, error) {
 // save writes a leg down. The caller holds the call's mutex.
 func (l *leg) save(w *way) savedLeg {
 	saved := savedLeg{Name: l.name, Profile: l.party.Profile, Host: l.party.Host, Session: l.talk.id, Version: l.talk.version, MID: l.talk.mid,
-		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Keys: l.party.Keys, Echo: w.echo != nil, Tone: l.tone != nil, ToneType: l.playing}
+		Sent: withoutKeys(l.talk.sent), Said: withoutKeys(l.talk.said), Types: w.types, Keys: l.party.Keys, Echo: w.echo, Tone: l.tone != nil, ToneType: l.playing}
 	if w.peer != nil {
 		saved.Peer = w.peer.name
 	}
@@ -69,7 +69,7 @@ func (l *leg) save(w *way) savedLeg {
 // harmless are the attributes of a description that may be written down.
 var harmless = map[string]bool{
 	"rtpmap": true, "fmtp": true, "ptime": true, "maxptime": true, "sendrecv": true, "sendonly": true, "recvonly": true, "inactive": true,
-	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-fb": true, "extmap": true, "msid": true,
+	"mid": true, "group": true, "bundle-only": true, "rtcp": true, "rtcp-mux": true, "rtcp-rsize": true, "rtcp-fb": true, "extmap": true, "msid": true,
 	"fingerprint": true, "setup": true, "ice-lite": true,
 }
 
@@ -144,11 +144,7 @@ func (s *session) restore(legs []savedLeg) error {
 	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
-		w := l.leads(&way{peer: s.legs[saved.Peer], types: saved.Types})
-		if saved.Echo {
-			w.echo = newEcho()
-		}
-		ways[l] = w
+		ways[l] = l.leads(&way{peer: s.legs[saved.Peer], types: saved.Types, echo: saved.Echo})
 	}
 	for _, saved := range legs {
 		l := s.legs[saved.Name]

@@ -44,18 +44,12 @@ type control struct {
 }
 
 // readControl takes a compound packet apart. It gives nothing when that is malformed, or doesn't begin with a report as
-// it must (RFC 3550 §6.1); one of reduced size (RFC 5506) may be feedback alone.
+// it must (RFC 3550 §6.1) unless it may be of reduced size (RFC 5506).
 func readControl(p []byte, reduced bool) (all []control) {
 	if len(p) < 8 || len(p)%4 != 0 {
 		return nil
 	}
-	switch rtcp.PacketType(p[1]) {
-	case rtcp.TypeSenderReport, rtcp.TypeReceiverReport:
-	case rtcp.TypeTransportSpecificFeedback, rtcp.TypePayloadSpecificFeedback:
-		if !reduced {
-			return nil
-		}
-	default:
+	if first := rtcp.PacketType(p[1]); !reduced && first != rtcp.TypeSenderReport && first != rtcp.TypeReceiverReport {
 		return nil
 	}
 	for len(p) > 0 {

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 
 	"cordboard/audio/codec"
@@ -72,6 +73,13 @@ func (h rtpHeader) payload(p []byte) int {
 		n -= int(p[len(p)-1])
 	}
 	return max(n, 0)
+}
+
+// random32 is a number as RFC 3550 §5.1 wants for SSRCs and first sequence numbers: nobody guesses it.
+func random32() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // types is a set of RTP payload types.

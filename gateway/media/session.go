@@ -317,6 +317,7 @@ func (l *leg) local(setup string) sdp.Local {
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
 	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
 	local.SSRC, local.CNAME = l.streams.identity()
+	local.ReducedSize = true
 	return local
 }
 
@@ -365,6 +366,7 @@ func (l *leg) leads(w *way) *way {
 		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
 	w.feedback = r != nil && r.Feedback
+	w.reduced = w.feedback && l.party.Profile == sdp.WebRTC && r.ReducedSize
 	return w
 }
 

@@ -30,7 +30,7 @@ type socket struct {
 	size   int                   // of name, in octets
 	batch  *batch                // nil before gather
 	relay  *relay                // nil before serve
-	slot  slot                 // in relay's table
+	slot   slot                  // in relay's table
 	handle handler
 }
 

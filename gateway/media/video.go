@@ -52,6 +52,8 @@ func (l *leg) watch() error {
 		}
 		v.line = line
 	}
+	v.streams.begin(l.engine.now())
+	_, v.streams.name = l.streams.identity() // by which a browser knows that the two belong together (RFC 3550 §6.5.1)
 	l.video.Store(v)
 	return nil
 }
@@ -63,6 +65,7 @@ func (l *leg) place(local *sdp.Local) {
 		return
 	}
 	local.Video, local.VideoRTCP = local.Audio, local.RTCP
+	local.VideoSSRC, _ = v.streams.identity()
 	if line, ok := v.line.(*plainLine); ok {
 		host := local.Audio.Addr()
 		local.Video, local.VideoRTCP = netip.AddrPortFrom(host, line.port), netip.AddrPortFrom(host, line.port+1)

@@ -19,6 +19,7 @@ type place struct {
 type layout struct {
 	places  []place
 	bundled bool
+	reduced bool // RTCP of reduced size may be agreed to
 }
 
 // mids are the names of the streams that are carried, a space before each.
@@ -38,6 +39,9 @@ func (l Local) answering(offer session) layout {
 		p := l.keep(offer, i)
 		out.bundled = out.bundled || p.audio && p.mid != "" && offer.bundles(p.mid)
 		out.places = append(out.places, p)
+	}
+	if offer.audio >= 0 {
+		_, out.reduced = offer.MediaDescriptions[offer.audio].Attribute("rtcp-rsize")
 	}
 	return out
 }
@@ -76,6 +80,7 @@ func (l Local) offering(said session, video bool) layout {
 		l.name(out.places)
 		out.bundled = true
 	}
+	out.reduced = true
 	return out
 }
 

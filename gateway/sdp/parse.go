@@ -129,6 +129,7 @@ func (s session) remote() (Remote, error) {
 	m := s.MediaDescriptions[s.audio]
 	r := Remote{Profile: s.profile(s.audio), Direction: s.direction(m), MID: s.mid(s.audio)}
 	_, r.Mux = m.Attribute("rtcp-mux")
+	_, r.ReducedSize = m.Attribute("rtcp-rsize")
 	_, r.ICELite = s.Attribute("ice-lite")
 	r.Rejected = s.rejected(s.audio)
 	for i := range s.streams {

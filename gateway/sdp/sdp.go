@@ -112,6 +112,7 @@ type Remote struct {
 	Audio            netip.AddrPort // c= and the port of m=; invalid for a host name, for no or a multicast address and for WebRTC's port 9
 	RTCP             netip.AddrPort // a=rtcp (RFC 3605), else Audio's port + 1; with Mux in WebRTC Audio itself
 	Mux              bool           // a=rtcp-mux (RFC 5761); of phones taken up with DTLS alone
+	ReducedSize      bool           // a=rtcp-rsize (RFC 5506); we agree to it with browsers alone
 	Feedback         bool           // AVPF or SAVPF (RFC 4585)
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
@@ -166,6 +167,7 @@ type Local struct {
 	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
 	VideoSSRC        uint32   // the same for pictures
 	CNAME            string   // its source's name
+	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events
 	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }

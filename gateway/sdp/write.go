@@ -46,6 +46,9 @@ func (l Local) write(like layout, audio content, video *content) ([]byte, error)
 		line("a=ice-lite")
 		line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
 	}
+	if l.ReducedSize && like.reduced {
+		audio.lines = append(audio.lines, "a=rtcp-rsize")
+	}
 	for _, p := range like.places {
 		switch {
 		case audio.rejected:
@@ -96,7 +99,7 @@ func (l Local) stream(line func(string, ...any), p place, c content) {
 	}
 	if l.Profile == WebRTC {
 		l.secure(line, p)
-		if l.SSRC != 0 && (c.direction == "sendrecv" || c.direction == "sendonly") {
+		if l.SSRC != 0 { // on hold too: Chromium stays deaf to a source that left and comes back
 			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
 		}
 	} else {
