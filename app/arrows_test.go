@@ -34,6 +34,7 @@ var arrows = []struct {
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", shared},
+	{"gateway/metrics", shared},
 	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs
 	{"gateway/store", shared},
 	{"gateway/turn", shared},
@@ -57,6 +58,9 @@ var strangers = []struct{ pkg, library string }{
 	{"gateway/guard", "github.com/"},
 	{"gateway/presence", "github.com/"},
 	{"gateway/locate", "github.com/emiago/"},
+	{"gateway/media", "github.com/prometheus/"},
+	{"gateway/signaling", "github.com/prometheus/"},
+	{"gateway/web", "github.com/prometheus/"},
 }
 
 // packages gives the direct imports of every package of the module, without those of tests.

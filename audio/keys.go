@@ -105,6 +105,9 @@ func (d *KeyDetector) Hear(samples []int16, tell func(KeyPress)) {
 	}
 }
 
+// Likely says that a key is heard, or seems to begin: 20 ms of it were heard, which are too short for others to take for one.
+func (d *KeyDetector) Likely() bool { return d.down != 0 || d.last != 0 && d.same >= 2 }
+
 // key is what the window holds, 0 for none.
 func (d *KeyDetector) key() rune {
 	whole := 0.0

@@ -65,6 +65,9 @@ func TestKeysHeard(t *testing.T) {
 		{"long", -10, -8, 0, time.Second},
 	} {
 		for _, rate := range []int{8000, 16000, 48000} {
+			if rate == 48000 && tt.name != "usual" {
+				continue // as at 16 kHz, only slower
+			}
 			t.Run(fmt.Sprint(tt.name, " ", rate), func(t *testing.T) {
 				var sound []int16
 				for i, key := range keyPad {

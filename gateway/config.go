@@ -16,6 +16,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/media"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/web"
 
@@ -32,12 +33,14 @@ type Config struct {
 	User      []User          `toml:"user"`
 	Auth      auth.Config     `toml:"auth"`
 	Guard     Guard           `toml:"guard"`
+	Media     Media           `toml:"media"`
 	Web       web.Config      `toml:"web"`
 	TLS       cert.Config     `toml:"tls"`
 	TURN      Switch          `toml:"turn"`
 	Audio     Switch          `toml:"audio"`
 	Discovery Switch          `toml:"discovery"`
 	Store     Store           `toml:"store"`
+	Metrics   Metrics         `toml:"metrics"`
 	Log       Log             `toml:"log"`
 
 	// Notices are keys that are right but do nothing yet, and PBXs that are left out because of them.
@@ -55,6 +58,8 @@ type Listen struct {
 	RTP            string   `toml:"rtp"`             // "first-last": UDP ports toward the PBX, even RTP, odd RTCP
 	Advertise      []string `toml:"advertise"`       // IP addresses for descriptions and candidates; empty: those of the interfaces
 	TrustedProxies []string `toml:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
+
+	Nap auth.Duration `toml:"nap"` // how long packets may wait for others to be carried together; 0: not at all
 }
 
 // User is a [[user]] table: an account that stands in the file.
@@ -96,6 +101,17 @@ type Store struct {
 	History auth.Duration `toml:"history"` // how long calls that have ended are kept; default: a year, "8760h"
 }
 
+// Media is the [media] table.
+type Media struct {
+	Opus string `toml:"opus"` // auto | never | prefer
+}
+
+// Metrics is the [metrics] table: who may read /metrics, beside administrators who are signed in.
+type Metrics struct {
+	Allow []string `toml:"allow"` // networks; default: this machine
+	Token string   `toml:"token"` // a bearer token of at least 16 characters; empty: none
+}
+
 // Log is the [log] table.
 type Log struct {
 	Level  string `toml:"level"`  // debug | info | warn | error
@@ -124,7 +140,9 @@ func defaults() Config {
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
 		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
-		Log: Log{Level: "info", Format: "text"},
+		Log:     Log{Level: "info", Format: "text"},
+		Media:   Media{Opus: media.OpusAuto},
+		Metrics: Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},
@@ -222,6 +240,7 @@ func (c *Config) fill() {
 		p.Name = cmp.Or(p.Name, "pbx"+ordinal(i))
 		p.Mode = cmp.Or(p.Mode, signaling.ModeExtension)
 		p.Media = cmp.Or(p.Media, "rtp")
+		p.DTMF = cmp.Or(p.DTMF, signaling.DTMFAuto)
 	}
 }
 

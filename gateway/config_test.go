@@ -59,6 +59,7 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`5: [listen] sip: "a b:1": "a b" is neither an IP address nor a name`,
 			`6: [listen] sips: ":70000" has no port from 0 to 65535 after its colon`}},
 		{"RTP ports", "[listen]\nrtp = \"20000\"", []string{`2: [listen] rtp: "20000" is not a range of ports like 20000-20999`}},
+		{"nap", "[listen]\nnap = \"50ms\"", []string{"2: [listen] nap: 50ms is too long for sound; want at most 10ms"}},
 		{"RTP ports odd", "[listen]\nrtp = \"20001-20999\"", []string{`2: [listen] rtp: "20001-20999" begins with an odd port; want an even one`}},
 		{"RTP ports few", "[listen]\nrtp = \"20000-20002\"", []string{`2: [listen] rtp: "20000-20002" has too few ports; want at least 4`}},
 		{"RTP ports backwards", "[listen]\nrtp = \"20000-10000\"", []string{`2: [listen] rtp: "20000-10000" has too few ports; want at least 4`}},
@@ -79,8 +80,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			`6: [[pbx]] uri: "sips:h;transport=udp": sips: goes over tls or wss, not udp`,
 			`7: [[pbx]] uri: "sip:2001:db8::1": an IPv6 address needs brackets, like sip:[2001:db8::1]`,
 			`8: [[pbx]] uri: "sip:[::1": "[::1" is neither an IP address nor a name`}},
-		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"", []string{
-			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`}},
+		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"\ndtmf = \"z\"", []string{
+			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`,
+			`5: [[pbx]] dtmf: "z" is not one of auto, rtp, info, inband`}},
 		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
 			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
 			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,
@@ -122,6 +124,9 @@ func TestFaultsNameTheirLine(t *testing.T) {
 			"1: [[pbx]] cert: missing, though key is set",
 			"3: [[pbx]] ca: read the PBX's CA: open /missing: no such file or directory"}},
 		{"half a certificate", "[tls]\nkey = \"/k\"", []string{"1: [tls] cert: missing, though key is set; set both, or none for the own local CA"}},
+		{"opus", "[media]\nopus = \"always\"", []string{`2: [media] opus: "always" is not one of auto, never, prefer`}},
+		{"metrics", "[metrics]\nallow = [\"10.0.0.0/33\"]\ntoken = \"short\"", []string{
+			`2: [metrics] allow: "10.0.0.0/33" is not a range of addresses like 10.0.0.0/8`, "3: [metrics] token: want at least 16 characters, none of them a space"}},
 		{"log", "[log]\nformat = \"xml\"", []string{`2: [log] format: "xml" is not one of text, json`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,6 +188,9 @@ key = ""
 [store]
 url = ""
 history = "720h"
+[metrics]
+allow = ["10.0.0.0/8"]
+token = "0123456789abcdef"
 [log]
 level = "debug"
 format = "json"

@@ -16,6 +16,7 @@ import (
 	"cordboard/gateway/cert"
 	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
+	"cordboard/gateway/metrics"
 	"cordboard/gateway/signaling"
 	"cordboard/gateway/store"
 	"cordboard/gateway/web"
@@ -40,6 +41,7 @@ type Gateway struct {
 	media     *media.Engine
 	signaling *signaling.Server
 	web       *web.Server
+	sound     *sound
 	https     net.Listener
 	http      net.Listener // nil: none
 	changed   chan struct{}
@@ -98,6 +100,11 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	}
 	g.media, err = media.New(media.Config{
 		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
+		Opus: cfg.Media.Opus,
+		Digits: func(id, leg string, digit rune, d time.Duration, passed bool) {
+			g.signaling.Digit(id, leg, digit, d, passed)
+		},
+		Nap: time.Duration(cfg.Listen.Nap),
 	}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)
@@ -125,6 +132,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	sessions := auth.Sessions{Secret: session}
 	cfg := g.cfg
+	measured := metrics.New()
 	g.signaling, err = signaling.New(signaling.Config{
 		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
 		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
@@ -134,7 +142,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
-		Media: g.media, UsersChanged: g.changed, History: g.accounts.store, Knowledge: g.accounts.store,
+		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
 		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll,
 	}, g.log)
 	switch {
@@ -143,12 +151,16 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	case err != nil:
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
 	}
+	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
+	g.media.Observe(g.sound)
 	page := cfg.Web
+	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(),
 	}, g.log)
 	return err

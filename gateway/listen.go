@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
+
+	"cordboard/gateway/media"
 )
 
 // minRTPPorts is the least number of ports toward the PBX: two pairs, so that one call can be put on hold for another.
@@ -44,6 +47,9 @@ func (l *Listen) check(check *checker) {
 	}
 	if l.HTTPS == "" && l.HTTP == "" {
 		check.add("listen.https", "empty, and http too, so there would be no page; set one of them")
+	}
+	if nap := time.Duration(l.Nap); nap > media.MaxNap {
+		check.add("listen.nap", "%v is too long for sound; want at most %v", nap, media.MaxNap)
 	}
 	if first, last, err := portRange(l.RTP); err != nil {
 		check.add("listen.rtp", "%v", err)

@@ -28,6 +28,7 @@ func (c *Config) checkPBX(check *checker) {
 		if p.MediaMinimum != "" {
 			check.oneOf(table+".media_minimum", p.MediaMinimum, signaling.MediaMinimumNames...)
 		}
+		check.oneOf(table+".dtmf", p.DTMF, signaling.DTMFAuto, signaling.DTMFRTP, signaling.DTMFInfo, signaling.DTMFInband)
 		if p.URI == "" {
 			check.add(table+".uri", "missing; set the PBX's address, like \"sip:192.0.2.10\"")
 		} else if _, err := pbxTransport(p.URI); err != nil {

@@ -30,7 +30,7 @@ func (c *Config) secrets() []secret {
 	for i := range c.Auth.Secrets {
 		all = append(all, secret{"auth.secrets" + index0(i), &c.Auth.Secrets[i]})
 	}
-	return all
+	return append(all, secret{"metrics.token", &c.Metrics.Token})
 }
 
 // readSecrets puts the content of a file, without a final line end, in the place of each "file:/path".

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/media"
 )
 
 // maxGatewayName is the longest name on the page, in characters.
@@ -66,9 +67,11 @@ func (c *Config) faults() []Fault {
 	c.checkPBX(&check)
 	c.checkUsers(&check)
 	c.checkGuard(&check)
+	c.Metrics.check(&check)
 	check.part("auth", c.Auth.Validate())
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())
+	check.oneOf("media.opus", c.Media.Opus, media.OpusAuto, media.OpusNever, media.OpusPrefer)
 	check.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	check.oneOf("log.format", c.Log.Format, "text", "json")
 	return check.faults

@@ -18,10 +18,9 @@ export class Lamps extends EventTarget {
   #lamps = new Map();
   messages = 0; // new ones in the voice mailbox
 
-  /** @param {(path: string) => EventSource} open  a stream of events; it comes back by itself when it breaks */
-  constructor(open) {
+  /** @param {EventTarget} events  the gateway's stream */
+  constructor(events) {
     super();
-    const events = open("/api/v1/events");
     events.addEventListener("lamp", ({ data }) => {
       const lamp = JSON.parse(data);
       this.#lamps.set(lamp.target, lamp);

@@ -72,9 +72,11 @@ export class Leg extends EventTarget {
     this.#session.terminate({ status_code: 486, reason_phrase: "Busy Here" });
   }
 
-  /** Sends a key as RFC 4733 event. */
+  /** Sends a key: as RFC 4733 event where that was agreed on, else by INFO, which the gateway turns into what the other side takes. */
   key(digit) {
-    this.#session?.sendDTMF(digit, { transportType: "RFC2833", duration: 120, interToneGap: 70 });
+    const sender = this.peerConnection?.getSenders().find(({ track }) => track?.kind === "audio");
+    const transportType = sender?.dtmf?.canInsertDTMF ? "RFC2833" : "INFO";
+    this.#session?.sendDTMF(digit, { transportType, duration: 120, interToneGap: 70 });
   }
 
   mute(on) {

@@ -8,6 +8,7 @@ import { Recent } from "./recent.js";
 import { keep, kept } from "./resume.js";
 import { Line } from "./sip.js";
 import { Sound } from "./sound.js";
+import { Troubles } from "./trouble.js";
 import { applyWords, find, hasKeyboard, setText, showView } from "./view.js";
 import { CallView } from "./view-call.js";
 import { NoticeView } from "./view-notice.js";
@@ -71,10 +72,11 @@ function openPhone(session) {
   const devices = new Devices(storage);
   const route = (element, use) => devices.route(element, use);
   const line = new Line();
-  const lamps = new Lamps((path) => new EventSource(path));
+  const events = new EventSource("/api/v1/events");
+  const lamps = new Lamps(events);
   phone = new Phone({
     line, devices, sound: new Sound(find("ring-audio"), route), recent: new Recent(storage, session.user),
-    audio: find("remote-audio"), site: session, lamps,
+    audio: find("remote-audio"), site: session, lamps, troubles: new Troubles(events),
   });
   setText(find("site"), session.name || words.say("title"));
   new CallView(phone, words);

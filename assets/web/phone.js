@@ -15,7 +15,7 @@ const most = 4; // calls at a time; one more hears busy
  * One call is on stage: the one that is heard, or rings, or has just ended. Others wait.
  *
  * Events: "change" when something about a call did, or another one is on stage; "quality" with detail one of connecting, clear,
- * some, much, silent; "microphone" with detail a key of strings/ when the microphone of a call changed by itself; "stream" when
+ * some, much, silent; "trouble" when the word about what is wrong may be another; "microphone" with detail a key of strings/ when the microphone of a call changed by itself; "stream" when
  * another microphone is open, or none.
  */
 export class Phone extends EventTarget {
@@ -36,6 +36,7 @@ export class Phone extends EventTarget {
    * @param {HTMLAudioElement} parts.audio  plays the other side
    * @param {{domain: string, pbx: boolean}} parts.site
    * @param {import("./lamps.js").Lamps} parts.lamps
+   * @param {import("./trouble.js").Troubles} parts.troubles
    */
   constructor(parts) {
     super();
@@ -44,10 +45,14 @@ export class Phone extends EventTarget {
     line.addEventListener("incoming", ({ detail }) => this.#incoming(detail));
     line.addEventListener("connection", () => this.#connection());
     devices.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
+    parts.troubles.addEventListener("change", () => this.dispatchEvent(new Event("trouble")));
   }
 
   /** The call on stage. */
   get call() { return this.#stage.call; }
+
+  /** One word about what the gateway finds wrong with the sound of the call on stage; "" for nothing. */
+  get trouble() { return this.troubles.of(this.#stage.dialog?.callId); }
 
   /** @returns {Talk[]} the calls that wait, the latest first */
   get others() { return this.#others; }

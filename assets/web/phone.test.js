@@ -52,6 +52,7 @@ function phone(t, open = async () => stream()) {
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
     lamps: { has: ({ number }) => number === carol.number },
+    troubles: Object.assign(new EventTarget(), { of: () => "" }),
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
   const tell = (type, detail = {}, n = legs.length - 1) => {

@@ -12,6 +12,7 @@ export class CallView {
   #phone;
   #words;
   #quality = "";
+  #trouble = ""; // said last
   #asks = false; // the field asks whom to pass the call on to
   #shown = null; // the call that was on stage when last looked
 
@@ -24,6 +25,7 @@ export class CallView {
       this.#quality = detail;
       this.#showLine();
     });
+    phone.addEventListener("trouble", () => this.#showTrouble());
     setInterval(() => this.#showLine(), 500);
     this.#listen();
     this.show();
@@ -224,9 +226,19 @@ export class CallView {
     setText(find("tab-call"), time || this.#words.say(state === "incoming" ? "state.ringing" : "call.heading"));
     showIcon(find("tab-lamp"), state === "incoming" ? "bell" : "call");
     const { hold } = this.#phone.call;
-    const quality = hold ? `hold.${hold}` : facts.muted ? "muted" : this.#quality || "connecting";
+    const quality = hold ? `hold.${hold}` : facts.muted ? "muted" : this.#phone.trouble || this.#quality || "connecting";
     find("call-quality").dataset.quality = talking ? quality : "";
     setText(find("call-quality"), talking ? this.#words.say(`quality.${quality}`, { who: this.#who(facts.peer) }) : "");
+  }
+
+  /** The gateway has found that something is wrong, or over: whoever can't see the line hears it. */
+  #showTrouble() {
+    this.#showLine();
+    const { trouble, call } = this.#phone;
+    if (trouble && trouble !== this.#trouble && call.state === "talking" && !call.hold && !call.facts.muted) {
+      setText(find("announcer"), this.#sentence(`quality.${trouble}`, call.facts.peer));
+    }
+    this.#trouble = trouble;
   }
 
   #showField() {

@@ -28,7 +28,7 @@ const (
 // no speech take as much again.
 func opusBitrate(rate int) int {
 	if rate <= 8000 {
-		return 24000
+		return 32000
 	}
 	return 32000
 }

@@ -28,6 +28,12 @@ type Info struct {
 	Answer time.Time `json:"answer,omitzero"` // when it was answered
 }
 
+// Live is a call of the moment with the users who take part, or are rung.
+type Live struct {
+	Info
+	Users []string
+}
+
 // Board holds the calls of the moment. The zero Board is empty and ready.
 type Board struct {
 	mu    sync.Mutex

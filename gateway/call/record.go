@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,9 +33,10 @@ type Record struct {
 	Rang        time.Time // when the first callee rang; zero: never
 	Answered    time.Time // zero: never
 	Ended       time.Time
-	By          string // who ended it: a user, a PBX by its name, or "Cordboard"
-	Status      int    // what the caller's INVITE came to (RFC 3261 §21); 200 when it was answered
-	Reason      string // why it ended, one short sentence for people
+	By          string  // who ended it: a user, a PBX by its name, or "Cordboard"
+	Status      int     // what the caller's INVITE came to (RFC 3261 §21); 200 when it was answered
+	Reason      string  // why it ended, one short sentence for people
+	Quality     Quality // how it sounded; zero for a call that had no media
 }
 
 // History keeps the calls that have ended.
@@ -55,10 +57,11 @@ func (r Record) Elsewhere(user string) bool {
 	return r.AnsweredBy != "" && r.AnsweredBy != user && !r.Made(user)
 }
 
-// What a record holds at most: bytes of each text, and users.
+// What a record holds at most: bytes of each text, users, and legs.
 const (
 	maxText  = 160
 	maxUsers = 256
+	maxLegs  = 8
 )
 
 // Bounded is the record as it may be kept: texts that came from the network are cut and have no control characters.
@@ -67,6 +70,11 @@ func (r Record) Bounded() Record {
 		*s = bounded(*s)
 	}
 	r.Users = r.Users[:min(len(r.Users), maxUsers)]
+	r.Quality.Worst = bounded(r.Quality.Worst)
+	r.Quality.Legs = slices.Clone(r.Quality.Legs[:min(len(r.Quality.Legs), maxLegs)])
+	for i := range r.Quality.Legs {
+		r.Quality.Legs[i].Party = bounded(r.Quality.Legs[i].Party)
+	}
 	return r
 }
 

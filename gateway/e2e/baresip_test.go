@@ -27,9 +27,10 @@ type phone struct {
 // phoneOptions are what tests vary about a phone. The zero value answers only
 // when told and speaks PCMU and PCMA.
 type phoneOptions struct {
-	Answer bool     // answers each call at once
-	Tone   float64  // Hz; 0: tonePhone
-	Codecs []string // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
+	Answer     bool     // answers each call at once
+	Tone       float64  // Hz; 0: tonePhone
+	Codecs     []string // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
+	Encryption string   // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 
 // phoneCodecs maps baresip's names of codecs to the modules that hold them.
@@ -75,7 +76,14 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 			modules = append(modules, line)
 		}
 	}
-	answer := "manual"
+	if o.Encryption != "" {
+		module, _, _ := strings.Cut(o.Encryption, "-")
+		modules = append(modules, "module			"+module+".so\n")
+	}
+	answer, encryption := "manual", ""
+	if o.Encryption != "" {
+		encryption = ";mediaenc=" + o.Encryption
+	}
 	if o.Answer {
 		answer = "auto"
 	}
@@ -85,8 +93,8 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	first, last := freeRange(t, 40)
 	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, 3*time.Minute),
 		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t)))
-	p.write(t, "accounts", fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s\n",
-		number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ",")))
+	p.write(t, "accounts", fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
+		number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))
 	p.write(t, "contacts", "")
 	for _, held := range append(listen, ctrl) {
 		held.release()

@@ -25,7 +25,7 @@ type sipUser struct{ Name, Password string }
 // gateway's users, 200 to 299 to desk phones, "trunk" to a trunk.
 var pbxUsers = []sipUser{
 	{"101", "pbx-alice-1"}, {"102", "pbx-bob-22"}, {"103", "pbx-carol-3"},
-	{"201", "phone-one-1"}, {"202", "phone-two-2"}, {"290", "phone-silent-9"},
+	{"201", "phone-one-1"}, {"202", "phone-two-2"}, {"203", "phone-three-3"}, {"204", "phone-four-4"}, {"290", "phone-silent-9"},
 	{"trunk", "trunk-secret-7"},
 }
 
@@ -57,6 +57,7 @@ type pbxOptions struct {
 	Host          string // "127.0.0.1" (default) or "[::1]"
 	Port          *port  // nil: any
 	TLS           *pbxTLS
+	Encrypted     bool // calls may be encrypted, as no phone does by itself
 }
 
 func startPBX(t *testing.T, o pbxOptions) *pbx {
@@ -89,6 +90,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
 		"Addr": k.addr(), "TLS": o.TLS, "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
 		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
+		"Encrypted": o.Encrypted,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)

@@ -55,11 +55,10 @@ func inNamespace(t *testing.T) bool {
 	cmd.Env = append(os.Environ(), spaceVariable+"="+t.Name(), "CORDBOARD_E2E_BINARY="+binary, "CORDBOARD_FEATURES=")
 	p := start(t, "namespace", cmd)
 	<-p.done
-	if testing.Verbose() && p.err == nil {
-		t.Logf("in a namespace:\n%s", p.output())
-	}
 	if p.err != nil {
-		t.Errorf("in a namespace: %v", p.err)
+		t.Errorf("in a namespace: %v\n%s", p.err, p.output())
+	} else if testing.Verbose() {
+		t.Logf("in a namespace:\n%s", p.output())
 	}
 	return false
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -64,6 +65,7 @@ type Bans struct {
 	suspects map[string]*suspect
 	max      int
 	changed  chan struct{}
+	offences [Breach + 1]atomic.Uint64
 }
 
 // NewBans makes an empty list, which tells banned (nil: nobody) of each ban. Loopback is never banned until Never says otherwise.
@@ -90,6 +92,15 @@ func (b *Bans) Exempt(rule func(netip.Addr) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.exempt = append(b.exempt, rule)
+}
+
+// Offences is how often addresses committed each offence, those that are never banned included.
+func (b *Bans) Offences() map[string]uint64 {
+	all := make(map[string]uint64)
+	for name, o := range map[string]Offence{"stray": Stray, "wrong_password": WrongPassword, "scan": Scan, "malformed": Malformed, "breach": Breach} {
+		all[name] = b.offences[o].Load()
+	}
+	return all
 }
 
 // Changed holds a tick when there is a ban more or less; it has one reader.
@@ -139,6 +150,7 @@ func ParseSubject(text string) (string, error) {
 
 // BlameAddress counts an offence of an address. fresh says that it is banned from now on because of it.
 func (b *Bans) BlameAddress(addr netip.Addr, o Offence, why string, now time.Time) (ban Ban, fresh bool) {
+	b.offences[o].Add(1)
 	if b.spared(addr) {
 		return Ban{}, false
 	}

@@ -11,8 +11,8 @@ import (
 
 // bridge chooses what stands between one party and its peer, for the way of from to to: a gate, and behind it what else has to be
 // done with the voice. The caller holds the call's mutex.
-func bridge(from, to *leg, there *way) adapter {
-	g := &gate{from: from, next: recutFor(to)}
+func bridge(from, to *leg, there *way) *gate {
+	g := &gate{from: from, next: recutFor(to), turn: from.transcodes(to, there.hearing.frame)}
 	for pt := range g.types {
 		g.types[pt].pt = uint8(pt)
 	}
@@ -27,7 +27,7 @@ func bridge(from, to *leg, there *way) adapter {
 		if ok {
 			r.pt = twin.PT
 		}
-		r.clock = c.ClockRate
+		r.rate = uint8(min(c.ClockRate/1000, 255))
 		switch {
 		case c.Events() && ok && to.party.Keys.Events():
 			r.kind = eventsPass
@@ -39,6 +39,8 @@ func bridge(from, to *leg, there *way) adapter {
 		case c.Noise():
 			r.kind = noiseTurns
 			needs = true
+		case g.turn != nil && g.turn.plan.converts(c.PT):
+			r.kind, r.pt = voiceTurns, c.PT
 		default:
 			r.kind = voicePasses
 		}
@@ -51,9 +53,10 @@ func bridge(from, to *leg, there *way) adapter {
 
 // join lets two legs hear one another by their ways. The caller holds the call's mutex.
 func join(a, b *leg, ofA, ofB *way) {
-	ofA.via, ofB.via = bridge(a, b, ofB), bridge(b, a, ofA)
-	a.overhear(ofA, b, ofB)
-	b.overhear(ofB, a, ofA)
+	toB, toA := bridge(a, b, ofB), bridge(b, a, ofA)
+	toB.overhear(b, ofA, ofB)
+	toA.overhear(a, ofB, ofA)
+	ofA.via, ofB.via = toB, toA
 	a.way.Store(ofA)
 	b.way.Store(ofB)
 }
@@ -99,6 +102,7 @@ type passage uint8
 
 const (
 	voicePasses passage = iota
+	voiceTurns          // it is converted
 	eventsPass          // both parties know events of this clock
 	eventsTurn          // they become what the peer takes
 	noisePasses         // both know comfort noise
@@ -107,18 +111,20 @@ const (
 
 // treatment is what a gate does with a payload type.
 type treatment struct {
-	kind  passage
-	pt    uint8  // the peer's number for it (RFC 3264 §6.1)
-	clock uint32 // Hz
+	kind passage
+	pt   uint8 // the peer's number for it (RFC 3264 §6.1)
+	rate uint8 // kHz
 }
 
 // gate is the adapter that all of a party's packets pass first. It gives each the number by which the peer knows its codec,
 // turns keys and comfort noise into what the peer takes, and keeps the voice back while the peer is played something else. It
-// belongs to the thread that reads the party's packets.
+// belongs to the thread that reads the party's packets, but what is behind its ears to those.
 type gate struct {
 	from   *leg
 	types  [128]treatment
-	next   adapter // for what the peer shall hear; nil: the peer itself
+	ears   *overhearer // listens for tones before the peer does, nil for none
+	next   adapter     // for what the peer shall hear; nil: the peer itself
+	turn   *transcoder // nil: nothing is converted
 	keys   eventReader
 	clock  uint32 // of keys
 	passed bool   // keys go to the peer as they are
@@ -131,15 +137,15 @@ func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 	r := &g.types[h.pt]
 	pad := to.keys.Load()
 	switch r.kind {
-	case voicePasses:
+	case voicePasses, voiceTurns:
 		if g.keys.open() {
 			g.press(g.keys.lose(g.clock), to, now)
 		}
-		if pad != nil && !pad.voice() {
+		if g.ears == nil && pad != nil && !pad.voice() {
 			return
 		}
 	case eventsPass, eventsTurn:
-		g.clock, g.passed = r.clock, r.kind == eventsPass
+		g.clock, g.passed = 1000*uint32(r.rate), r.kind == eventsPass
 		g.event(p, h, to, now)
 		if r.kind == eventsTurn {
 			return
@@ -148,6 +154,20 @@ func (g *gate) pass(p []byte, h rtpHeader, now time.Duration, to *leg) {
 		if pad != nil && len(p) > h.size {
 			pad.hush(p[h.size])
 		}
+		return
+	}
+	if g.ears != nil {
+		g.ears.pass(p, h, now)
+		return
+	}
+	g.forward(p, h, now, to)
+}
+
+// forward sends a packet on to the peer.
+func (g *gate) forward(p []byte, h rtpHeader, now time.Duration, to *leg) {
+	r := &g.types[h.pt]
+	if r.kind == voiceTurns {
+		g.turn.pass(p, h, now, to)
 		return
 	}
 	if r.pt != h.pt {

@@ -86,17 +86,17 @@ func TestPayloadTypes(t *testing.T) {
 		from                       string
 		in, out                    uint8
 	}{
-		{"the same", []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, []sdp.Codec{pcmu, opus}, "a", 111, 111},
-		{"answered by another number, as told", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "a", 96, 96},
-		{"answered by another number, as offered", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "a", 111, 96},
-		{"the answerer uses the offer's number", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "b", 111, 111},
-		{"the answerer uses its own", []sdp.Codec{opus}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{number(opus, 96)}, []sdp.Codec{opus}, "b", 96, 111},
-		{"events answered by another number", []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, events8}, "a", 101, 96},
-		{"events from the answerer", []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, number(events8, 96)}, []sdp.Codec{pcmu, events8}, "b", 101, 101},
-		{"a successor with other numbers", []sdp.Codec{number(opus, 109), number(events48, 120)}, []sdp.Codec{opus, events48}, []sdp.Codec{opus, events48}, []sdp.Codec{number(opus, 96), events48}, "b", 96, 109},
-		{"events of a successor's peer", []sdp.Codec{number(opus, 109), number(events48, 120)}, []sdp.Codec{opus, events48}, []sdp.Codec{opus, events48}, []sdp.Codec{number(opus, 96), events48}, "b", 110, 120},
-		{"numbers that are crossed", []sdp.Codec{number(opus, 96), number(events48, 97)}, []sdp.Codec{number(opus, 97), number(events48, 96)},
-			[]sdp.Codec{number(opus, 97), number(events48, 96)}, []sdp.Codec{number(opus, 96), number(events48, 97)}, "a", 97, 97},
+		{"the same", []sdp.Codec{pcmuCodec, opusCodec}, []sdp.Codec{pcmuCodec, opusCodec}, []sdp.Codec{pcmuCodec, opusCodec}, []sdp.Codec{pcmuCodec, opusCodec}, "a", 111, 111},
+		{"answered by another number, as told", []sdp.Codec{opusCodec}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{opusCodec}, "a", 96, 96},
+		{"answered by another number, as offered", []sdp.Codec{opusCodec}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{opusCodec}, "a", 111, 96},
+		{"the answerer uses the offer's number", []sdp.Codec{opusCodec}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{opusCodec}, "b", 111, 111},
+		{"the answerer uses its own", []sdp.Codec{opusCodec}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{number(opusCodec, 96)}, []sdp.Codec{opusCodec}, "b", 96, 111},
+		{"events answered by another number", []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec, number(eventSlow, 96)}, []sdp.Codec{pcmuCodec, number(eventSlow, 96)}, []sdp.Codec{pcmuCodec, eventSlow}, "a", 101, 96},
+		{"events from the answerer", []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec, number(eventSlow, 96)}, []sdp.Codec{pcmuCodec, number(eventSlow, 96)}, []sdp.Codec{pcmuCodec, eventSlow}, "b", 101, 101},
+		{"a successor with other numbers", []sdp.Codec{number(opusCodec, 109), number(eventFast, 120)}, []sdp.Codec{opusCodec, eventFast}, []sdp.Codec{opusCodec, eventFast}, []sdp.Codec{number(opusCodec, 96), eventFast}, "b", 96, 109},
+		{"events of a successor's peer", []sdp.Codec{number(opusCodec, 109), number(eventFast, 120)}, []sdp.Codec{opusCodec, eventFast}, []sdp.Codec{opusCodec, eventFast}, []sdp.Codec{number(opusCodec, 96), eventFast}, "b", 110, 120},
+		{"numbers that are crossed", []sdp.Codec{number(opusCodec, 96), number(eventFast, 97)}, []sdp.Codec{number(opusCodec, 97), number(eventFast, 96)},
+			[]sdp.Codec{number(opusCodec, 97), number(eventFast, 96)}, []sdp.Codec{number(opusCodec, 96), number(eventFast, 97)}, "a", 97, 97},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPair(t, tt.saidA, tt.toldA, tt.saidB, tt.toldB, call.KeysAuto)
@@ -142,7 +142,7 @@ func (p *pair) wantDigit(digit rune, length time.Duration, passed bool) {
 }
 
 func TestEventsPass(t *testing.T) {
-	both := []sdp.Codec{pcmu, events8}
+	both := []sdp.Codec{pcmuCodec, eventSlow}
 	p := newPair(t, both, both, both, both, call.KeysInfo)
 	for _, payload := range pressed(7, 160) {
 		p.say(p.a, 101, 1000, payload)
@@ -154,9 +154,34 @@ func TestEventsPass(t *testing.T) {
 	p.wantDigit('7', 120*time.Millisecond, true)
 }
 
+// Events go on by the clock of the peer's voice: a key that lasts as long, in the peer's ticks.
+func TestEventsOfAnotherClock(t *testing.T) {
+	wide, narrow := []sdp.Codec{opusCodec, eventFast}, []sdp.Codec{pcmuCodec, eventSlow}
+	for name, tt := range map[string]struct {
+		said, peer []sdp.Codec
+		step, want uint16 // ticks of 20 ms
+	}{"48 to 8 kHz": {wide, narrow, 960, 160}, "8 to 48 kHz": {narrow, wide, 160, 960}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, tt.said, tt.said, tt.peer, tt.peer, call.KeysAuto)
+			for _, payload := range pressed(9, tt.step)[5:] { // the others are lost
+				p.say(p.a, tt.said[1].PT, 1000, payload)
+			}
+			p.wantDigit('9', 120*time.Millisecond, true)
+			const n = 6 + endPackets - 1
+			waitFor(t, "all packets of the key", func() bool { return len(p.atB.all()) == n })
+			for i, one := range p.atB.all() {
+				want := appendEvent(nil, 9, i >= 5, uint16(min(i+1, 6))*tt.want)
+				if one.PayloadType != tt.peer[1].PT || !bytes.Equal(one.Payload, want) || one.Marker != (i == 0) || one.Timestamp != p.atB.all()[0].Timestamp {
+					t.Errorf("packet %d: %+v %x, want %x", i, one.Header, one.Payload, want)
+				}
+			}
+		})
+	}
+}
+
 func TestEventsToInfo(t *testing.T) {
 	for _, keys := range []call.Keys{call.KeysInfo, call.KeysInfoOnly} {
-		p := newPair(t, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}, []sdp.Codec{pcmu, events8}, keys)
+		p := newPair(t, []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec}, []sdp.Codec{pcmuCodec, eventSlow}, keys)
 		for _, payload := range pressed(11, 160) {
 			p.say(p.a, 101, 1000, payload)
 		}
@@ -165,7 +190,7 @@ func TestEventsToInfo(t *testing.T) {
 			t.Error("the party is played something")
 		}
 	}
-	p := newPair(t, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu, events8}, []sdp.Codec{pcmu}, []sdp.Codec{pcmu}, call.KeysInfo)
+	p := newPair(t, []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec, eventSlow}, []sdp.Codec{pcmuCodec}, []sdp.Codec{pcmuCodec}, call.KeysInfo)
 	p.say(p.a, 101, 1000, appendEvent(nil, 1, false, 160)) // its ends are lost
 	p.say(p.a, 0, 2000, make([]byte, 160))
 	p.wantDigit('1', 20*time.Millisecond, false)
@@ -178,13 +203,13 @@ func TestEventsToInfo(t *testing.T) {
 }
 
 func TestNoisePassesOrTurns(t *testing.T) {
-	quiet := []sdp.Codec{pcmu, noise8}
+	quiet := []sdp.Codec{pcmuCodec, noiseCodec}
 	p := newPair(t, quiet, quiet, quiet, quiet, call.KeysAuto)
 	p.say(p.a, 13, 1000, []byte{60})
 	if len(p.atB.packets) != 1 || p.atB.packets[0].PayloadType != 13 {
 		t.Errorf("both know comfort noise; heard %v", p.atB.packets)
 	}
-	p = newPair(t, quiet, quiet, []sdp.Codec{pcmu}, []sdp.Codec{pcmu}, call.KeysAuto)
+	p = newPair(t, quiet, quiet, []sdp.Codec{pcmuCodec}, []sdp.Codec{pcmuCodec}, call.KeysAuto)
 	p.say(p.a, 13, 1000, []byte{60})
 	p.say(p.a, 13, 2000, nil)
 	if k := p.b.keys.Load(); k == nil || k.noise.Load() != 61 {
@@ -193,7 +218,7 @@ func TestNoisePassesOrTurns(t *testing.T) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	both := []sdp.Codec{pcmu, events8}
+	both := []sdp.Codec{pcmuCodec, eventSlow}
 	p := newPair(b, both, both, both, both, call.KeysAuto)
 	p.b.line = deaf{}
 	one := packet(b, rtp.Header{SSRC: 5}, string(make([]byte, 160)))

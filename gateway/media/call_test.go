@@ -164,7 +164,7 @@ func TestTone(t *testing.T) {
 		}
 	})
 	t.Run("no codec", func(t *testing.T) {
-		offer := strings.NewReplacer("0 8 101", "9", "rtpmap:0 PCMU", "rtpmap:9 G722").Replace(string(newPhone(t).description("sendrecv")))
+		offer := strings.NewReplacer("0 8 101", "18", "rtpmap:0 PCMU", "rtpmap:18 G729").Replace(string(newPhone(t).description("sendrecv")))
 		if _, err := e.Local(t.Context(), "three", pbx, Tone, []byte(offer)); !errors.Is(err, sdp.ErrNoCodec) {
 			t.Errorf("Local = %v, want ErrNoCodec", err)
 		}

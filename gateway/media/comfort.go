@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,8 +30,7 @@ const (
 // its peer hears a comfort tone in place of dead silence; not while one of the two holds the other. It stops at once
 // when the party is heard again. Replace and Delete end the waiting too. A call or a leg that is unknown is passed over.
 //
-// The tone is in PCMU or PCMA, whichever the two agreed on. We encode nothing else, so a call that has only G.722 or
-// Opus stays silent.
+// The tone is in whichever codec the two agreed on.
 func (e *Engine) Wait(id, leg string, waiting bool) {
 	s, err := e.lock(id, false)
 	if err != nil {
@@ -59,23 +59,6 @@ func (l *leg) stopWaiting() {
 	}
 }
 
-// law is one of the laws of G.711 by its payload type in a call.
-type law struct {
-	codec.Law
-	pt uint8
-}
-
-// laws are those of a party's codecs that the tones can be played in.
-func laws(codecs []sdp.Codec, agreed types) (list []law) {
-	for _, c := range codecs {
-		if agreed.has(c.PT) && takes(Tone, c) {
-			l, _ := codec.ByName(c.Name) // see takes
-			list = append(list, law{l, c.PT})
-		}
-	}
-	return list
-}
-
 // comfort plays the comfort tone for a leg, whenever its party is silent, until ctx ends.
 func comfort(ctx context.Context, l *leg) {
 	c := comforter{leg: l, voice: newSpeaker()}
@@ -97,7 +80,7 @@ type comforter struct {
 	leg     *leg
 	voice   *speaker
 	playing bool
-	law     law           // while playing
+	codec   sdp.Codec     // while playing
 	due     time.Duration // of the engine's clock: when the next packet is, if playing, else when the last one ended
 	place   time.Duration // in the cycle, of the next packet
 }
@@ -105,7 +88,7 @@ type comforter struct {
 // step sends what is due and says how long to wait for the next step.
 func (c *comforter) step(now time.Duration) time.Duration {
 	quiet := now - time.Duration(c.leg.count.last.Load())
-	peer, law, ok := c.leg.comforts()
+	peer, in, ok := c.leg.comforts()
 	switch {
 	case quiet < comfortGap:
 		c.playing = false
@@ -114,17 +97,16 @@ func (c *comforter) step(now time.Duration) time.Duration {
 		c.playing = false
 		return comfortGap
 	}
-	begins := !c.playing || law != c.law
+	begins := !c.playing || in != c.codec
 	if begins {
-		c.begin(law, now)
+		c.begin(in, now)
 	}
 	if behind := now - c.due; behind > maxCatchUp*packetTime {
 		c.skip(behind)
 	}
-	cycle := comfortCycles[law.Law]()
+	cycle := comfortCycles[strings.ToLower(in.Name)]()
 	for ; c.due <= now; begins = false {
-		i := int(c.place/packetTime) * packetSamples
-		p, h := c.voice.next(cycle[i:i+packetSamples], begins)
+		p, h := c.voice.say(cycle[c.place/packetTime], ticks(packetTime, in.ClockRate), begins)
 		peer.send(p, h, now)
 		c.due += packetTime
 		c.place = (c.place + packetTime) % comfortCycle
@@ -133,16 +115,16 @@ func (c *comforter) step(now time.Duration) time.Duration {
 }
 
 // begin begins a talk spurt.
-func (c *comforter) begin(law law, now time.Duration) {
+func (c *comforter) begin(in sdp.Codec, now time.Duration) {
 	if c.due > 0 {
 		pause := now - c.due
-		c.voice.stamp += samples(pause)
+		c.voice.stamp += ticks(pause, in.ClockRate)
 		if c.place += pause.Truncate(packetTime); c.place >= comfortCycle { // media that stutters doesn't beep more often
 			c.place = 0
 		}
 	}
-	c.playing, c.law, c.due = true, law, now
-	c.voice.header.pt = law.pt
+	c.playing, c.codec, c.due = true, in, now
+	c.voice.header.pt = in.PT
 }
 
 // skip passes over packets that come too late to be of use.
@@ -150,37 +132,62 @@ func (c *comforter) skip(behind time.Duration) {
 	behind = behind.Truncate(packetTime)
 	c.due += behind
 	c.place = (c.place + behind) % comfortCycle
-	c.voice.stamp += samples(behind)
+	c.voice.stamp += ticks(behind, c.codec.ClockRate)
 }
 
-// comforts says who hears the leg, and in which law; false when nobody does, or holds or is held at the moment. The law
-// that its peer heard last is best.
-func (l *leg) comforts() (*leg, law, bool) {
+// comforts says who hears the leg, and in which codec; false when nobody does, or holds or is held at the moment. That
+// which its peer heard last is best.
+func (l *leg) comforts() (*leg, sdp.Codec, bool) {
 	w := l.way.Load()
 	if w == nil || w.peer == nil || !w.talks || !w.hears {
-		return nil, law{}, false
+		return nil, sdp.Codec{}, false
 	}
 	there := w.peer.way.Load()
-	if there == nil || !there.talks || !there.hears || len(there.laws) == 0 {
-		return nil, law{}, false
+	if there == nil || !there.talks || !there.hears || len(there.hearing.voices) == 0 {
+		return nil, sdp.Codec{}, false
 	}
 	last, any := w.peer.streams.kind()
-	i := max(0, slices.IndexFunc(there.laws, func(one law) bool { return any && one.pt == last }))
-	return w.peer, there.laws[i], true
+	i := max(0, slices.IndexFunc(there.hearing.voices, func(c sdp.Codec) bool { return any && c.PT == last }))
+	return w.peer, there.hearing.voices[i], true
 }
 
-// comfortCycles are the comfort tone in each law, an octet a sample.
-var comfortCycles = map[codec.Law]func() []byte{
-	codec.PCMU: sync.OnceValue(func() []byte { return comfortIn(codec.PCMU) }),
-	codec.PCMA: sync.OnceValue(func() []byte { return comfortIn(codec.PCMA) }),
+// comfortCycles are the comfort tone in each codec, by its name in lower case, a payload a packet.
+var comfortCycles = func() map[string]func() [][]byte {
+	cycles := make(map[string]func() [][]byte)
+	for _, c := range convertible {
+		cycles[strings.ToLower(c.Name)] = sync.OnceValue(func() [][]byte { return comfortIn(c) })
+	}
+	return cycles
+}()
+
+// comfortIn makes one cycle of the comfort tone. It is encoded twice over, so that its end leads to its beginning.
+func comfortIn(c sdp.Codec) (cycle [][]byte) {
+	encoder, rate, err := encoderOf(c)
+	if err != nil {
+		panic(err) // of a codec of ours
+	}
+	pcm := comfortSound(lawOf(c), rate)
+	size := int(packetTime) * rate / int(time.Second)
+	for range 2 {
+		cycle = cycle[:0]
+		for at := 0; at < len(pcm); at += size {
+			payload, err := encoder.Encode(nil, pcm[at:at+size])
+			if err != nil {
+				panic(err) // of a sound of ours
+			}
+			cycle = append(cycle, payload)
+		}
+	}
+	return cycle
 }
 
-// comfortIn makes one cycle of the comfort tone.
-func comfortIn(law codec.Law) []byte {
+// comfortSound is one cycle in samples.
+func comfortSound(law codec.Law, rate int) []int16 {
+	samples := func(d time.Duration) int { return int(int64(d) * int64(rate) / int64(time.Second)) }
 	pcm := make([]int16, samples(comfortCycle))
 	beep := pcm[:samples(comfortBeep)]
-	audio.NewTone(comfortFrequency, codec.G711Rate, amplitude(law, comfortLevel)).Fill(beep)
-	ramp := int(samples(comfortRamp))
+	audio.NewTone(comfortFrequency, rate, amplitude(law, comfortLevel)).Fill(beep)
+	ramp := samples(comfortRamp)
 	for i := range ramp {
 		gain := (1 - math.Cos(math.Pi*float64(i)/float64(ramp))) / 2
 		beep[i] = int16(gain * float64(beep[i]))
@@ -193,5 +200,5 @@ func comfortIn(law codec.Law) []byte {
 	for i := range pcm {
 		pcm[i] += int16(math.Round(peak * (2*noise.Float64() - 1)))
 	}
-	return law.Encode(nil, pcm)
+	return pcm
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ func TestConfig(t *testing.T) {
 		{"usual", Config{Listen: ":8443", Ports: "20000-20999"}, nil},
 		{"smallest range", Config{Listen: "127.0.0.1:0", Ports: "20001-20003"}, nil},
 		{"advertised", Config{Listen: ":0", Ports: "2-3", Advertise: []netip.Addr{loopback}}, nil},
-		{"all wrong at once", Config{Listen: "x", Ports: "5", Advertise: []netip.Addr{{}}}, []string{"listen", "ports", "advertise"}},
+		{"napping", Config{Listen: ":0", Ports: "2-3", Nap: MaxNap}, nil},
+		{"all wrong at once", Config{Listen: "x", Ports: "5", Advertise: []netip.Addr{{}}, Nap: -1}, []string{"listen", "ports", "advertise", "nap"}},
 		{"not a number", Config{Listen: ":0", Ports: "a-b"}, []string{`"a-b"`}},
 		{"backwards", Config{Listen: ":0", Ports: "30-20"}, []string{"ports"}},
 		{"no pair", Config{Listen: ":0", Ports: "21-22"}, []string{"ports"}},
@@ -120,6 +122,40 @@ func TestAddresses(t *testing.T) {
 	for _, addr := range new(addresses).own() {
 		if addr.IsLinkLocalUnicast() || addr.IsMulticast() {
 			t.Errorf("own address %v", addr)
+		}
+	}
+}
+
+// Browsers are told to connect where the TCP port listens.
+func TestTCPCandidates(t *testing.T) {
+	lan4, lan6, public := netip.MustParseAddr("192.168.7.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
+	for _, tt := range []struct {
+		at        string // empty: no port
+		advertise []netip.Addr
+		udp, want []netip.Addr
+	}{
+		{"", nil, []netip.Addr{lan4}, nil},
+		{"[::]:443", nil, []netip.Addr{lan4, lan6}, []netip.Addr{lan4, lan6}},
+		{"0.0.0.0:443", nil, []netip.Addr{lan6, lan4}, []netip.Addr{lan4}},
+		{"192.168.7.7:443", nil, []netip.Addr{loopback, lan4, lan6}, []netip.Addr{lan4}},
+		{"192.168.7.7:443", []netip.Addr{public}, []netip.Addr{public}, []netip.Addr{public}},
+		{"127.0.0.1:443", []netip.Addr{public}, []netip.Addr{public}, nil},
+		{"127.0.0.1:443", nil, []netip.Addr{loopback, lan4}, []netip.Addr{loopback}},
+		{"[::]:443", nil, []netip.Addr{lan4, lan6, public, loopback}, []netip.Addr{lan4, lan6, public}},
+	} {
+		e := &Engine{addresses: addresses{advertise: tt.advertise}}
+		if tt.at != "" {
+			e.tcp.at = netip.MustParseAddrPort(tt.at)
+		}
+		var udp, want []netip.AddrPort
+		for _, addr := range tt.udp {
+			udp = append(udp, netip.AddrPortFrom(addr, 8443))
+		}
+		for _, addr := range tt.want {
+			want = append(want, netip.AddrPortFrom(addr, 443))
+		}
+		if got := e.tcpCandidates(udp); !slices.Equal(got, want) {
+			t.Errorf("port at %q, UDP at %v: TCP at %v, want %v", tt.at, tt.udp, got, want)
 		}
 	}
 }

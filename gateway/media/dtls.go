@@ -1,15 +1,16 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v2"
@@ -25,9 +26,8 @@ const (
 	// applications that must be quick take less).
 	flightTime = 400 * time.Millisecond
 
-	// lingerTime is how long the end of a handshake is kept after it, to send the last flight again for a peer that
-	// missed it. Then the association is forgotten, but for its keys: it costs 30 kB and three goroutines.
-	lingerTime = 30 * time.Second
+	// maxRepeats bounds how often the end of a handshake is sent again to a peer that missed it.
+	maxRepeats = 20
 
 	// maxHandshakes bounds the handshakes that one leg may fail.
 	maxHandshakes = 5
@@ -66,6 +66,8 @@ type security struct {
 	fingerprint string        // of the peer
 	hello       hello
 	current     *association
+	last        []byte // our last flight as a server
+	repeats     int    // of last
 	failures    int
 	broken      bool // wrong certificate: nothing goes until SDP names another one
 }
@@ -84,7 +86,7 @@ func (s *security) settle(client bool, fingerprint string) {
 			s.current = nil
 		}
 		s.line.install(nil)
-		s.failures, s.broken, s.hello = 0, false, hello{}
+		s.failures, s.broken, s.hello, s.last = 0, false, hello{}, nil
 	}
 	s.client, s.fingerprint = client, fingerprint
 	if !s.settled {
@@ -104,7 +106,7 @@ func (s *security) ready() {
 // connect starts the handshake if we are the client and can. The caller holds mu.
 func (s *security) connect() {
 	if s.settled && s.client && s.current == nil && s.line.at() != nil && !s.line.keyed() {
-		s.start(nil, []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80})
+		s.start(nil, favourites())
 	}
 }
 
@@ -116,13 +118,18 @@ func (s *security) receive(p []byte) {
 		s.current.push(p)
 		return
 	}
+	if s.last != nil && s.repeats < maxRepeats && finishing(p) {
+		s.repeats++
+		s.line.write(s.last)
+		return
+	}
 	if (s.settled && s.client) || s.line.keyed() {
 		return // nothing to be said any more
 	}
 	if s.hello.add(p) {
 		h := s.hello
 		s.hello = hello{}
-		s.start(h.parts, h.profiles())
+		s.start(h.parts, h.profiles(favourites()))
 	}
 }
 
@@ -144,16 +151,34 @@ func (s *security) start(parts [][]byte, profiles []dtls.SRTPProtectionProfile) 
 	s.current = a
 }
 
-// association is one DTLS association, and the net.Conn that pion speaks through.
+// finishing says whether a datagram has the end of a flight that ends a handshake: ChangeCipherSpec and, encrypted,
+// Finished (RFC 6347 §4.2.4).
+func finishing(p []byte) bool {
+	for len(p) >= recordHeader {
+		epoch, size := binary.BigEndian.Uint16(p[3:]), int(binary.BigEndian.Uint16(p[11:]))
+		if p[0] == recordChange || (p[0] == recordHandshake && epoch > 0) {
+			return true
+		}
+		p = p[min(recordHeader+size, len(p)):]
+	}
+	return false
+}
+
+// association is a DTLS association during its handshake, and the net.Conn that pion speaks through. After it nothing
+// is kept but the keys and our last flight: pion's side would cost 30 kB and three goroutines for as long as the call
+// lasts, and there is nothing to say but that flight.
 type association struct {
 	security *security
 	queue    *packetio.Buffer
 	client   bool
-	mute     atomic.Bool // nothing is sent any more
 	cancel   context.CancelFunc
+
+	mu   sync.Mutex
+	last []byte // the datagram that ends our side of the handshake
+	mute bool   // nothing is sent any more
 }
 
-// run owns the association: when it returns nothing of it is left but its keys.
+// run owns the association: when it returns nothing of it is left.
 func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionProfile) {
 	defer a.cancel()
 	s := a.security
@@ -172,7 +197,7 @@ func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionPro
 	}
 }
 
-// handshake runs a handshake, hands its keys to the line, and stays for lingerTime.
+// handshake runs a handshake and hands its keys to the line.
 func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtectionProfile) error {
 	s := a.security
 	limited, cancel := context.WithTimeout(ctx, handshakeTime)
@@ -204,14 +229,11 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	if err != nil {
 		return err
 	}
-	if err := a.install(ctx, k, state.PeerCertificates[0]); err != nil {
-		return err
-	}
-	a.linger(ctx, conn)
-	return nil
+	return a.install(ctx, k, state.PeerCertificates[0])
 }
 
-// install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile.
+// install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile. From then on the
+// security repeats our last flight, and the association says nothing more, not even goodbye.
 func (a *association) install(ctx context.Context, k *keys, certificate []byte) error {
 	s := a.security
 	s.mu.Lock()
@@ -223,24 +245,20 @@ func (a *association) install(ctx context.Context, k *keys, certificate []byte) 
 		return errFingerprint
 	}
 	s.line.install(k)
+	s.current, s.last, s.repeats = nil, a.end(), 0
 	return nil
 }
 
-// linger answers repeats of the peer's last flight until lingerTime is over, ctx ends, or the peer says goodbye. What
-// it sends beside the handshake is dropped: there are no data channels.
-func (a *association) linger(ctx context.Context, conn *dtls.Conn) {
-	timer := time.AfterFunc(lingerTime, func() {
-		a.mute.Store(true)
-		a.Close()
-	})
-	defer timer.Stop()
-	defer context.AfterFunc(ctx, func() { a.Close() })()
-	buf := make([]byte, 1500)
-	for {
-		if _, err := conn.Read(buf); errors.Is(err, io.EOF) {
-			return
-		}
+// end silences the association and gives its last flight, nil for a client: a server answers the client's last flight,
+// so that one came.
+func (a *association) end() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mute = true
+	if a.client {
+		return nil
 	}
+	return a.last
 }
 
 // push queues a datagram; one too many is dropped, as on a wire.
@@ -251,9 +269,15 @@ func (a *association) Read(p []byte) (int, error) { return a.queue.Read(p) }
 
 // Write implements net.Conn. A datagram that can't be sent counts as lost.
 func (a *association) Write(p []byte) (int, error) {
-	if !a.mute.Load() {
-		a.security.line.write(p)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mute {
+		return len(p), nil
 	}
+	if finishing(p) {
+		a.last = bytes.Clone(p)
+	}
+	a.security.line.write(p)
 	return len(p), nil
 }
 

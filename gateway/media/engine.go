@@ -1,6 +1,28 @@
 // Package media relays the sound of calls between browsers, which speak WebRTC, and the PBX or phones, which speak
 // plain RTP. It knows session descriptions, sockets and keys, and nothing of SIP: Offer and Answer turn one party's
 // description into what the other party is told, Delete ends it.
+//
+// # How a packet travels
+//
+// One thread carries the packets of all calls (relay_linux.go; elsewhere each socket has a goroutine). It waits for the
+// browsers' socket and for the two sockets, RTP and RTCP, of each leg toward the PBX.
+//
+// From a browser: the thread reads up to 64 datagrams at once. The first octet tells what each is (demux.go). STUN is
+// answered at once and binds its source address to a leg, if it proves to come from the leg's party (stun.go, table.go).
+// Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
+// the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
+//
+// From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
+// party named, or that it really sends from (plain.go).
+//
+// Then both go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
+// the leg's way says, by an adapter or as it is. leg.send hands it to the line of the other party: to the PBX by one
+// system call; to a browser encrypted in place and copied to a batch, which goes out by one system call when all
+// sockets that had something were served.
+//
+// So what runs on the thread delays every call: it allocates nothing, waits for nothing and reads no clock. Tones,
+// recordings and the like have goroutines of their own; they may send at any time, and SDP may replace a leg's way, its
+// line's keys or its target at any time, as each is a pointer to something that never changes.
 package media
 
 import (
@@ -28,8 +50,20 @@ type Config struct {
 	TCP       netip.AddrPort // where browsers' TCP connections come in that ServeTCP is given; port 0: none do
 	Ports     string         // UDP ports toward the PBX, "20000-20999": even ports RTP, odd ones RTCP
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
+	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
+	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
+
+// What Config.Opus may be.
+const (
+	OpusAuto   = "auto"   // sound is converted between Opus and the telephone's codecs when nothing passes as it is
+	OpusNever  = "never"  // nothing is converted
+	OpusPrefer = "prefer" // browsers get and send Opus if they can, since it bears the loss of packets
+)
+
+// MaxNap is the longest nap: what it saves is had by then, and delay adds up.
+const MaxNap = 10 * time.Millisecond
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -40,10 +74,18 @@ func (c Config) Validate() error {
 	if _, _, err := parsePorts(c.Ports); err != nil {
 		faults = append(faults, err)
 	}
+	switch c.Opus {
+	case "", OpusAuto, OpusNever, OpusPrefer:
+	default:
+		faults = append(faults, fmt.Errorf("opus %q: want %s, %s or %s", c.Opus, OpusAuto, OpusNever, OpusPrefer))
+	}
 	for _, addr := range c.Advertise {
 		if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
 			faults = append(faults, fmt.Errorf("advertise %v: not an address of a host", addr))
 		}
+	}
+	if c.Nap < 0 || c.Nap > MaxNap {
+		faults = append(faults, fmt.Errorf("nap %v: want 0 to %v", c.Nap, MaxNap))
 	}
 	return errors.Join(faults...)
 }
@@ -60,10 +102,13 @@ type Engine struct {
 	port        uint16 // of browsers
 	addresses   addresses
 	ports       portRange
+	opus        string // Config.Opus
 	table       *table
 	agent       agent
 	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
+	sums        [2]sum        // of browsers, of others
+	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
 
@@ -98,15 +143,16 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err := browsers.gather(); err != nil {
 		log.Warn("media port keeps small buffers", slog.Any("error", err))
 	}
-	relay, err := newRelay()
+	relay, err := newRelay(cfg.Nap)
 	if err != nil {
 		browsers.close()
 		return nil, err
 	}
+	favourites() // measured now, and not when packets wait
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		relay: relay, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
@@ -129,7 +175,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 // Addr is the address of the browsers' socket.
 func (e *Engine) Addr() netip.AddrPort { return e.browsers.addr() }
 
-// Run relays until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
+// Run relays and judges until ctx ends. Then every call is over, every socket closed, and no goroutine is left.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
@@ -137,10 +183,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.tell != nil && !e.spawn(e.tellDigits) {
 		return errClosed
 	}
-	select {
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
+	e.watch(ctx)
 	return e.Close()
 }
 

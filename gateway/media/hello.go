@@ -16,6 +16,7 @@ const (
 // Numbers of DTLS 1.2 (RFC 6347 §4.1, RFC 5246 §7.4, RFC 5764 §9).
 const (
 	recordHeader    = 13
+	recordChange    = 20
 	recordHandshake = 22
 	messageHeader   = 12
 	messageHello    = 1
@@ -71,16 +72,18 @@ func (h *hello) fragment(m []byte) bool {
 	return true
 }
 
-// profiles says which SRTP profiles to offer the client: pion takes the client's order, in which AES-GCM comes last, so
-// AES-GCM alone when the client knows it (RFC 7714 §14.2), else AES-CM.
-func (h *hello) profiles() []dtls.SRTPProtectionProfile {
+// profiles says which SRTP profile to offer the client: pion takes the client's order, so the first of ours alone that
+// the client knows (RFC 5764 §4.1.1 leaves the choice to the server).
+func (h *hello) profiles(ours []dtls.SRTPProtectionProfile) []dtls.SRTPProtectionProfile {
 	offered := useSRTP(h.body)
-	for ; len(offered) >= 2; offered = offered[2:] {
-		if dtls.SRTPProtectionProfile(binary.BigEndian.Uint16(offered)) == dtls.SRTP_AEAD_AES_128_GCM {
-			return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}
+	for _, profile := range ours {
+		for rest := offered; len(rest) >= 2; rest = rest[2:] {
+			if dtls.SRTPProtectionProfile(binary.BigEndian.Uint16(rest)) == profile {
+				return []dtls.SRTPProtectionProfile{profile}
+			}
 		}
 	}
-	return []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+	return ours
 }
 
 // useSRTP finds the list of profiles in a ClientHello (RFC 5764 §4.1.1), nil when there is none.

@@ -24,14 +24,18 @@ func fragments(whole []byte, size int) (parts [][]byte) {
 }
 
 func TestHello(t *testing.T) {
+	type profiles = []dtls.SRTPProtectionProfile
 	const gcm, cm = dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80
 	for _, tt := range []struct {
 		name    string
 		offered []dtls.SRTPProtectionProfile
-		want    dtls.SRTPProtectionProfile
+		ours    []dtls.SRTPProtectionProfile
+		want    []dtls.SRTPProtectionProfile
 	}{
-		{"as Chromium", []dtls.SRTPProtectionProfile{cm, dtls.SRTP_AES128_CM_HMAC_SHA1_32, gcm}, gcm},
-		{"without AES-GCM", []dtls.SRTPProtectionProfile{cm}, cm},
+		{"as Chromium", profiles{cm, dtls.SRTP_AES128_CM_HMAC_SHA1_32, gcm}, profiles{gcm, cm}, profiles{gcm}},
+		{"on a machine that is slow with AES-GCM", profiles{gcm, cm}, profiles{cm, gcm}, profiles{cm}},
+		{"without AES-GCM", profiles{cm}, profiles{gcm, cm}, profiles{cm}},
+		{"others only", profiles{dtls.SRTP_NULL_HMAC_SHA1_80}, profiles{gcm, cm}, profiles{gcm, cm}}, // refused by pion
 	} {
 		whole := clientHello(t, tt.offered...)[0]
 		for _, size := range []int{10000, 60, 25} {
@@ -48,7 +52,7 @@ func TestHello(t *testing.T) {
 			if len(parts) > maxHelloPart {
 				continue
 			}
-			if got := h.profiles(); !slices.Equal(got, []dtls.SRTPProtectionProfile{tt.want}) {
+			if got := h.profiles(tt.ours); !slices.Equal(got, tt.want) {
 				t.Errorf("%s in %d parts: %v, want %v", tt.name, len(parts), got, tt.want)
 			}
 		}
@@ -59,7 +63,7 @@ func TestHello(t *testing.T) {
 	}
 }
 
-// However a ClientHello is cut or broken, reading it stays within its bounds and always ends in one profile.
+// However a ClientHello is cut or broken, reading it stays within its bounds and ends in profiles of ours.
 func FuzzHello(f *testing.F) {
 	whole := clientHello(f, dtls.SRTP_AES128_CM_HMAC_SHA1_80, dtls.SRTP_AEAD_AES_128_GCM)[0]
 	f.Add(whole, 100)
@@ -70,9 +74,26 @@ func FuzzHello(f *testing.F) {
 		for _, part := range [][]byte{p[:cut], p[cut:], p} {
 			h.add(part)
 		}
-		if len(h.body) > maxHello || len(h.parts) > maxHelloPart || len(h.profiles()) != 1 {
-			t.Errorf("%d octets in %d parts, %v", len(h.body), len(h.parts), h.profiles())
+		got := h.profiles(favourites())
+		if len(h.body) > maxHello || len(h.parts) > maxHelloPart || (len(got) != 1 && !slices.Equal(got, favourites())) {
+			t.Errorf("%d octets in %d parts, %v", len(h.body), len(h.parts), got)
 		}
 		useSRTP(p)
+		if finishing(p) && len(p) < recordHeader {
+			t.Errorf("%x ends a handshake", p)
+		}
 	})
+}
+
+// The machine is measured once, and knows both profiles.
+func TestFavourites(t *testing.T) {
+	list := favourites()
+	for _, profile := range []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80} {
+		if len(list) != 2 || !slices.Contains(list, profile) {
+			t.Errorf("%v: %v is missing, or more are there", list, profile)
+		}
+	}
+	if &favourites()[0] != &list[0] {
+		t.Error("measured twice")
+	}
 }

@@ -44,8 +44,14 @@ type leg struct {
 	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
 
+	transcoder *transcoder // converts what the party says, nil for none; guarded by the call's mutex
+
 	keys    atomic.Pointer[keypad] // plays keys to the party; nil until the first one
 	streams streams
+	judge   judge         // how the leg does; guarded by the call's mutex
+	made    time.Duration // of the engine's clock
+
+	accounted [len(sum{})]uint64 // what the engine's sums have of the leg; guarded by the call's mutex
 }
 
 // way is how packets pass through a leg at the moment. It never changes; it is replaced.
@@ -60,8 +66,9 @@ type way struct {
 	feedback bool    // the party speaks AVPF (RFC 4585)
 	reduced  bool    // and may leave out reports before other RTCP (RFC 5506)
 	rates    rates   // of the payload types
-	laws     []law   // of G.711 that the party can be sent, in its order of preference
 	hearing  hearing // what else the party can be played
+	formats  []format
+	since    time.Duration // of the engine's clock: when it began
 }
 
 // adapter changes what one party says into what its peer can hear: other packets, another codec.
@@ -82,10 +89,13 @@ type tap interface {
 func (l *leg) receive(p []byte, h rtpHeader, now time.Duration) {
 	w := l.way.Load()
 	if w == nil || !w.types.has(h.pt) || !h.padded(p) {
+		if w != nil && !w.types.has(h.pt) {
+			l.unagreed(h.pt)
+		}
 		l.count.dropped.Add(1)
 		return
 	}
-	l.count.heard(h, len(p), now)
+	l.count.heard(p, h, w, now)
 	l.streams.heard(numbersOf(p, h), w.rates.of(h.pt), now)
 	if !w.talks {
 		l.count.dropped.Add(1)
@@ -123,13 +133,14 @@ func (l *leg) send(p []byte, h rtpHeader, now time.Duration) {
 		l.count.unsent.Add(1)
 		return
 	}
-	l.count.sent(len(p))
+	l.count.sent(len(p), now)
 }
 
 // close ends the leg. The caller holds the call's mutex and has taken the leg out of its peers' ways.
 func (l *leg) close() {
 	l.stopTone()
 	l.stopWaiting()
+	l.stopTranscoding()
 	l.stopOverhearing()
 	if l.stopKeys != nil {
 		l.stopKeys()

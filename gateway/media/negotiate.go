@@ -14,7 +14,7 @@ import (
 // Built-in callees that Local takes.
 const (
 	Echo = "echo" // sends back what it hears
-	Tone = "tone" // 1004 Hz at -16 dBm0, in PCMU or PCMA
+	Tone = "tone" // 1004 Hz at -16 dBm0, in PCMU or PCMA, else in G.722 or Opus
 )
 
 // Offer takes from's offer and returns what to offer to to. A second Offer on the same pair is a re-offer: sockets, ICE
@@ -81,6 +81,9 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	if err != nil {
 		return nil, err
 	}
+	if err := a.answers(remote); err != nil {
+		return nil, err
+	}
 	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(answer, b.talk.offer, local) })
 	if err != nil {
 		return nil, err
@@ -96,6 +99,9 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 		_, ok := twinOf(c, remote.Codecs) // b may have events that a has not
 		return !ok
 	})
+	if !slices.ContainsFunc(a.talk.final, carriesSound) {
+		a.talk.final = remote.Codecs // what they say is converted
+	}
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
 	s.show(a, b, told)
 	return text, nil
@@ -145,6 +151,9 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 		return nil, err
 	}
 	i := slices.IndexFunc(remote.Codecs, func(c sdp.Codec) bool { return takes(callee, c) })
+	if i < 0 && callee == Tone {
+		i = slices.IndexFunc(remote.Codecs, converts)
+	}
 	if i < 0 {
 		return nil, sdp.ErrNoCodec
 	}
@@ -155,6 +164,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	}
 	l.answered()
 	s.part(l, nil)
+	l.stopTranscoding()
 	w := l.leads(new(way))
 	w.types.add(chosen.PT)
 	w.echo = callee == Echo
@@ -172,12 +182,12 @@ func (l *leg) play(callee string, c sdp.Codec) {
 	if l.tone != nil && l.playing == c.PT {
 		return
 	}
-	law, _ := codec.ByName(c.Name) // see takes
 	l.playing = c.PT
-	l.startTone(func(ctx context.Context) { playTone(ctx, l, law, c.PT) })
+	l.startTone(func(ctx context.Context) { playTone(ctx, l, c) })
 }
 
-// takes says whether a callee can use a codec: the echo any that carries sound, the tone the laws of G.711.
+// takes says whether a callee can use a codec: the echo any that carries sound, the tone the laws of G.711, and what
+// else we encode only if there is none of them.
 func takes(callee string, c sdp.Codec) bool {
 	if callee == Tone {
 		_, ok := codec.ByName(c.Name)

@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"cordboard/audio"
@@ -10,54 +9,63 @@ import (
 	"cordboard/gateway/sdp"
 )
 
-// overhearer is a tap that hears keys as tones in the voice of a party that has no events, for a peer that wants them otherwise. It
-// only hands packets over; a goroutine of its own listens.
+// overhearer listens for keys that a party without events presses as tones, for a peer that wants them otherwise. What the party says
+// goes on from a goroutine of its own, when it is known to be no key: whoever hears a tone as well as the event takes it for
+// two.
 type overhearer struct {
-	leg     *leg
+	gate    *gate
 	peer    *leg
 	informs bool // the peer takes keys by INFO
-	voices  []sdp.Codec
-	packets chan overheard
+	free    chan *overheard
+	full    chan *overheard
 
-	decoders map[uint8]*listening // by payload type; the goroutine's
-	pcm      []int16
-	number   uint64 // of the key that the peer is played
-	played   bool   // there is one
+	ears   map[uint8]*ear4733 // by payload type
+	pcm    []int16
+	number uint64 // of the key that the peer is played
+	played bool   // there is one
+	since  time.Duration
 }
 
-// overheard is a packet of voice, in its first octets.
+// overheard is a packet on its way.
 type overheard struct {
-	pt   uint8
-	size int
-	data [640]byte // 80 ms of G.711 and G.722
+	h    rtpHeader
 	at   time.Duration
+	size int
+	data [bufferSize]byte
 }
 
-// listening is how one codec is listened to.
-type listening struct {
+// ear4733 listens to one codec.
+type ear4733 struct {
 	decode codec.Decoder
 	keys   *audio.KeyDetector
 }
 
-// maxOverheard is how many packets may wait; more are not listened to.
+// maxOverheard is how many packets may wait; more are lost.
 const maxOverheard = 16
 
-// overhear begins to listen for keys in the voice of l, if its peer needs that: the peer is no browser, which hears tones well enough.
-// The caller holds the call's mutex.
-func (l *leg) overhear(mine *way, peer *leg, its *way) {
+// overhear begins to listen for keys in what passes a gate to peer, if that is needed: the peer is no browser, which hears tones well
+// enough. The caller holds the call's mutex.
+func (g *gate) overhear(peer *leg, mine, its *way) {
+	l := g.from
 	l.stopOverhearing()
 	informs := its.hearing.informs(peer.party.Keys)
-	if l.party.Profile == sdp.WebRTC || peer.party.Profile == sdp.WebRTC || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs {
+	if l.party.Profile == sdp.WebRTC || peer.party.Profile == sdp.WebRTC || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs ||
+		l.talk.agreed == nil {
 		return
 	}
-	o := &overhearer{leg: l, peer: peer, informs: informs, packets: make(chan overheard, maxOverheard), decoders: make(map[uint8]*listening)}
+	o := &overhearer{gate: g, peer: peer, informs: informs, free: make(chan *overheard, maxOverheard), full: make(chan *overheard, maxOverheard),
+		ears: make(map[uint8]*ear4733)}
 	for _, c := range l.talk.agreed.Codecs {
-		if isRecut(c) {
-			o.voices = append(o.voices, c)
+		decode, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1)
+		if err == nil && isRecut(c) {
+			o.ears[c.PT] = &ear4733{decode, audio.NewKeyDetector(rate)}
 		}
 	}
-	if len(o.voices) == 0 || !informs && peer.keypad() == nil {
+	if len(o.ears) == 0 || !informs && peer.keypad() == nil {
 		return
+	}
+	for range maxOverheard {
+		o.free <- new(overheard)
 	}
 	ctx, cancel := context.WithCancel(l.engine.ctx)
 	if !l.engine.spawn(func() { o.listen(ctx) }) {
@@ -65,7 +73,7 @@ func (l *leg) overhear(mine *way, peer *leg, its *way) {
 		return
 	}
 	l.overhearing = cancel
-	mine.taps = append(mine.taps, o)
+	g.ears = o
 }
 
 // stopOverhearing ends the listening for keys. The caller holds the call's mutex.
@@ -76,66 +84,64 @@ func (l *leg) stopOverhearing() {
 	}
 }
 
-// hear implements tap.
-func (o *overhearer) hear(p []byte, h rtpHeader, now time.Duration) {
-	one := overheard{pt: h.pt, at: now}
-	one.size = copy(one.data[:], h.content(p))
+// pass takes a packet that the peer shall get.
+func (o *overhearer) pass(p []byte, h rtpHeader, now time.Duration) {
 	select {
-	case o.packets <- one:
+	case one := <-o.free:
+		one.h, one.at, one.size = h, now, copy(one.data[:], p)
+		o.full <- one // has room for all that there are
 	default:
+		o.gate.from.count.dropped.Add(1)
 	}
 }
 
-// listen listens until ctx ends.
+// listen takes packets until ctx ends.
 func (o *overhearer) listen(ctx context.Context) {
 	for {
 		select {
-		case one := <-o.packets:
-			o.take(&one)
+		case one := <-o.full:
+			if p := one.data[:one.size]; o.take(p, one.h, one.at) {
+				o.gate.forward(p, one.h, one.at, o.peer)
+			}
+			o.free <- one
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// take listens to a packet.
-func (o *overhearer) take(one *overheard) {
-	by := o.decoders[one.pt]
-	if by == nil {
-		for _, c := range o.voices {
-			if decode, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1); c.PT == one.pt && err == nil {
-				by = &listening{decode, audio.NewKeyDetector(rate)}
-				o.decoders[one.pt] = by
-			}
-		}
+// take listens to a packet, and says whether the peer shall hear it.
+func (o *overhearer) take(p []byte, h rtpHeader, now time.Duration) bool {
+	pad := o.peer.keys.Load()
+	ears := o.ears[h.pt]
+	if ears == nil {
+		kind := o.gate.types[h.pt].kind
+		return kind != voicePasses && kind != voiceTurns || pad == nil || pad.voice()
 	}
-	if by == nil {
-		return
-	}
-	pcm, err := by.decode.Decode(o.pcm[:0], one.data[:one.size])
+	pcm, err := ears.decode.Decode(o.pcm[:0], h.content(p))
 	if err != nil {
-		return
+		return true
 	}
 	o.pcm = pcm
-	by.keys.Hear(pcm, func(p audio.KeyPress) { o.pressed(p, one.at) })
-	if pad := o.peer.keys.Load(); o.played && pad != nil {
-		pad.hold(o.number, 0, false, one.at) // still
+	ears.keys.Hear(pcm, func(k audio.KeyPress) { o.pressed(k, pad, now) })
+	if o.played {
+		pad.hold(o.number, now-o.since, false, now)
 	}
+	return !ears.keys.Likely() && (pad == nil || pad.voice())
 }
 
 // pressed does with a key what the peer wants.
-func (o *overhearer) pressed(p audio.KeyPress, now time.Duration) {
-	code := uint8(strings.IndexRune(keyNames, p.Key))
+func (o *overhearer) pressed(p audio.KeyPress, pad *keypad, now time.Duration) {
+	code, _ := keyCode(p.Key)
 	if p.Up {
-		o.leg.engine.heard(o.leg, key{code: code, ends: true, length: p.Length}, !o.informs)
+		o.gate.from.engine.heard(o.gate.from, key{code: code, ends: true, length: p.Length}, !o.informs)
 	}
-	pad := o.peer.keys.Load()
-	if o.informs || pad == nil {
-		return
-	}
-	if !p.Up {
+	switch {
+	case o.informs || pad == nil:
+	case !p.Up:
 		o.number, o.played = pad.begin(press{code: code, length: p.Length, heard: now})
-	} else if o.played {
+		o.since = now - p.Length
+	case o.played:
 		pad.hold(o.number, p.Length, true, now)
 		o.played = false
 	}

@@ -73,6 +73,12 @@ type browser struct {
 
 func newBrowser(t testing.TB, settings ...func(*webrtc.SettingEngine)) *browser {
 	t.Helper()
+	return newBrowserOf(t, []sdp.Codec{pcmuCodec, pcmaCodec, eventSlow}, settings...)
+}
+
+// newBrowserOf is newBrowser with codecs of choice, in order of preference; it speaks the first.
+func newBrowserOf(t testing.TB, codecs []sdp.Codec, settings ...func(*webrtc.SettingEngine)) *browser {
+	t.Helper()
 	var se webrtc.SettingEngine
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
@@ -84,14 +90,9 @@ func newBrowser(t testing.TB, settings ...func(*webrtc.SettingEngine)) *browser 
 		set(&se)
 	}
 	var me webrtc.MediaEngine
-	for _, known := range []struct {
-		mime string
-		pt   webrtc.PayloadType
-	}{{webrtc.MimeTypePCMU, 0}, {webrtc.MimeTypePCMA, 8}, {"audio/telephone-event", 101}} { // in order of preference
-		codec := webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: known.mime, ClockRate: 8000}, PayloadType: known.pt,
-		}
-		if err := me.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
+	for _, c := range codecs {
+		known := webrtc.RTPCodecParameters{RTPCodecCapability: capability(c), PayloadType: webrtc.PayloadType(c.PT)}
+		if err := me.RegisterCodec(known, webrtc.RTPCodecTypeAudio); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +111,7 @@ func newBrowser(t testing.TB, settings ...func(*webrtc.SettingEngine)) *browser 
 	}
 	t.Cleanup(func() { pc.Close() })
 	b := &browser{t: t, pc: pc, heard: make(chan *rtp.Packet, 1000), told: make(chan rtcp.Packet, 100)}
-	b.voice, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}, "audio", "voice")
+	b.voice, err = webrtc.NewTrackLocalStaticRTP(capability(codecs[0]), "audio", "voice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +145,15 @@ func newBrowser(t testing.TB, settings ...func(*webrtc.SettingEngine)) *browser 
 		}
 	})
 	return b
+}
+
+// capability is a codec as pion names it.
+func capability(c sdp.Codec) webrtc.RTPCodecCapability {
+	known := webrtc.RTPCodecCapability{MimeType: "audio/" + c.Name, ClockRate: c.ClockRate, SDPFmtpLine: c.Fmtp}
+	if c.Channels > 1 {
+		known.Channels = uint16(c.Channels)
+	}
+	return known
 }
 
 // offer makes the browser's offer.

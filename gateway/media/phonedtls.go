@@ -172,6 +172,7 @@ func (p *dtlsPort) install(k *keys) {
 			next.control = sides{k, k}
 		}
 		if p.line.secret.CompareAndSwap(old, &next) {
+			once(&p.line.leg.count.keyed, p.line.engine.now())
 			return
 		}
 	}

@@ -91,6 +91,12 @@ func TestEnginesBackToBack(t *testing.T) {
 		{"OSRTP", sdp.OSRTP, same, "SDES"},
 		{"DTLS", sdp.DTLS, same, "DTLS"},
 		{"DTLS without mux", sdp.DTLS, func(text string) string { return strings.Replace(text, "a=rtcp-mux\r\n", "", 1) }, "DTLS"},
+		{"DTLS in place of SDES", sdp.SDES, func(text string) string {
+			if i := strings.Index(text, "a=crypto"); i >= 0 && strings.Contains(text, "a=setup:actpass") {
+				return text[:i] + text[strings.Index(text, "a=fingerprint"):]
+			}
+			return text
+		}, "DTLS"},
 		{"OSRTP by fingerprint", sdp.DTLS, func(text string) string { return strings.Replace(text, "UDP/TLS/RTP/SAVP", "RTP/AVP", 1) }, "DTLS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,6 +111,31 @@ func TestEnginesBackToBack(t *testing.T) {
 			p.talk(tt.want)
 			p.back()
 			p.talk(tt.want)
+		})
+	}
+}
+
+// A call that comes back after a crash shakes hands anew, in both roles.
+func TestDTLSRestored(t *testing.T) {
+	for _, later := range []string{"near", "far"} {
+		t.Run(later, func(t *testing.T) {
+			ports := map[string]string{"near": "21070-21079", "far": "21080-21089"}
+			p := &engines{t: t, near: startEngine(t, ports["near"]), far: startEngine(t, ports["far"]), here: newPhone(t), away: newPhone(t), between: toDTLS,
+				change: func(text string) string { return text }}
+			p.call()
+			p.talk("DTLS")
+			back, other := &p.near, p.far
+			if later == "far" {
+				back, other = &p.far, p.near
+			}
+			*back = restart(t, *back, "call", ports[later])
+			silent(t, p.here.mouth, p.away, "too early")
+			offer := must(t)((*back).Reoffer(t.Context(), "call", toDTLS.Leg))
+			answer := must(t)(other.Keep(t.Context(), "call", toDTLS, desk, offer))
+			if err := (*back).Reanswer(t.Context(), "call", toDTLS.Leg, answer); err != nil {
+				t.Fatal(err)
+			}
+			p.talk("DTLS")
 		})
 	}
 }
@@ -271,8 +302,9 @@ func TestDTLSBeforeAnswer(t *testing.T) {
 
 // A PBX that offers what browsers offer is answered as they are.
 func TestPBXOffersICE(t *testing.T) {
-	e := startEngine(t, "21090-21099")
+	const ports = "21090-21099"
 	for _, profile := range []sdp.Profile{sdp.RTP, sdp.DTLS} {
+		e := startEngine(t, ports)
 		a, b := newPhone(t), newBrowser(t)
 		party := toDTLS
 		party.Profile = profile
@@ -286,6 +318,15 @@ func TestPBXOffersICE(t *testing.T) {
 		if s := stats(t, e, "call", party.Leg); s.Profile != "WebRTC" {
 			t.Errorf("leg is %s", s.Profile)
 		}
-		e.Delete("call", "")
+		e = restart(t, e, "call", ports)
+		after := newBrowser(t) // pion can't change to another certificate of its peer
+		answer := after.answer(must(t)(e.Reoffer(t.Context(), "call", party.Leg)))
+		if err := e.Reanswer(t.Context(), "call", party.Leg, answer); err != nil {
+			t.Fatal(err)
+		}
+		reaches(t, a.mouth, after, "after a crash")
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

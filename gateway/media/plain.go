@@ -34,9 +34,15 @@ func (s *plainLine) receive(p []byte, src netip.AddrPort, now time.Duration) {
 	case kindRTP:
 		h, ok := parseRTP(p)
 		w := s.leg.way.Load()
-		if ok && w != nil && w.types.has(h.pt) && s.rtp.admit(src, numbersOf(p, h), now) {
+		switch {
+		case !ok || w == nil:
+		case !w.types.has(h.pt):
+			s.leg.unagreed(h.pt)
+		case s.rtp.admit(src, numbersOf(p, h), now):
 			s.leg.receive(p, h, now)
 			return
+		default:
+			s.leg.foreign(src)
 		}
 	case kindRTCP:
 		if s.rtp.from(src) {

@@ -3,6 +3,8 @@ package media
 import (
 	"bytes"
 	"math"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 // tape is a line that keeps what it is given.
 type tape struct {
 	line
+	mu      sync.Mutex
 	packets []*rtp.Packet
 	at      []time.Duration
 }
@@ -25,18 +28,20 @@ func (l *tape) send(p []byte, _ rtpHeader, now time.Duration) error {
 	if err := one.Unmarshal(bytes.Clone(p)); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.packets, l.at = append(l.packets, &one), append(l.at, now)
 	return nil
 }
 
-var (
-	pcmu     = sdp.Codec{PT: 0, Name: "PCMU", ClockRate: 8000, Channels: 1}
-	g722     = sdp.Codec{PT: 9, Name: "G722", ClockRate: 8000, Channels: 1}
-	opus     = sdp.Codec{PT: 111, Name: "opus", ClockRate: 48000, Channels: 2}
-	events8  = sdp.Codec{PT: 101, Name: "telephone-event", ClockRate: 8000, Channels: 1}
-	events48 = sdp.Codec{PT: 110, Name: "telephone-event", ClockRate: 48000, Channels: 1}
-	noise8   = sdp.Codec{PT: 13, Name: "CN", ClockRate: 8000, Channels: 1}
-)
+var noiseCodec = sdp.Codec{PT: 13, Name: "CN", ClockRate: 8000, Channels: 1}
+
+// all are the packets so far, while others may come.
+func (l *tape) all() []*rtp.Packet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.packets)
+}
 
 // listener is a leg that agreed on codecs, whose line is a tape, and a player for it.
 func listener(h hearing) (*tape, *keypad, *player) {
@@ -69,11 +74,11 @@ func TestKeysAsEvents(t *testing.T) {
 		ticks []uint16 // of the packets
 		pt    uint8
 	}{
-		{"usual", hearing{voices: []sdp.Codec{pcmu}, events: []sdp.Codec{events8}}, 100 * time.Millisecond, []uint16{160, 320, 480, 640, 800, 800, 800}, 101},
-		{"short", hearing{voices: []sdp.Codec{pcmu}, events: []sdp.Codec{events8}}, time.Millisecond, []uint16{160, 320, 480, 640, 640, 640}, 101},
-		{"at 48 kHz", hearing{voices: []sdp.Codec{opus}, events: []sdp.Codec{events8, events48}}, 90 * time.Millisecond, []uint16{960, 1920, 2880, 3840, 4800, 4800, 4800}, 110},
-		{"of another clock than the voice", hearing{voices: []sdp.Codec{opus}, events: []sdp.Codec{events8}}, 80 * time.Millisecond, []uint16{160, 320, 480, 640, 640, 640}, 101},
-		{"packets of 30 ms", hearing{voices: []sdp.Codec{pcmu}, events: []sdp.Codec{events8}, frame: 30 * time.Millisecond}, 80 * time.Millisecond, []uint16{240, 480, 720, 720, 720}, 101},
+		{"usual", hearing{voices: []sdp.Codec{pcmuCodec}, events: []sdp.Codec{eventSlow}}, 100 * time.Millisecond, []uint16{160, 320, 480, 640, 800, 800, 800}, 101},
+		{"short", hearing{voices: []sdp.Codec{pcmuCodec}, events: []sdp.Codec{eventSlow}}, time.Millisecond, []uint16{160, 320, 480, 640, 640, 640}, 101},
+		{"at 48 kHz", hearing{voices: []sdp.Codec{opusCodec}, events: []sdp.Codec{eventSlow, eventFast}}, 90 * time.Millisecond, []uint16{960, 1920, 2880, 3840, 4800, 4800, 4800}, 110},
+		{"of another clock than the voice", hearing{voices: []sdp.Codec{opusCodec}, events: []sdp.Codec{eventSlow}}, 80 * time.Millisecond, []uint16{160, 320, 480, 640, 640, 640}, 101},
+		{"packets of 30 ms", hearing{voices: []sdp.Codec{pcmuCodec}, events: []sdp.Codec{eventSlow}, frame: 30 * time.Millisecond}, 80 * time.Millisecond, []uint16{240, 480, 720, 720, 720}, 101},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			far, k, p := listener(tt.hears)
@@ -109,7 +114,7 @@ func TestKeysAsEvents(t *testing.T) {
 
 // A key that is held for long goes on in segments (RFC 4733 §2.5.1.3), and is read so.
 func TestLongKey(t *testing.T) {
-	far, k, p := listener(hearing{voices: []sdp.Codec{opus}, events: []sdp.Codec{events48}})
+	far, k, p := listener(hearing{voices: []sdp.Codec{opusCodec}, events: []sdp.Codec{eventFast}})
 	k.begin(press{code: 3, up: true, length: 3 * time.Second})
 	run(p, time.Minute, 4*time.Second, nil)
 	var r eventReader
@@ -130,7 +135,7 @@ func TestLongKey(t *testing.T) {
 }
 
 func TestKeysAsTones(t *testing.T) {
-	for _, c := range []sdp.Codec{pcmu, {PT: 8, Name: "PCMA", ClockRate: 8000, Channels: 1}, g722, opus} {
+	for _, c := range []sdp.Codec{pcmuCodec, {PT: 8, Name: "PCMA", ClockRate: 8000, Channels: 1}, g722Codec, opusCodec} {
 		t.Run(c.Name, func(t *testing.T) {
 			far, k, p := listener(hearing{voices: []sdp.Codec{c}})
 			for code := range keyNames {
@@ -162,7 +167,7 @@ func TestKeysAsTones(t *testing.T) {
 			if heard != keyNames {
 				t.Errorf("heard %q, want %q", heard, keyNames)
 			}
-			if c == pcmu {
+			if c == pcmuCodec {
 				first := pcm[160:640]
 				for freq, level := range map[float64]float64{941: rowLevel, 1336: columnLevel} {
 					power := audio.Goertzel(first, rate, freq) * math.Pow(audio.RMS(first), 2)
@@ -182,7 +187,7 @@ func TestKeyHeld(t *testing.T) {
 		"held":     {400 * time.Millisecond, 400 * time.Millisecond},
 		"let slip": {time.Hour, 2*packetTime + lostPress}, // no word after the first one
 	} {
-		far, k, p := listener(hearing{voices: []sdp.Codec{pcmu}, events: []sdp.Codec{events8}})
+		far, k, p := listener(hearing{voices: []sdp.Codec{pcmuCodec}, events: []sdp.Codec{eventSlow}})
 		number, _ := k.begin(press{code: 1, length: packetTime, heard: begin})
 		run(p, begin, 2*time.Second, func(now time.Duration) {
 			if d := now - begin; tt.held < time.Hour && d%packetTime == 0 && d > 0 {
@@ -199,7 +204,7 @@ func TestKeyHeld(t *testing.T) {
 }
 
 func TestKeysWait(t *testing.T) {
-	far, k, p := listener(hearing{voices: []sdp.Codec{pcmu}, events: []sdp.Codec{events8}})
+	far, k, p := listener(hearing{voices: []sdp.Codec{pcmuCodec}, events: []sdp.Codec{eventSlow}})
 	for range maxPresses {
 		if _, ok := k.begin(press{code: 1, up: true}); !ok {
 			t.Fatal("refused")
@@ -224,7 +229,7 @@ func TestKeysWait(t *testing.T) {
 }
 
 func TestNoise(t *testing.T) {
-	far, k, p := listener(hearing{voices: []sdp.Codec{pcmu}})
+	far, k, p := listener(hearing{voices: []sdp.Codec{pcmuCodec}})
 	if _, more := p.step(time.Minute); more {
 		t.Error("something to do before anything came")
 	}
@@ -256,7 +261,7 @@ func TestNoise(t *testing.T) {
 }
 
 func TestPlayerSleeps(t *testing.T) {
-	far, k, p := listener(hearing{voices: []sdp.Codec{pcmu}})
+	far, k, p := listener(hearing{voices: []sdp.Codec{pcmuCodec}})
 	k.hush(40)
 	p.step(time.Minute)
 	p.step(2 * time.Minute)
@@ -266,7 +271,7 @@ func TestPlayerSleeps(t *testing.T) {
 }
 
 func BenchmarkPlayer(b *testing.B) {
-	_, k, p := listener(hearing{voices: []sdp.Codec{pcmu}})
+	_, k, p := listener(hearing{voices: []sdp.Codec{pcmuCodec}})
 	k.leg.line = deaf{}
 	k.hush(40)
 	now := time.Minute

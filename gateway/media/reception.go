@@ -49,7 +49,9 @@ func (r *reception) hear(n numbers, rate uint32, now time.Duration) {
 		return // of an event, which keeps its timestamp while it lasts (RFC 4733 §2.2)
 	}
 	d := int32(transit - r.transit)
-	r.jitter += uint32(max(d, -d)) - (r.jitter+8)>>4
+	if off := uint32(max(d, -d)); off < ticks(maxAhead, rate) { // beyond it the timestamps began anew
+		r.jitter += off - (r.jitter+8)>>4
+	}
 	r.stamp, r.transit = n.stamp, transit
 }
 

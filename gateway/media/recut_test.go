@@ -48,16 +48,14 @@ func TestRecut(t *testing.T) {
 		{"a pause", 30 * ms, 0, []sent{{0, 0, 20}, {1, 20, 20}, {2, 1000, 20}, {3, 1020, 20}}, []sent{{0, 0, 30}, {1, 30, 10}, {2, 1000, 30}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			far, to := wants(tt.ptime, tt.most, pcmu)
+			far, to := wants(tt.ptime, tt.most, pcmuCodec)
 			r := recutFor(to)
-			var whole []byte // an octet for each ms, by its time
 			now := time.Minute
 			for _, s := range tt.in {
 				payload := make([]byte, 8*s.size)
 				for i := range payload {
 					payload[i] = byte(s.stamp + i/8)
 				}
-				whole = append(whole, payload...)
 				p := packet(t, rtp.Header{SequenceNumber: 65534 + uint16(s.seq), Timestamp: 0xFFFFFF00 + 8*uint32(s.stamp), SSRC: 5}, string(payload))
 				h, _ := parseRTP(p)
 				r.pass(p, h, now, to)
@@ -83,7 +81,7 @@ func TestRecut(t *testing.T) {
 }
 
 func TestRecutLeavesOthers(t *testing.T) {
-	far, to := wants(30*time.Millisecond, 0, pcmu, opus)
+	far, to := wants(30*time.Millisecond, 0, pcmuCodec, opusCodec)
 	r := recutFor(to)
 	say := func(pt uint8, seq uint16, payload string) {
 		p := packet(t, rtp.Header{PayloadType: pt, SequenceNumber: seq, Timestamp: 160 * uint32(seq), SSRC: 5}, payload)
@@ -96,19 +94,19 @@ func TestRecutLeavesOthers(t *testing.T) {
 	if len(far.packets) != 3 || string(far.packets[0].Payload) != "opus" || len(far.packets[1].Payload) != 160 || string(far.packets[2].Payload) != "again" {
 		t.Errorf("the party hears %v", far.packets)
 	}
-	for _, codecs := range [][]sdp.Codec{{opus}, nil} {
+	for _, codecs := range [][]sdp.Codec{{opusCodec}, nil} {
 		if _, to := wants(30*time.Millisecond, 0, codecs...); recutFor(to) != nil {
 			t.Errorf("%v are cut", codecs)
 		}
 	}
-	if _, to := wants(0, 0, pcmu); recutFor(to) != nil {
+	if _, to := wants(0, 0, pcmuCodec); recutFor(to) != nil {
 		t.Error("cut for one who wants no size")
 	}
 }
 
 // The end of a talk spurt that is long over is not sent with the next one.
 func TestRecutForgets(t *testing.T) {
-	far, to := wants(30*time.Millisecond, 0, g722)
+	far, to := wants(30*time.Millisecond, 0, g722Codec)
 	r := recutFor(to)
 	for i, now := range []time.Duration{0, 20 * time.Millisecond, 2 * time.Second, 2020 * time.Millisecond} {
 		p := packet(t, rtp.Header{PayloadType: 9, SequenceNumber: uint16(i), Timestamp: ticks(now, 8000), SSRC: 5, Marker: i == 2}, string(bytes.Repeat([]byte{byte(i)}, 160)))
@@ -121,7 +119,7 @@ func TestRecutForgets(t *testing.T) {
 }
 
 func BenchmarkRecut(b *testing.B) {
-	_, to := wants(30*time.Millisecond, 0, pcmu)
+	_, to := wants(30*time.Millisecond, 0, pcmuCodec)
 	to.line = deaf{}
 	r := recutFor(to)
 	p := packet(b, rtp.Header{SSRC: 5}, string(make([]byte, 160)))

@@ -33,7 +33,7 @@ type relay struct {
 
 	mu       sync.Mutex
 	table    []entry // of sockets, by slot
-	free     []int32 // places in table
+	free     []int32 // slots of table
 	gathered []*socket
 	ended    bool
 
@@ -45,6 +45,7 @@ type relay struct {
 	lone   bool          // the scheduler has one place
 	waits  int           // in secret
 	secret time.Duration // how long a wait in secret may be
+	nap    unix.Timespec // after each round
 }
 
 // slot is where the table of a relay has a socket. The generation tells an event of a socket that was closed from one
@@ -57,10 +58,10 @@ type entry struct {
 	generation int32
 }
 
-// wakeSlot is the place of the descriptor that ends the thread.
+// wakeSlot is the slot of the descriptor that ends the thread.
 const wakeSlot = 0
 
-func newRelay() (*relay, error) {
+func newRelay(nap time.Duration) (*relay, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("epoll_create", err))
@@ -70,7 +71,7 @@ func newRelay() (*relay, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("eventfd", err))
 	}
-	r := &relay{epoll: epoll, wake: wake, table: make([]entry, 1), secret: busyWait}
+	r := &relay{epoll: epoll, wake: wake, table: make([]entry, 1), secret: busyWait, nap: unix.NsecToTimespec(nap.Nanoseconds())}
 	if err := r.watch(wake, slot{index: wakeSlot}); err != nil {
 		unix.Close(wake)
 		unix.Close(epoll)
@@ -180,6 +181,18 @@ func (r *relay) run(clock func() time.Duration) {
 			s.keep(false)
 		}
 		clear(ready)
+		r.rest()
+	}
+}
+
+// rest takes the nap after a round. A signal ends it early, which does no harm.
+func (r *relay) rest() {
+	switch nap := uintptr(unsafe.Pointer(&r.nap)); {
+	case r.nap.Nano() == 0:
+	case r.lone:
+		unix.Syscall(unix.SYS_NANOSLEEP, nap, 0, 0)
+	default:
+		unix.RawSyscall(unix.SYS_NANOSLEEP, nap, 0, 0)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,7 +107,7 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 
 // An event of a socket that was closed is not taken for one of the socket that has its place now.
 func TestLateEvent(t *testing.T) {
-	r, err := newRelay()
+	r, err := newRelay(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +149,25 @@ func TestLateEvent(t *testing.T) {
 	r.stop()
 	if r.add(second, nil) {
 		t.Error("a relay that was stopped takes a socket")
+	}
+}
+
+// A call that is up has no goroutine of its own: those of the engine are as many as after all calls.
+func TestCallHasNoGoroutine(t *testing.T) {
+	e := startEngine(t, "20960-20979")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, b.say, p, "sound")
+	reaches(t, p.mouth, b, "sound")
+	var up int
+	waitFor(t, "no goroutine of a handshake", func() bool {
+		stacks := running()
+		up = len(stacks)
+		return !strings.Contains(strings.Join(stacks, ""), "(*association)")
+	})
+	e.Delete("call", "")
+	if after := len(running()); after != up {
+		t.Errorf("%d goroutines with a call, %d without", up, after)
 	}
 }
 
@@ -340,4 +360,18 @@ func BenchmarkRelay(b *testing.B) {
 	if sent := x.secure.leg.count.packetsOut.Load(); sent < uint64(20*b.N) {
 		b.Fatalf("%d of %d packets relayed", sent, 20*b.N)
 	}
+}
+
+// A relay that naps carries the same packets.
+func TestNap(t *testing.T) {
+	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20980-20999", Nap: MaxNap}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.serve(e.browsers, e.receive)
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	reaches(t, b.say, p, "sound")
+	reaches(t, p.mouth, b, "sound")
 }

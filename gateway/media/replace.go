@@ -49,6 +49,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	l.answered()
 	l.talk.final = told.Codecs
 	gone.stopWaiting()
+	l.judge.inherit(&gone.judge)
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
 	s.show(peer, l, told)
 	return text, nil

@@ -141,6 +141,7 @@ func (s *session) restore(legs []savedLeg) error {
 			}
 		}
 	}
+	s.answered = max(s.engine.now(), 1) // only calls that are up are saved
 	ways := make(map[*leg]*way)
 	for _, saved := range legs {
 		l := s.legs[saved.Name]
@@ -154,7 +155,7 @@ func (s *session) restore(legs []savedLeg) error {
 		case saved.Name < saved.Peer: // once for the two
 			join(l, w.peer, w, ways[w.peer])
 		}
-		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && takes(Tone, c) })
+		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && converts(c) })
 		if saved.Tone && i >= 0 {
 			l.play(Tone, l.talk.agreed.Codecs[i])
 		}
@@ -201,6 +202,9 @@ func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) er
 	}
 	defer s.mu.Unlock()
 	remote, err := l.hear(answer)
+	if err == nil {
+		err = l.answers(remote)
+	}
 	if err != nil {
 		return fmt.Errorf("answer media again: %w", err)
 	}

@@ -78,7 +78,7 @@ func TestRestore(t *testing.T) {
 			if again := must(t)(e.Reoffer(t.Context(), "call", alice.Leg)); !bytes.Equal(again, offer) {
 				t.Errorf("offered again:\n%s, before\n%s", again, offer)
 			}
-			for _, want := range []string{"a=setup:actpass", "a=fingerprint:" + e.fingerprint, "a=ice-ufrag:", " 0 8 101\r\n", "a=sendrecv"} {
+			for _, want := range []string{"a=setup:actpass", "a=fingerprint:" + e.fingerprint, "a=ice-ufrag:", " 0 8 101 111 96\r\n", "a=sendrecv"} {
 				if !strings.Contains(string(offer), want) {
 					t.Errorf("no %q in the offer\n%s", want, offer)
 				}

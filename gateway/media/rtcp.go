@@ -71,7 +71,7 @@ func readControl(p []byte, reduced bool) (all []control) {
 }
 
 // receiveControl takes a compound RTCP packet in the clear from the leg's party. It ends here: reports are ours to make
-// (RFC 7667 §3.2.1.3). Only feedback that the other party must act on goes on to it, as feedback of ours.
+// (RFC 8079). Only feedback that the other party must act on goes on to it, as feedback of ours.
 func (l *leg) receiveControl(p []byte, now time.Duration) {
 	w := l.way.Load()
 	if w == nil || !l.affords(now) {
@@ -90,7 +90,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		switch packet := part.packet.(type) {
 		case *rtcp.SenderReport:
 			at := s.senderReport(packet, now)
-			if w.peer != nil && w.via == nil {
+			if w.peer != nil {
 				w.peer.streams.synchronize(packet.SSRC, packet.RTPTime, at, now)
 			}
 			s.receiverReports(packet.Reports, wall)

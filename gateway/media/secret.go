@@ -73,6 +73,7 @@ func (b *bargain) answer(offered sdp.Crypto) []sdp.Crypto {
 }
 
 // protect completes our description of a PBX's leg: what is agreed already or wished in an offer, what fits the party's in an answer.
+// Who is offered SDES may choose DTLS instead.
 func (l *leg) protect(line *plainLine, local *sdp.Local, setup string) {
 	asked := l.talk.proposed
 	keying := l.party.Profile
@@ -95,6 +96,9 @@ func (l *leg) protect(line *plainLine, local *sdp.Local, setup string) {
 		return
 	case setup == actpass:
 		local.Crypto = line.bargain.offer()
+		if local.Profile == sdp.SDES && l.talk.agreed == nil { // some phones take RTP/SAVP, but for DTLS
+			local.Fingerprint, local.Setup = l.engine.fingerprint, setup
+		}
 	case len(asked.Crypto) > 0:
 		local.Crypto = line.bargain.answer(asked.Crypto[0])
 	}
@@ -114,6 +118,33 @@ func (l *leg) suits(remote *sdp.Remote) error {
 		return fmt.Errorf("read a description of %s where at least %s is wanted: %w", remote.Profile, l.party.Least, sdp.ErrNoKeys)
 	}
 	return nil
+}
+
+// answers takes out of an answer the ways of encryption that our offer had not, which some phones always name and never use: without
+// our key or our fingerprint nobody can be spoken to by them.
+func (l *leg) answers(remote *sdp.Remote) error {
+	if _, ok := l.line.(*plainLine); !ok || remote.Rejected {
+		return nil
+	}
+	offered, err := sdp.Parse(l.talk.sent)
+	if err != nil {
+		return err
+	}
+	if len(offered.Crypto) == 0 {
+		remote.Crypto = nil
+	}
+	if offered.Fingerprint == "" {
+		remote.Fingerprint = ""
+	}
+	switch none := len(remote.Crypto) == 0 && remote.Fingerprint == ""; {
+	case none && remote.Profile == sdp.OSRTP:
+		remote.Profile = sdp.RTP
+	case none && remote.Profile != sdp.RTP:
+		return fmt.Errorf("read an answer of %s to an offer of %s: %w", remote.Profile, offered.Profile, sdp.ErrNoKeys)
+	case remote.Profile == sdp.SDES && len(remote.Crypto) == 0:
+		remote.Profile = sdp.DTLS
+	}
+	return l.suits(remote)
 }
 
 // overICE gives a leg of the PBX the line of a browser when its first offer is that of one: other lines have no ICE.
@@ -187,18 +218,26 @@ func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now t
 	if control {
 		to = &s.rtcp
 	}
-	if to.target.Load().admits(src) {
+	if !to.target.Load().admits(src) {
+		if what == kindRTP {
+			s.leg.foreign(src)
+		}
+	} else {
 		switch {
 		case what == kindRTP && !control && k.media.in != nil:
 			h, ok := parseRTP(p)
 			if !ok {
 				break
 			}
-			if clear, ok := s.open(k, p, h); ok && to.admit(src, numbersOf(clear, h), now) {
+			clear, ok := s.open(k, p, h)
+			switch {
+			case !ok:
+				s.leg.count.unopened.Add(1)
+			case to.admit(src, numbersOf(clear, h), now):
 				s.leg.receive(clear, h, now)
 				return
 			}
-		case what == kindRTCP && control != s.muxed.Load() && k.control.in != nil:
+		case what == kindRTCP && k.control.in != nil && !(control && s.muxed.Load()): // some PBXs send it to the first port unasked
 			if clear, err := k.control.in.in.openControl(p); err == nil && (!control && to.from(src) || control && to.admitControl(src, binary.BigEndian.Uint32(clear[4:]), s.leg.streams.heardFrom(), now)) {
 				s.leg.receiveControl(clear, now)
 				return

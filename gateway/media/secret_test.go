@@ -347,6 +347,9 @@ func TestLeast(t *testing.T) {
 		for _, least := range []sdp.Profile{0, sdp.RTP, sdp.SDES, sdp.DTLS} {
 			want := !tt.never && least.Strength() <= tt.least.Strength()
 			party := call.Party{Leg: "least", Profile: sdp.SDES, Least: least, Host: loopback}
+			if tt.name == "DTLS" {
+				party.Profile = sdp.DTLS
+			}
 			_, err := e.Local(t.Context(), "offer", party, Echo, tt.description)
 			if (err == nil) != want || err != nil && !errors.Is(err, sdp.ErrNoKeys) {
 				t.Errorf("offer of %s where %v is the least: %v, want taken %v", tt.name, least, err, want)
@@ -359,6 +362,47 @@ func TestLeast(t *testing.T) {
 			e.Delete("offer", "")
 			e.Delete("answer", "")
 		}
+	}
+}
+
+// An answer by another way of encryption than the offer's is none.
+func TestOtherEncryptionAnswered(t *testing.T) {
+	e := startEngine(t, "21050-21059")
+	a, keyed := newPhone(t), newDeskPhone(t, "RTP/SAVP", "AES_CM_128_HMAC_SHA1_80")
+	print := bytes.Replace(a.description("sendrecv"), []byte("RTP/AVP"), []byte("RTP/SAVP 0 8 101\r\na=setup:active\r\na=fingerprint:"+e.fingerprint+"\r\na=x:"), 1)
+	for _, tt := range []struct {
+		offer  sdp.Profile
+		answer []byte
+	}{{sdp.OSRTP, print}, {sdp.RTP, print}, {sdp.DTLS, keyed.description("sendrecv")}, {sdp.RTP, keyed.description("sendrecv")}} {
+		party := trunk
+		party.Profile = tt.offer
+		must(t)(e.Offer(t.Context(), "call", desk, party, a.description("sendrecv")))
+		if _, err := e.Answer(t.Context(), "call", party, desk, tt.answer); !errors.Is(err, sdp.ErrNoKeys) {
+			t.Errorf("answer to an offer of %s: %v\n%s", tt.offer, err, tt.answer)
+		}
+		e.Delete("call", "")
+	}
+}
+
+// A phone that names keys in the answer to an offer without any goes on in the clear, where that is allowed.
+func TestKeysAnsweredInVain(t *testing.T) {
+	e := startEngine(t, "21050-21059")
+	a, b, named := newPhone(t), newPhone(t), newDeskPhone(t, "RTP/AVP", "AES_CM_128_HMAC_SHA1_80")
+	for _, least := range []sdp.Profile{0, sdp.SDES} {
+		party := call.Party{Leg: "vain", Profile: sdp.RTP, Least: least, Host: loopback}
+		named.phone = b
+		b.hear(must(t)(e.Offer(t.Context(), "call", desk, party, a.description("sendrecv"))))
+		answer, err := e.Answer(t.Context(), "call", party, desk, named.description("sendrecv"))
+		if least != 0 {
+			if !errors.Is(err, sdp.ErrNoKeys) {
+				t.Errorf("answer: %v", err)
+			}
+			continue
+		}
+		a.hear(must(t)(answer, err))
+		reaches(t, a.mouth, b, "clear")
+		reaches(t, b.mouth, a, "clear")
+		e.Delete("call", "")
 	}
 }
 

@@ -48,6 +48,7 @@ func newSecureLine(e *Engine, l *leg) *secureLine {
 // connection via, nil for UDP.
 func (s *secureLine) checked(src netip.AddrPort, via *tcpFlow, ufrag string, nominate bool, now time.Duration) {
 	s.lastCheck.Store(int64(now))
+	once(&s.leg.count.checked, now)
 	if nominate {
 		s.nominated.Store(true)
 		if s.current != ufrag {
@@ -93,10 +94,13 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		if !ok {
 			break
 		}
-		if clear, err := k.in.open(p, h); err == nil {
-			s.leg.stream(h.pt).receive(clear, h, now)
-			return
+		clear, err := k.in.open(p, h)
+		if err != nil {
+			s.leg.count.unopened.Add(1)
+			break
 		}
+		s.leg.stream(h.pt).receive(clear, h, now)
+		return
 	}
 	s.leg.count.dropped.Add(1)
 }
@@ -162,6 +166,7 @@ func (s *secureLine) keyed() bool { return s.keys.Load() != nil }
 func (s *secureLine) install(k *keys) {
 	s.keys.Store(k)
 	if k != nil {
+		once(&s.leg.count.keyed, s.engine.now())
 		s.once.Do(func() { close(s.up) })
 	}
 }

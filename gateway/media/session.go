@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
@@ -24,6 +25,9 @@ type session struct {
 	mu    sync.Mutex
 	legs  map[string]*leg
 	ended bool
+
+	answered time.Duration // of the engine's clock; 0: not yet
+	troubles []*trouble    // the last maxTroubles
 }
 
 // talk is what one leg's party and we said in SDP.
@@ -101,6 +105,7 @@ func (s *session) remove(name string) {
 	}
 	delete(s.legs, name)
 	s.part(gone, nil)
+	gone.account()
 	gone.close()
 }
 
@@ -132,7 +137,7 @@ func (s *session) join(party call.Party) (*leg, error) {
 
 // begin makes the leg of a party. Toward the PBX it has that port, or any for 0. The caller holds mu.
 func (s *session) begin(party call.Party, port uint16) (*leg, error) {
-	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg)}
+	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg), made: max(s.engine.now(), 1)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
 	if party.Profile == sdp.WebRTC {
@@ -292,6 +297,9 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 func (l *leg) local(setup string) sdp.Local {
 	t, e := &l.talk, l.engine
 	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent, Events: sdp.EventsAlways}
+	if e.opus != OpusNever {
+		local.Convert, local.Prefer = convertible, e.opus == OpusPrefer
+	}
 	if !l.party.Keys.Events() {
 		local.Events = sdp.EventsNever
 	}
@@ -328,6 +336,9 @@ func (s *session) link(a, b *leg, agreed types) {
 	s.part(b, a)
 	a.stopTone()
 	b.stopTone()
+	for _, c := range slices.Concat(a.says(), b.says()) {
+		agreed.add(c.PT)
+	}
 	for _, l := range []*leg{a, b} {
 		if w := l.way.Load(); w != nil && w.peer != a && w.peer != b {
 			l.streams.pause() // someone else speaks from now on, though it may be with the same numbers
@@ -358,13 +369,14 @@ func (l *leg) leads(w *way) *way {
 		if w.peer != nil {
 			w.types.join(l.accompanying())
 		}
-		w.laws = laws(r.Codecs, w.types)
 		w.hearing = l.hearing(r, w.types)
 		w.rates.note(r.Codecs)
 	}
 	if w.peer != nil && w.peer.talk.agreed != nil {
 		w.rates.note(w.peer.talk.agreed.Codecs)
 	}
+	w.since, w.formats = l.engine.now(), l.formats(w)
+	once(&l.count.agreed, w.since)
 	w.feedback = r != nil && r.Feedback
 	w.reduced = w.feedback && l.party.Profile == sdp.WebRTC && r.ReducedSize
 	return w
@@ -374,8 +386,9 @@ func (l *leg) leads(w *way) *way {
 func (l *leg) detach(peer *leg) {
 	if w := l.way.Load(); w != nil && w.peer == peer {
 		alone := *w
-		alone.peer = nil
+		alone.peer, alone.via = nil, nil
 		l.way.Store(&alone)
+		l.stopTranscoding()
 	}
 }
 

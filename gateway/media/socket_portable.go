@@ -13,7 +13,7 @@ import (
 // relay reads the sockets of an engine, each by a goroutine of its own.
 type relay struct{}
 
-func newRelay() (*relay, error) { return new(relay), nil }
+func newRelay(time.Duration) (*relay, error) { return new(relay), nil }
 
 // serve hands the datagrams of a socket to handle, one after another, until it is closed. It says false when the engine
 // has ended.

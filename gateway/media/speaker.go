@@ -16,11 +16,11 @@ func newSpeaker() *speaker {
 	}
 }
 
-// next gives a packet of payload, a sample an octet, to send before next is called again. It begins a talk spurt (RFC
-// 3551 §4.1) if begins says so.
-func (s *speaker) next(payload []byte, begins bool) ([]byte, rtpHeader) {
+// say gives a packet of payload, which lasts for so many ticks of the RTP clock, to send before say is called again. It begins a
+// talk spurt (RFC 3551 §4.1) if begins says so.
+func (s *speaker) say(payload []byte, ticks uint32, begins bool) ([]byte, rtpHeader) {
 	p, h := s.packet(payload, begins, s.stamp)
-	s.stamp += uint32(len(payload))
+	s.stamp += ticks
 	return p, h
 }
 

@@ -67,8 +67,9 @@ type master struct{ key, salt []byte }
 
 // keys are the SRTP contexts of one association.
 type keys struct {
-	in  inbound
-	out outbound
+	suite string // by its name
+	in    inbound
+	out   outbound
 }
 
 // newKeys makes contexts: ours protects what we send, theirs what we receive.
@@ -82,8 +83,9 @@ func newKeys(s suite, ours, theirs master) (*keys, error) {
 		return nil, err
 	}
 	return &keys{
-		in:  inbound{transform: in, media: sources{most: maxHeard}, control: sources{most: maxHeard}},
-		out: outbound{transform: out, media: sources{most: maxSpoken}, control: sources{most: maxSpoken}},
+		suite: s.name,
+		in:    inbound{transform: in, media: sources{most: maxHeard}, control: sources{most: maxHeard}},
+		out:   outbound{transform: out, media: sources{most: maxSpoken}, control: sources{most: maxSpoken}},
 	}, nil
 }
 

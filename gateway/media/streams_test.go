@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
-	"cordboard/audio/codec"
 	"cordboard/gateway/call"
 	"cordboard/gateway/sdp"
 )
@@ -60,7 +60,7 @@ func TestOneStream(t *testing.T) {
 	}
 	reaches(t, before.say, ear, "resumed")
 	e.Wait("call", alice.Leg, true)
-	comforting(t, ear, codec.PCMU)
+	comforting(t, ear, pcmuCodec)
 	reaches(t, before.say, ear, "back")
 	resumed(t, ear)
 	again := call.Party{Leg: "alice again", Profile: sdp.WebRTC, Host: alice.Host}
@@ -94,7 +94,7 @@ func TestOneStreamToABrowser(t *testing.T) {
 	ear.check(t)
 }
 
-// control gives the next RTCP packets that a phone hears, nil when none come in time.
+// controlled gives the next RTCP packets that a phone hears, nil when none come in time.
 func (p *phone) controlled(wait time.Duration) []rtcp.Packet {
 	p.t.Helper()
 	buf := make([]byte, 2000)
@@ -177,4 +177,30 @@ func TestPhoneMoves(t *testing.T) {
 		p.mouth("goes on")
 		old.mouth(s)
 	}, b, "from the old port")
+}
+
+// A phone that sends back what it hears, SSRC and all, is heard, and makes us change our SSRC no more than once.
+func TestMirror(t *testing.T) {
+	e := startEngine(t, "21280-21299")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	sources := make(map[uint32]bool)
+	buf := make([]byte, 2000)
+	for end, back := time.Now().Add(patience), 0; back < 10; {
+		b.say("there and back")
+		p.media.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if n, _, err := p.media.ReadFromUDPAddrPort(buf); err == nil {
+			sources[binary.BigEndian.Uint32(buf[8:])] = true
+			p.media.WriteToUDPAddrPort(buf[:n], p.remote.Audio)
+		}
+		if heard := b.next(20 * time.Millisecond); heard != nil && string(heard.Payload) == "there and back" {
+			back++
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing comes back")
+		}
+	}
+	if len(sources) != 2 {
+		t.Errorf("heard from %d sources, want 2", len(sources))
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"cordboard/audio"
 	"cordboard/audio/codec"
+	"cordboard/gateway/sdp"
 )
 
 // The built-in callee "tone": the reference frequency of G.711 networks, 1004 Hz so that it is no fraction of the
@@ -22,9 +23,6 @@ const packetTime = 20 * time.Millisecond
 // packetSamples is packetTime in G.711.
 const packetSamples = codec.G711Rate / int(time.Second/packetTime)
 
-// samples is how many samples of G.711 sound for d, as timestamps count them.
-func samples(d time.Duration) uint32 { return uint32(d * codec.G711Rate / time.Second) }
-
 // maxCatchUp bounds the packets sent at once after the machine slept, in packets; older ones are of no use.
 const maxCatchUp = 5
 
@@ -36,8 +34,30 @@ func amplitude(law codec.Law, level float64) float64 {
 	return law.FullScale() * math.Pow(10, (level-law.Overload())/20)
 }
 
+// encoderOf makes an encoder for a tone, and gives the sampling rate that it takes. That of Opus need not be higher.
+func encoderOf(c sdp.Codec) (codec.Encoder, int, error) {
+	if isOpus(c) {
+		e, err := codec.NewOpusEncoder(codec.G722Rate, 1)
+		return e, codec.G722Rate, err
+	}
+	return codec.NewEncoder(c.Name, c.ClockRate, c.Channels)
+}
+
+// lawOf is the law by which levels of a codec are reckoned: its own, else A-law, as transcoding to it makes them.
+func lawOf(c sdp.Codec) codec.Law {
+	if law, ok := codec.ByName(c.Name); ok {
+		return law
+	}
+	return codec.PCMA
+}
+
 // playTone sends the tone to a leg until ctx ends. It begins when the leg can carry it.
-func playTone(ctx context.Context, l *leg, law codec.Law, pt uint8) {
+func playTone(ctx context.Context, l *leg, c sdp.Codec) {
+	encoder, rate, err := encoderOf(c)
+	if err != nil {
+		l.log.Warn("tone can't be played", "codec", c.Name, "error", err)
+		return
+	}
 	if s, ok := l.line.(*secureLine); ok {
 		select {
 		case <-s.up:
@@ -46,14 +66,14 @@ func playTone(ctx context.Context, l *leg, law codec.Law, pt uint8) {
 		}
 	}
 	var (
-		tone   = audio.NewTone(toneFrequency, codec.G711Rate, amplitude(law, toneLevel))
-		pcm    = make([]int16, packetSamples)
-		octets = make([]byte, 0, packetSamples)
+		tone   = audio.NewTone(toneFrequency, rate, amplitude(lawOf(c), toneLevel))
+		pcm    = make([]int16, int(packetTime)*rate/int(time.Second))
+		octets []byte
 		voice  = newSpeaker()
 		begun  = l.engine.now()
 		sent   time.Duration
 	)
-	voice.header.pt = pt
+	voice.header.pt = c.PT
 	ticker := time.NewTicker(packetTime)
 	defer ticker.Stop()
 	for first := true; ; first = false {
@@ -61,11 +81,15 @@ func playTone(ctx context.Context, l *leg, law codec.Law, pt uint8) {
 		if behind := now - begun - sent; behind > maxCatchUp*packetTime {
 			skipped := behind / packetTime
 			sent += skipped * packetTime
-			voice.stamp += samples(skipped * packetTime)
+			voice.stamp += ticks(skipped*packetTime, c.ClockRate)
 		}
 		for ; sent <= now-begun; sent += packetTime {
 			tone.Fill(pcm)
-			p, h := voice.next(law.Encode(octets, pcm), first && sent == 0)
+			if octets, err = encoder.Encode(octets[:0], pcm); err != nil {
+				voice.stamp += ticks(packetTime, c.ClockRate)
+				continue
+			}
+			p, h := voice.say(octets, ticks(packetTime, c.ClockRate), first && sent == 0)
 			l.send(p, h, now)
 		}
 		select {

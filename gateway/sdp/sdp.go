@@ -169,7 +169,9 @@ type Local struct {
 	CNAME            string   // its source's name
 	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events
-	Previous         []byte // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
+	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
+	Prefer           bool    // Opus before all else toward a browser, though it must be converted
+	Previous         []byte  // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).

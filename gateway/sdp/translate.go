@@ -33,6 +33,9 @@ var carried = map[Profile][]Codec{
 // payload types, numbers and order as far as the party can use them, their fmtp, direction, packet times and limits of
 // bandwidth. The other side's ICE, DTLS, header extensions, feedback, SSRCs and host names stay out.
 //
+// What the party may use besides, because to.Convert says that we can convert it, is added to an offer after what passes as it
+// is, and to an answer in which nothing else is left.
+//
 // When text is an answer, offer is the party's own offer, whose m= lines, protocol, codecs and direction the answer keeps to;
 // nil when text is itself an offer. Then to.Previous says which m= lines the party knows.
 func Translate(text, offer []byte, to Local) ([]byte, error) {
@@ -49,14 +52,15 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	told := slices.Clone(remote.Codecs)
 	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
 	audio := content{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
-		audio.codecs = to.withEvents(audio.codecs, nil)
-		video := to.videoFor(said, nil)
+		audio.codecs = to.withEvents(to.extend(audio.codecs, told), nil)
+		video := to.videoFor(said, nil, audio.codecs)
 		return to.write(to.offering(said, video != nil), audio, video)
 	}
 	asked, err := read(offer)
@@ -68,10 +72,10 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
-	audio.codecs = to.withEvents(audio.codecs, own.Codecs)
+	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
-	return to.write(to.answering(asked), audio, to.videoFor(said, &asked))
+	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))
 }
 
 // Answer writes a built-in callee's answer to a party's offer: codec c, and the events of its clock if they were offered.

@@ -95,11 +95,17 @@ func (c Codec) parameter(name, missing string) string {
 }
 
 // videoFor is what one party is told of the pictures that the other one described, nil for nothing: none of the two has
-// them, or the engine gives them no place. Own is the description that is answered, nil for an offer.
-func (l Local) videoFor(said session, own *session) *content {
+// them, or the engine gives them no place. Own is the description that is answered, nil for an offer; then sound is what is offered of
+// that, whose payload types mean nothing else in a bundle (RFC 9143 §9.1).
+func (l Local) videoFor(said session, own *session, sound []Codec) *content {
 	v := said.readVideo()
 	if v == nil || !l.Video.IsValid() || l.Profile != RTP && l.Profile != WebRTC {
 		return nil
+	}
+	if l.Profile == WebRTC {
+		v.Codecs = slices.DeleteFunc(v.Codecs, func(one Codec) bool {
+			return slices.ContainsFunc(sound, func(o Codec) bool { return o.PT == one.PT })
+		})
 	}
 	c := &content{direction: v.Direction, codecs: v.Codecs, bandwidth: said.streams[said.video].bandwidth}
 	if own != nil {

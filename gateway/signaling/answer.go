@@ -117,6 +117,7 @@ func (s *Server) confirm(ctx context.Context, l *leg, req *sip.Request, tx sip.S
 	l.answerTimer(req, res)
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
 	res.AppendHeader(sip.NewHeader("Supported", "replaces"))
+	l.takesTrickle(res)
 	l.mu.Lock()
 	was := l.confirmed
 	l.confirmed = true // before the peer knows and acts on it

@@ -59,6 +59,9 @@ func (b *bridge) enter(state call.State) {
 			b.record.AnsweredBy = b.b.user
 		}
 		b.srv.deps.Toll.Answered(b.id, now)
+		if b.srv.deps.Judge != nil {
+			b.srv.deps.Judge.Answered(b.id)
+		}
 		b.meter()
 	}
 	b.info.State = state

@@ -45,6 +45,7 @@ type PBX struct {
 	Media    string `toml:"media"` // one of MediaNames: what calls are offered to it in; empty: rtp
 
 	MediaMinimum string `toml:"media_minimum"` // one of MediaMinimumNames: the weakest that calls with it may have; empty: as Media
+	DTMF         string `toml:"dtmf"`          // one of the DTMF constants; empty: auto
 
 	Prefixes []string `toml:"prefixes"` // numbers that begin so go to it
 	Domains  []string `toml:"domains"`  // of addresses that go to it, beside uri's host
@@ -68,6 +69,9 @@ func (p PBX) Validate() error {
 	}
 	if p.mode() == ModeTrunk && p.Username == "" {
 		faults = append(faults, errors.New("username: missing, a trunk registers with one"))
+	}
+	if !slices.Contains([]string{"", DTMFAuto, DTMFRTP, DTMFInfo, DTMFInband}, p.DTMF) {
+		faults = append(faults, fmt.Errorf("dtmf: %q, want auto, rtp, info or inband", p.DTMF))
 	}
 	if p.Media != "" && !slices.Contains(MediaNames, p.Media) {
 		faults = append(faults, fmt.Errorf("media: %q, want %s", p.Media, strings.Join(MediaNames, ", ")))

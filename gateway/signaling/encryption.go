@@ -43,7 +43,7 @@ func (p PBX) least() sdp.Profile {
 // best first; those that it has refused within the last day come last.
 func (p *pbx) profiles() []sdp.Profile {
 	list := []sdp.Profile{p.cfg.wish()}
-	for _, other := range []sdp.Profile{sdp.SDES, sdp.DTLS, sdp.RTP} {
+	for _, other := range []sdp.Profile{sdp.DTLS, sdp.SDES, sdp.RTP} {
 		if other != list[0] && other.Strength() >= p.cfg.least().Strength() {
 			list = append(list, other)
 		}

@@ -26,15 +26,15 @@ func TestProfiles(t *testing.T) {
 		refused        []string
 		want           string
 	}{
-		{"", "", nil, "rtp sdes dtls"},
-		{"rtp", "rtp", nil, "rtp sdes dtls"},
-		{"osrtp", "", nil, "osrtp sdes dtls rtp"},
+		{"", "", nil, "rtp dtls sdes"},
+		{"rtp", "rtp", nil, "rtp dtls sdes"},
+		{"osrtp", "", nil, "osrtp dtls sdes rtp"},
 		{"sdes", "", nil, "sdes dtls"},
 		{"sdes", "rtp", nil, "sdes dtls rtp"},
 		{"dtls", "", nil, "dtls"},
 		{"dtls", "sdes", nil, "dtls sdes"},
 		{"dtls", "rtp", nil, "dtls sdes rtp"},
-		{"rtp", "", []string{"rtp"}, "sdes dtls rtp"},
+		{"rtp", "", []string{"rtp"}, "dtls sdes rtp"},
 		{"dtls", "rtp", []string{"sdes", "dtls"}, "rtp dtls sdes"},
 		{"sdes", "", []string{"sdes", "dtls"}, "sdes dtls"},
 	} {
@@ -135,7 +135,7 @@ func TestLastProfile(t *testing.T) {
 		{"sdes", "", 488, []string{"SDES", "DTLS"}},
 		{"dtls", "", 488, []string{"DTLS"}},
 		{"dtls", "sdes", 606, []string{"DTLS", "SDES"}},
-		{"osrtp", "", 488, []string{"OSRTP", "SDES", "DTLS", "RTP"}},
+		{"osrtp", "", 488, []string{"OSRTP", "DTLS", "SDES", "RTP"}},
 		{"dtls", "rtp", 486, []string{"DTLS"}},
 		{"dtls", "rtp", 404, []string{"DTLS"}},
 	} {

@@ -3,6 +3,7 @@ package signaling
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -29,6 +30,9 @@ type fakeMedia struct {
 	mu    sync.Mutex
 	calls map[string]int // legs alive, by call
 	waits []string       // what Wait was told
+
+	digits []string // what Digit was told
+	plays  bool     // keys; else the peer takes INFO
 
 	broken  bool     // nothing can be restored
 	settled bool     // a restored leg needs no offer of ours
@@ -89,6 +93,16 @@ func (m *fakeMedia) Wait(id, leg string, waiting bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.waits = append(m.waits, fmt.Sprint(id, " ", leg, " ", waiting))
+}
+
+func (m *fakeMedia) Digit(_ context.Context, id, leg string, digit rune, d time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.plays {
+		return errors.New("by INFO")
+	}
+	m.digits = append(m.digits, fmt.Sprintf("%s %s %c %v", id, leg, digit, d))
+	return nil
 }
 
 // waited is what Wait was told so far.

@@ -157,6 +157,7 @@ func (b *bridge) over(by *leg, status int, why string) bool {
 	}
 	if !r.Answered.IsZero() {
 		r.Status = sip.StatusOK
+		r.Quality = b.verdict()
 	}
 	switch {
 	case why != "":

@@ -60,6 +60,7 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
+	informing     []string     // bodies of INFO that wait, the first one under way
 
 	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
 	early        map[string]*early // by the callee's tag
@@ -75,7 +76,7 @@ type leg struct {
 // join makes l a leg of the call b, found by its peer's requests from now on.
 func (s *Server) join(b *bridge, l *leg) {
 	l.srv, l.call, l.token = s, b, token()
-	l.party.Leg = l.token
+	l.party.Leg, l.party.Keys = l.token, l.keysOf()
 	l.acks = make(map[uint32]chan *sip.Request)
 	s.mu.Lock()
 	s.legs[l.token] = l
@@ -143,6 +144,7 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 	}
 	if method == sip.INVITE {
 		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
+		l.takesTrickle(req)
 	}
 	if l.pbx != nil {
 		l.pbx.addressAt(req, l.server())

@@ -36,6 +36,9 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.answerHere(l, req, tx)
 		return
 	}
+	if req.Method == sip.INFO && s.pressed(l, peer, req, tx) {
+		return
+	}
 	out := peer.requestIn(req.Method, tag)
 	out.RemoveHeader("Contact")
 	passHeaders(req, out)

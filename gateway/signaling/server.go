@@ -50,6 +50,8 @@ type Media interface {
 	// Wait says that a leg's party is waited for, or not any more: meanwhile its peer shall not hear dead silence. Replace
 	// ends it too. It comes while locks are held, so it must not wait for signaling.
 	Wait(call, leg string, waiting bool)
+	// Digit plays a key to the peer of a leg, as if the leg's party had pressed it for d. It fails when the peer takes keys by INFO.
+	Digit(ctx context.Context, call, leg string, digit rune, d time.Duration) error
 	// Save gives the state of a call's media for Restore, without keys.
 	Save(call string) ([]byte, error)
 	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
@@ -77,6 +79,15 @@ type Deps struct {
 	Live         Live            // keeps the calls that are up; nil: they don't survive a crash
 	Bans         *guard.Bans     // who is kept out; nil: a list of our own
 	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
+	Judge        Judge           // of how calls sound; nil: none
+}
+
+// Judge is what signaling needs of those who judge how calls sound. Locks are held while it is asked, so it must not wait for signaling.
+type Judge interface {
+	// Answered says that from now on both sides of a call should be heard.
+	Answered(call string)
+	// Verdict is how a call sounded so far.
+	Verdict(call string) call.Quality
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.

@@ -13,6 +13,14 @@ const (
 	trickleType    = "application/trickle-ice-sdpfrag"
 )
 
+// takesTrickle tells a browser that it may trickle (RFC 8840 §4.1.1, §9).
+func (l *leg) takesTrickle(msg interface{ AppendHeader(sip.Header) }) {
+	if l.pbx == nil {
+		msg.AppendHeader(sip.NewHeader("Supported", tricklePackage))
+		msg.AppendHeader(sip.NewHeader("Recv-Info", tricklePackage))
+	}
+}
+
 // trickles says whether a request tells of ICE candidates.
 func trickles(req *sip.Request) bool {
 	if req.Method != sip.INFO {

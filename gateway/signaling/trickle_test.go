@@ -13,6 +13,12 @@ func TestTrickle(t *testing.T) {
 	alice := w.dial("alice", true)
 	ok, invite := w.up(alice)
 	seq := int(ok.CSeq().SeqNo)
+	if h := ok.GetHeader("Recv-Info"); h == nil || h.Value() != "trickle-ice" || !hasOption(ok, "Supported", "trickle-ice") {
+		t.Errorf("the browser is told %v, want that it may trickle", h)
+	}
+	if h := invite.GetHeader("Recv-Info"); h != nil || hasOption(invite, "Supported", "trickle-ice") {
+		t.Errorf("the PBX is told %v, want nothing of ICE", h)
+	}
 	fragment := "a=ice-ufrag:them\r\na=candidate:1 1 UDP 2130706431 192.0.2.1 5010 typ host\r\na=end-of-candidates\r\n"
 	for i, head := range []string{
 		"Info-Package: trickle-ice\r\nContent-Type: application/trickle-ice-sdpfrag\r\nContent-Disposition: Info-Package\r\n",

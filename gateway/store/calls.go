@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,8 @@ const (
 
 const (
 	insertCall = `INSERT INTO calls (id, caller, caller_display, callee, callee_display, answered_by, direction,
-			began, rang, answered, ended, ended_by, status, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+			began, rang, answered, ended, ended_by, status, reason, quality)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 	insertCallUser = "INSERT INTO call_users (user, began, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
@@ -60,7 +61,7 @@ func (s *Store) Add(ctx context.Context, records ...call.Record) error {
 
 func (s *Store) add(ctx context.Context, tx *sql.Tx, r call.Record) error {
 	result, err := tx.StmtContext(ctx, s.addCall).ExecContext(ctx, r.ID, r.From, r.FromDisplay, r.To, r.ToDisplay, r.AnsweredBy, string(r.Direction),
-		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason)
+		r.Began.UnixMilli(), moment(r.Rang), moment(r.Answered), r.Ended.UnixMilli(), r.By, r.Status, r.Reason, qualityText(r.Quality))
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (s *Store) prune(ctx context.Context, tx *sql.Tx, number int64, ended time.
 
 // The inner query finds where the page ends; the outer one takes all calls of that millisecond.
 const selectCalls = `SELECT c.id, c.caller, c.caller_display, c.callee, c.callee_display, c.answered_by, c.direction,
-		c.began, c.rang, c.answered, c.ended, c.ended_by, c.status, c.reason,
+		c.began, c.rang, c.answered, c.ended, c.ended_by, c.status, c.reason, c.quality,
 		(SELECT group_concat(user, ' ') FROM call_users WHERE number = c.number)
 	FROM call_users AS u CROSS JOIN calls AS c ON c.number = u.number
 	WHERE u.user = ?1 AND u.began < ?2 AND u.began >=
@@ -133,9 +134,9 @@ func (s *Store) Calls(ctx context.Context, user string, before time.Time, limit 
 func scanCall(scan func(...any) error) (r call.Record, err error) {
 	var began, ended int64
 	var rang, answered sql.NullInt64
-	var users string
+	var users, quality string
 	err = scan(&r.ID, &r.From, &r.FromDisplay, &r.To, &r.ToDisplay, &r.AnsweredBy, &r.Direction,
-		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &users)
+		&began, &rang, &answered, &ended, &r.By, &r.Status, &r.Reason, &quality, &users)
 	r.Began, r.Ended = time.UnixMilli(began).UTC(), time.UnixMilli(ended).UTC()
 	if rang.Valid {
 		r.Rang = time.UnixMilli(rang.Int64).UTC()
@@ -144,8 +145,23 @@ func scanCall(scan func(...any) error) (r call.Record, err error) {
 		r.Answered = time.UnixMilli(answered.Int64).UTC()
 	}
 	r.Users = strings.Fields(users)
+	if quality != "" && err == nil {
+		err = json.Unmarshal([]byte(quality), &r.Quality)
+	}
 	slices.Sort(r.Users)
 	return r, err
+}
+
+// qualityText is how a call sounded as the file has it, empty when that is not known.
+func qualityText(q call.Quality) string {
+	if len(q.Legs) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(q)
+	if err != nil { // plain numbers and texts can all be written
+		return ""
+	}
+	return string(text)
 }
 
 // moment is a time as the file has it, NULL when it is zero.

@@ -34,6 +34,8 @@ func TestCalls(t *testing.T) {
 		ID: "full", From: "300", FromDisplay: "Carol O'Roe", To: "102", ToDisplay: "Bob", Users: []string{"alice", "bob"}, AnsweredBy: "bob",
 		Direction: call.In, Began: began, Rang: began.Add(time.Second), Answered: began.Add(2 * time.Second), Ended: began.Add(time.Minute),
 		By: "office", Status: 200, Reason: call.ReasonAnswered,
+		Quality: call.Quality{Worst: "Nothing comes from the PBX: a firewall between", Legs: []call.LegQuality{
+			{Party: "bob", In: call.PathQuality{Packets: 3000, Loss: 0.012, Jitter: 4.5, MOS: 4.2, Worst: 3.9}}, {Party: "office"}}},
 	}
 	bare := call.Record{ID: "bare", From: "bob", To: "999", Users: []string{"bob"}, Direction: call.Out,
 		Began: began.Add(time.Hour), Ended: began.Add(time.Hour), By: "Cordboard", Status: 404, Reason: call.ReasonNobody}

@@ -14,6 +14,9 @@ type Config struct {
 	// Origins are other sites that may use the API, as "https://www.example.com"; empty: none.
 	Origins []string `toml:"origins"`
 
+	MetricsFrom  []netip.Prefix `toml:"-"` // who may read /metrics by address
+	MetricsToken string         `toml:"-"` // and who has this bearer token; empty: none is good
+
 	Name           string         `toml:"-"` // on the page
 	Domain         string         `toml:"-"` // SIP domain of the local users
 	Version        string         `toml:"-"`

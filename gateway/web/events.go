@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"cordboard/gateway/call"
 )
 
 // Limits of event streams.
@@ -87,6 +89,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	news := s.deps.Watch(r.Context(), u.Name, targets)
+	var concerns <-chan call.Concern
+	if s.deps.Concerns != nil {
+		concerns = s.deps.Concerns(r.Context(), u.Name)
+	}
 	alive := time.NewTicker(streamAlive)
 	defer alive.Stop()
 	for {
@@ -111,6 +117,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 			if n.Voicemail != nil {
 				event(&text, "voicemail", n.Voicemail)
 			}
+		case c, open := <-concerns:
+			if !open {
+				return nil
+			}
+			event(&text, "media", c)
 		}
 		if !send(text.String()) {
 			return nil

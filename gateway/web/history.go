@@ -28,6 +28,8 @@ type Call struct {
 	Ended     int64  `json:"ended"`
 	Seconds   int64  `json:"seconds"` // how long they talked
 	Reason    string `json:"reason"`  // why it ended, one sentence
+
+	Quality *call.Quality `json:"quality,omitempty"` // how it sounded; absent: not known, or taken by somebody else
 }
 
 var errPage = &fault{Status: http.StatusBadRequest, Code: "malformed",
@@ -90,6 +92,9 @@ func callOf(u auth.User, r call.Record) Call {
 	case !r.Answered.IsZero():
 		c.Answered = r.Answered.UnixMilli()
 		c.Seconds = max(0, int64(r.Ended.Sub(r.Answered)/time.Second))
+		if len(r.Quality.Legs) > 0 {
+			c.Quality = &r.Quality
+		}
 	}
 	return c
 }

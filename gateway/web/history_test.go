@@ -37,12 +37,14 @@ func TestHistory(t *testing.T) {
 		{ID: "2", From: "bob", FromDisplay: "Bob", To: "alice", ToDisplay: "Alice Doe", Users: []string{"alice", "bob"}, Direction: call.Internal,
 			Began: at(20), Ended: at(25), Reason: call.ReasonHungUp},
 		{ID: "1", From: "alice", FromDisplay: "Alice Doe", To: "200", Users: []string{"alice"}, Direction: call.Out,
-			Began: at(10), Answered: at(12), Ended: at(19), Reason: call.ReasonAnswered},
+			Began: at(10), Answered: at(12), Ended: at(19), Reason: call.ReasonAnswered,
+			Quality: call.Quality{Legs: []call.LegQuality{{Party: "alice", In: call.PathQuality{Packets: 350, MOS: 4.4, Worst: 4.3}}}}},
 	}
 	open := site.open(t)
 	cookies := map[string]string{"alice": open.signIn(t, "alice", alicePassword), "bob": open.signIn(t, "bob", alicePassword)}
 	ms := func(s int) string { return fmt.Sprint(at(s).UnixMilli()) }
-	first := `{"id":"1","from":"alice","to":"200","display":"","direction":"made","began":` + ms(10) + `,"answered":` + ms(12) + `,"ended":` + ms(19) + `,"seconds":7,"reason":"Answered"}`
+	first := `{"id":"1","from":"alice","to":"200","display":"","direction":"made","began":` + ms(10) + `,"answered":` + ms(12) + `,"ended":` + ms(19) + `,"seconds":7,"reason":"Answered",` +
+		`"quality":{"legs":[{"party":"alice","in":{"packets":350,"loss":0,"jitter":0,"mos":4.4,"mos_min":4.3},"out":{"packets":0,"loss":0,"jitter":0,"mos":0,"mos_min":0}}]}}`
 	missed := `{"id":"2","from":"bob","to":"alice","display":"Bob","direction":"received","began":` + ms(20) + `,"ended":` + ms(25) + `,"seconds":0,"reason":"Caller hung up before the answer"}`
 	taken := `{"id":"3","from":"300","to":"0301234","display":"Carol","direction":"received","began":` + ms(30) + `,"ended":` + ms(39) + `,"seconds":0,"reason":"Answered by bob"}`
 	for _, tt := range []struct {

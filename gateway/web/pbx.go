@@ -61,9 +61,9 @@ func pbxInfoOf(p call.PBX) pbxInfo {
 }
 
 // notNil is an empty list where there is none, so that JSON has [] and not null.
-func notNil(list []string) []string {
+func notNil[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }

@@ -4,7 +4,8 @@
 // What happens around calls: GET /api/v1/events?watch=300,bob, signed in, is a stream of server-sent events. "lamp" tells how a
 // colleague or a watched name or number is doing ({"target", "name", "extension", "state", "note"}; state is idle, ringing, busy,
 // unreachable or unknown), at first for each, later at each change. "voicemail" counts messages ({"new", "old"}) once the PBX
-// tells of any. A comment comes every 20 s.
+// tells of any. "media" tells of trouble with the sound of a call of the user's, as call.Concern says, when it begins and, then with
+// "ended", when it is over. A comment comes every 20 s.
 //
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
@@ -47,9 +48,15 @@ type Deps struct {
 	History call.History      // the calls that have ended; never nil
 	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
 	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
-	Bans  *guard.Bans      // who is kept out; nil: a list of our own
-	CA    []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now   func() time.Time // nil: time.Now
+	Calls func() []call.Live         // the calls of the moment, oldest first; never nil
+	Media func(id string) call.Media // how the media of a call is doing; never nil
+	// Concerns tells a user what is wrong with the media of the user's calls, and when that is over, until ctx ends or the channel
+	// is closed because its reader was too slow; nil: nobody is told.
+	Concerns func(ctx context.Context, user string) <-chan call.Concern
+	Metrics  http.Handler     // for Prometheus; nil: none
+	Bans     *guard.Bans      // who is kept out; nil: a list of our own
+	CA       []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now      func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -128,6 +135,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/bans", s.api("", s.bans))
 	mux.Handle("/api/v1/bans/{address...}", s.api(http.MethodDelete, s.unban))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
+	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
+	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
+	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
 }

@@ -126,6 +126,8 @@ func newSite(t testing.TB) *site {
 			PBXs:    func() []call.PBX { return testPBXs },
 			Status:  func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
 			History: callList(nil),
+			Calls:   func() []call.Live { return nil },
+			Media:   func(string) call.Media { return call.Media{} },
 			Now:     c.Now,
 		},
 		accounts: store,

@@ -127,6 +127,13 @@ export default {
   "quality.much": "Much loss: move closer to your Wi-Fi",
   "quality.silent": "No sound comes from {who}",
   "quality.muted": "You are muted",
+  // … what the gateway knows of it: nothing can get through, what the own microphone sends, and the other side's
+  "quality.blocked": "Your network blocks the sound: try another",
+  "quality.microphone": "Your microphone sends nothing: blocked?",
+  "quality.microphoneSilent": "Your microphone is silent: is it muted?",
+  "quality.lossy": "Your network loses what you say",
+  "quality.theyMute": "{who} sends only silence",
+  "quality.theyLose": "Much loss on the way from {who}",
   // … or who put the call on hold
   "quality.hold.local": "You put {who} on hold",
   "quality.hold.remote": "{who} put you on hold",

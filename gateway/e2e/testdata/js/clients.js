@@ -1,5 +1,5 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer, hangUp, message, subscribe and forward (302), and for transfers
+// client(kind, options) with register, call, answer, hangUp, key (a digit by INFO), message, subscribe and forward (302), and for transfers
 // keep (the call becomes the first of two), join (the first one's peer is to talk to the second's)
 // and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. What happens is
@@ -81,6 +81,8 @@ function sipjs({ ws, user, domain, password, instance, regId }) {
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
     hangUp: () => (session.state === SessionState.Established ? session.bye() : session.cancel()),
     forward: (target) => session.reject({ statusCode: 302, reasonPhrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    key: (digit) => session.info({ requestOptions: { body: {
+      contentDisposition: "render", contentType: "application/dtmf-relay", content: `Signal=${digit}\r\nDuration=160` } } }),
     keep: () => { first = session; },
     join: () => first.refer(session),
     dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
@@ -141,6 +143,7 @@ function jssip({ ws, user, domain, password, instance }) {
     gruu: () => agent.contact.pub_gruu ?? "",
     hangUp: () => session.terminate(),
     forward: (target) => session.terminate({ status_code: 302, reason_phrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
+    key: (digit) => session.sendDTMF(digit, { duration: 160 }), // by INFO, as it does when not told otherwise
     keep: () => { first = session; },
     join: () => first.refer(session.remote_identity.uri, { replaces: session }),
     dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,

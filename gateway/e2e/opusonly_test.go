@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// opusOnly makes a page that allows the browser no codec but Opus: it leaves nothing else in what is offered and answered, nor in what
+// it is offered, since a browser may send what it does not want to hear.
+const opusOnly = `(() => {
+  const wanted = /^(opus\/48000\/2|telephone-event\/48000)$/i;
+  const codecs = RTCRtpReceiver.getCapabilities("audio").codecs.filter((c) =>
+    c.mimeType === "audio/opus" || c.mimeType === "audio/telephone-event" && c.clockRate === 48000);
+  const proto = RTCPeerConnection.prototype;
+  for (const name of ["createOffer", "createAnswer"]) {
+    const make = proto[name];
+    proto[name] = function (...args) {
+      for (const t of this.getTransceivers()) if (t.receiver.track.kind === "audio") t.setCodecPreferences(codecs);
+      return make.apply(this, args);
+    };
+  }
+  const set = proto.setRemoteDescription;
+  proto.setRemoteDescription = function ({ type, sdp }, ...rest) {
+    const maps = [...sdp.matchAll(/^a=rtpmap:(\d+) (\S+)/gm)].filter((m) => wanted.test(m[2])).map((m) => m[1]);
+    const lines = sdp.split("\r\n").filter((l) => !/^a=(rtpmap|fmtp):/.test(l) || maps.includes(l.split(/[: ]/)[1]));
+    const kept = lines.map((l) => l.startsWith("m=audio") ? l.split(" ").filter((w, i) => i < 3 || maps.includes(w)).join(" ") : l);
+    return set.call(this, { type, sdp: kept.join("\r\n") }, ...rest);
+  };
+})()`
+
+// A page that allows Opus alone, and a phone that knows nothing of it, hear one another, whoever calls.
+func TestOpusOnly(t *testing.T) {
+	program(t, "npm")
+	folder, err := buildClients()
+	if err != nil {
+		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
+	}
+	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer site.Close()
+	k := startPBX(t, pbxOptions{})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
+		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
+	a := startBrowser(t, toneAlice, g.ca())
+	phone := startPhone(t, k, "201", phoneOptions{Codecs: []string{"pcma"}})
+	wantOpus := func(c *plainClient) {
+		if codec := eval[string](t, c.tab, sentCodec); codec != "audio/opus" {
+			t.Errorf("the browser sends %q", codec)
+		}
+	}
+	for _, kind := range []string{"sipjs", "jssip"} {
+		t.Run(kind, func(t *testing.T) {
+			proves(t, "Opus to G.711", published[kind], desk)
+			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			c.do(t, opusOnly)
+			phone.startOver()
+			c.do(t, "await phone.call('201')")
+			phone.wantEvent(t, "CALL_INCOMING")
+			phone.answer(t)
+			c.talksWith(t, phone)
+			wantOpus(c)
+			c.do(t, "await phone.hangUp()")
+			phone.wantEvent(t, "CALL_CLOSED")
+
+			phone.startOver()
+			phone.dial(t, "101")
+			c.wantState(t, "incoming")
+			c.do(t, "await phone.answer()")
+			c.talksWith(t, phone)
+			wantOpus(c)
+			phone.hangUp(t)
+			c.wantState(t, "ended")
+			c.do(t, "await phone.stop()")
+		})
+	}
+}
+
+// sentCodec is the codec that the browser sends.
+const sentCodec = `(async () => {
+  const stats = await window.pc.getStats();
+  for (const s of stats.values()) if (s.type === "outbound-rtp" && s.kind === "audio") return stats.get(s.codecId)?.mimeType ?? "";
+  return "";
+})()`
