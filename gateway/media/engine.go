@@ -12,6 +12,9 @@
 // Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
 // the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
 //
+// What a browser sends by TCP is cut into datagrams by a goroutine of the connection, which sends them to the browsers'
+// socket; from there on all is the same (tcp.go, framing.go).
+//
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
 // party named, or that it really sends from (plain.go).
 //
