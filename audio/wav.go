@@ -100,7 +100,7 @@ func readPCM(r io.Reader, size int64, channels int) ([]int16, error) {
 // WriteWAV writes interleaved 16-bit samples as a RIFF WAVE file of PCM.
 func WriteWAV(w io.Writer, samples []int16, rate, channels int) error {
 	size := 2 * len(samples)
-	if channels < 1 || channels > 2 || rate <= 0 || len(samples)%channels != 0 || size > math.MaxUint32-36 {
+	if channels < 1 || channels > 2 || rate <= 0 || len(samples)%channels != 0 || uint64(size) > math.MaxUint32-36 {
 		return fmt.Errorf("write WAV of %d samples, %d channels, %d Hz: %w", len(samples), channels, rate, ErrWAV)
 	}
 	file := make([]byte, 0, 44+size)

@@ -102,6 +102,9 @@ func TestKeysToInfo(t *testing.T) {
 	p.dial(t, "200")
 	p.wantState(t, "talking")
 	wantTone(t, "the page", p, toneAlice)
-	p.press(t, "5#")
+	p.press(t, "5")
+	wantTone(t, "the page", p, toneAlice)
+	p.wantState(t, "talking") // a wrong key would have ended the call
+	p.press(t, "#")
 	p.wantOver(t)
 }

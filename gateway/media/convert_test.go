@@ -143,7 +143,7 @@ var pairs = []struct {
 
 // The tone that goes in comes out: its frequency, its level within 1 dB, and how much cleaner than the rest.
 func TestConvertTone(t *testing.T) {
-	const packets = 150
+	const packets = 100
 	for _, tt := range pairs {
 		for _, loss := range []float64{0, 0.05} {
 			t.Run(fmt.Sprintf("%s to %s, %.0f%% lost", tt.from.Name, tt.to.Name, 100*loss), func(t *testing.T) {

@@ -1,12 +1,10 @@
 package media
 
 import (
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/pion/dtls/v2"
 	"github.com/pion/rtp"
@@ -190,36 +188,5 @@ func BenchmarkSRTP(b *testing.B) {
 				}
 			})
 		}
-	}
-}
-
-// What a browser's leg costs up to its keys: descriptions, a connectivity check, and the DTLS handshake, with the
-// client's side of it.
-func BenchmarkHandshake(b *testing.B) {
-	certificate, err := newCertificate(time.Now())
-	if err != nil {
-		b.Fatal(err)
-	}
-	e := startEngine(b, "20950-20959")
-	config := &dtls.Config{
-		Certificates:           []tls.Certificate{certificate},
-		SRTPProtectionProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80, dtls.SRTP_AEAD_AES_128_GCM},
-		InsecureSkipVerify:     true,
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		conn := checkedClient(b, e, loopback, certificate)
-		client, err := dtls.Client(conn, config)
-		if err != nil {
-			b.Fatal(err)
-		}
-		s, err := e.session("call", false)
-		if err != nil {
-			b.Fatal(err)
-		}
-		<-s.legs["alice"].line.(*secureLine).up
-		client.Close()
-		conn.Close()
-		e.Delete("call", "")
 	}
 }
