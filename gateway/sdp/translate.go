@@ -59,8 +59,8 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
-		audio.codecs = to.withEvents(to.extend(audio.codecs, told), nil)
 		video := to.videoFor(said, nil, audio.codecs)
+		audio.codecs = to.withEvents(to.extend(audio.codecs, told, video.types()), nil, video.types())
 		return to.write(to.offering(said, video != nil), audio, video)
 	}
 	asked, err := read(offer)
@@ -72,7 +72,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
-	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs)
+	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs, nil)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
 	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))

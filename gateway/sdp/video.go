@@ -122,6 +122,14 @@ func (l Local) videoFor(said session, own *session, sound []Codec) *content {
 	return c
 }
 
+// types are the codecs of what is told, none of nothing.
+func (c *content) types() []Codec {
+	if c == nil {
+		return nil
+	}
+	return c.codecs
+}
+
 // feedback says which feedback we pass on for pictures (RFC 4585 §4.2, RFC 5104 §7.1): that one is missing.
 func feedback(line func(string, ...any), codecs []Codec) {
 	for _, c := range codecs {
