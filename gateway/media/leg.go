@@ -35,6 +35,7 @@ type leg struct {
 	line    line
 	way     atomic.Pointer[way]
 	video   atomic.Pointer[leg] // what goes on beside the sound; nil: nothing
+	asked   atomic.Int64        // of video: when a whole picture was asked for last, time.Duration of the engine's clock
 	count   counters
 	talk    talk               // what was said in SDP; guarded by the call's mutex
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex

@@ -42,7 +42,7 @@ func (l *leg) watch() error {
 	if l.video.Load() != nil {
 		return nil
 	}
-	v := &leg{engine: l.engine, name: l.name + videoSuffix, party: l.party, log: l.log.With("stream", "video")}
+	v := &leg{engine: l.engine, call: l.call, name: l.name + videoSuffix, party: l.party, log: l.log.With("stream", "video")}
 	if line, ok := l.line.(*secureLine); ok {
 		v.line = bundled{line}
 	} else {
@@ -86,7 +86,25 @@ func (s *session) show(a, b *leg, told sdp.Remote) {
 	}
 	from.looks(theirs)
 	to.looks(ours)
-	s.link(from, to, common(told.Video.Codecs, ours.Codecs))
+	for _, l := range []*leg{from, to} {
+		if w := l.way.Load(); w != nil && w.peer != from && w.peer != to {
+			l.streams.pause() // someone else is seen from now on
+		}
+	}
+	agreed := common(told.Video.Codecs, ours.Codecs)
+	from.way.Store(from.sees(to, agreed))
+	to.way.Store(to.sees(from, agreed))
+}
+
+// sees is the way of a video leg whose peer is known.
+func (l *leg) sees(peer *leg, agreed types) *way {
+	r := l.talk.agreed
+	w := &way{peer: peer, types: agreed, feedback: r.Feedback, since: l.engine.now()}
+	w.talks = r.Direction == "sendrecv" || r.Direction == "sendonly"
+	w.hears = r.Direction == "sendrecv" || r.Direction == "recvonly"
+	w.rates.note(r.Codecs)
+	w.rates.note(peer.talk.agreed.Codecs)
+	return w
 }
 
 // looks puts what the party said of its video in force.

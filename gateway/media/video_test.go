@@ -1,10 +1,15 @@
 package media
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v3"
 
@@ -14,6 +19,7 @@ import (
 // camera is what a party sees with.
 type camera struct {
 	track *webrtc.TrackLocalStaticRTP
+	lost  chan struct{} // a whole picture is asked for
 	seq   uint16
 }
 
@@ -21,13 +27,28 @@ type camera struct {
 func newCamera(b *browser) *camera {
 	b.t.Helper()
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "video", "face")
-	if err == nil {
-		_, err = b.pc.AddTrack(track)
-	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return &camera{track: track}
+	sender, err := b.pc.AddTrack(track)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c := &camera{track: track, lost: make(chan struct{}, 10)}
+	go func() { // until the connection is closed
+		for {
+			parts, _, err := sender.ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, part := range parts {
+				if loss, ok := part.(*rtcp.PictureLossIndication); ok && loss.MediaSSRC == uint32(sender.GetParameters().Encodings[0].SSRC) {
+					c.lost <- struct{}{}
+				}
+			}
+		}
+	}()
+	return c
 }
 
 // show sends a packet of a picture.
@@ -146,4 +167,64 @@ func TestVideoPorts(t *testing.T) {
 	}
 	b.accept(must(t)(e.Answer(t.Context(), "call", pbx, alice, p.description("sendrecv"))))
 	reaches(t, b.say, p, "voice")
+}
+
+// A browser asks for a whole picture in feedback: another browser is asked by feedback of ours about its own stream, a phone without
+// feedback by whoever can.
+func TestPictureIsAskedFor(t *testing.T) {
+	asked := make(chan string, 10)
+	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "21700-21719", Pictures: func(id, leg string) { asked <- id + " " + leg }}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { ended <- e.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+
+	b, p := newBrowser(t), newPhone(t)
+	newCamera(b)
+	s := newScreen(p)
+	s.hear(must(t)(e.Offer(t.Context(), "call", alice, pbx, b.offer())))
+	b.accept(must(t)(e.Answer(t.Context(), "call", pbx, alice, s.description("sendrecv"))))
+	seen := reaches(t, s.show, b, "the phone's face")
+	lose := func(b *browser, ssrc uint32) {
+		b.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{}, &rtcp.PictureLossIndication{MediaSSRC: ssrc}})
+	}
+	lose(b, seen.SSRC+1) // of a stream that is none of ours
+	lose(b, seen.SSRC)
+	select {
+	case got := <-asked:
+		if got != "call pbx" {
+			t.Errorf("asked is %q", got)
+		}
+	case <-time.After(patience):
+		t.Error("nobody is asked")
+	}
+	if err := e.Picture(t.Context(), "call", pbx.Leg); !errors.Is(err, ErrPicturesByInfo) {
+		t.Errorf("the phone is asked in its media: %v", err)
+	}
+
+	a, c := newBrowser(t), newBrowser(t)
+	from := newCamera(a)
+	newCamera(c)
+	answer := c.answer(must(t)(e.Offer(t.Context(), "other", alice, bob, a.offer())))
+	a.accept(must(t)(e.Answer(t.Context(), "other", bob, alice, answer)))
+	seen = reaches(t, from.show, c, "alice's face")
+	lose(c, seen.SSRC)
+	from.wantLoss(t)
+	if err := e.Picture(t.Context(), "other", alice.Leg); err != nil {
+		t.Error(err)
+	}
+	from.wantLoss(t)
+}
+
+// wantLoss waits until the camera is asked for a whole picture.
+func (c *camera) wantLoss(t *testing.T) {
+	t.Helper()
+	select {
+	case <-c.lost:
+	case <-time.After(patience):
+		t.Error("no whole picture is asked for")
+	}
 }
