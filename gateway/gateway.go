@@ -106,7 +106,8 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 		Digits: func(id, leg string, digit rune, d time.Duration, passed bool) {
 			g.signaling.Digit(id, leg, digit, d, passed)
 		},
-		Nap: time.Duration(cfg.Listen.Nap),
+		Pictures: func(id, leg string) { g.signaling.Picture(id, leg) },
+		Nap:      time.Duration(cfg.Listen.Nap),
 	}, log)
 	if err != nil {
 		return g, portError("media", "media", cfg.Listen.Media, err)

@@ -55,6 +55,7 @@ type Config struct {
 	Advertise []netip.Addr   // addresses for descriptions and candidates; empty: those of the interfaces
 	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
+	Pictures  Pictures       // is told of pictures that are wanted from a goroutine of its own; nil: nobody is
 	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
 
@@ -114,6 +115,8 @@ type Engine struct {
 	observer    Observer      // nil: none
 	tell        Digits
 	digits      chan heardDigit // for tell; nil when there is none
+	show        Pictures
+	pictures    chan *leg // for show; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -162,6 +165,9 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if cfg.Digits != nil {
 		e.tell, e.digits = cfg.Digits, make(chan heardDigit, maxTold)
 	}
+	if cfg.Pictures != nil {
+		e.show, e.pictures = cfg.Pictures, make(chan *leg, maxWanted)
+	}
 	if cfg.TCP.Port() != 0 {
 		if err := e.tcp.open(local); err != nil {
 			log.Warn("no media by TCP", slog.Any("error", err))
@@ -183,7 +189,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
-	if e.tell != nil && !e.spawn(e.tellDigits) {
+	if e.tell != nil && !e.spawn(e.tellDigits) || e.show != nil && !e.spawn(e.tellPictures) {
 		return errClosed
 	}
 	e.watch(ctx)

@@ -51,6 +51,7 @@ func (e *Engine) Keep(ctx context.Context, id string, from, to call.Party, offer
 		}
 		l.answered()
 		s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
+		s.show(peer, l, told)
 		return text, nil
 	})
 	if err != nil {

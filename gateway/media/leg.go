@@ -34,6 +34,8 @@ type leg struct {
 	log     *slog.Logger
 	line    line
 	way     atomic.Pointer[way]
+	video   atomic.Pointer[leg] // what goes on beside the sound; nil: nothing
+	asked   atomic.Int64        // of video: when a whole picture was asked for last, time.Duration of the engine's clock
 	count   counters
 	talk    talk               // what was said in SDP; guarded by the call's mutex
 	tone    context.CancelFunc // ends the tone, nil for none; guarded by the call's mutex
@@ -153,5 +155,8 @@ func (l *leg) close() {
 	}
 	l.farewell(l.engine.now())
 	l.way.Store(nil)
+	if v := l.video.Load(); v != nil {
+		v.close()
+	}
 	l.line.close()
 }

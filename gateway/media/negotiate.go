@@ -24,9 +24,13 @@ func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offe
 	if from.Leg == to.Leg {
 		return nil, fmt.Errorf("offer media from leg %q to itself", from.Leg)
 	}
-	text, err := e.negotiate(ctx, id, []call.Party{from, to}, func(_ *session, legs []*leg) ([]byte, error) {
-		if _, err := legs[0].propose(offer); err != nil {
+	text, err := e.negotiate(ctx, id, []call.Party{from, to}, func(s *session, legs []*leg) ([]byte, error) {
+		remote, err := legs[0].propose(offer)
+		if err != nil {
 			return nil, err
+		}
+		if remote.Video != nil {
+			s.see(legs[0], legs[1])
 		}
 		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) { return sdp.Translate(offer, nil, local) })
 	})
@@ -99,6 +103,7 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 		a.talk.final = remote.Codecs // what they say is converted
 	}
 	s.link(a, b, common(told.Codecs, b.talk.proposed.Codecs))
+	s.show(a, b, told)
 	return text, nil
 }
 

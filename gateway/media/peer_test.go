@@ -96,6 +96,14 @@ func newBrowserOf(t testing.TB, codecs []sdp.Codec, settings ...func(*webrtc.Set
 			t.Fatal(err)
 		}
 	}
+	vp8 := webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack", Parameter: "pli"}},
+		}, PayloadType: 96,
+	}
+	if err := me.RegisterCodec(vp8, webrtc.RTPCodecTypeVideo); err != nil { // of use to who adds a camera
+		t.Fatal(err)
+	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {

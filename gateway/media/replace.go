@@ -35,6 +35,9 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	if _, err := l.propose(offer); err != nil {
 		return nil, err
 	}
+	if peer.video.Load() != nil {
+		s.see(l, peer)
+	}
 	text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(peer.talk.said, offer, local) })
 	if err != nil {
 		return nil, err
@@ -48,6 +51,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	gone.stopWaiting()
 	l.judge.inherit(&gone.judge)
 	s.link(l, peer, common(told.Codecs, l.talk.proposed.Codecs))
+	s.show(peer, l, told)
 	return text, nil
 }
 
@@ -61,6 +65,9 @@ func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, o
 		}
 		if _, err := l.propose(offer); err != nil {
 			return nil, err
+		}
+		if a.talk.proposed.Video != nil && l.talk.proposed.Video != nil {
+			s.see(a, l)
 		}
 		text, err := l.tell(l.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(a.talk.offer, offer, local) })
 		if err != nil {
@@ -77,6 +84,7 @@ func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, o
 		a.answered()
 		l.answered()
 		s.link(a, l, common(told.Codecs, l.talk.proposed.Codecs))
+		s.show(a, l, told)
 		return text, nil
 	})
 	if err != nil {

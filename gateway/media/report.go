@@ -78,6 +78,9 @@ func (s *session) report(buf []byte) {
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		l.report(buf, s.engine.now())
+		if v := l.video.Load(); v != nil {
+			v.report(buf, s.engine.now())
+		}
 	}
 }
 
@@ -133,20 +136,19 @@ func (s *streams) compose(wall time.Time, now time.Duration) []rtcp.Packet {
 	return all
 }
 
-// demand sends the party feedback of ours, with what must stand before it (RFC 4585 §3.1); nothing to one that speaks no AVPF.
-func (l *leg) demand(feedback []byte, now time.Duration) {
+// demand sends the party feedback of ours, with what must stand before it (RFC 4585 §3.1); it says false when the party speaks no AVPF.
+func (l *leg) demand(feedback []byte, now time.Duration) bool {
 	if w := l.way.Load(); w == nil || !w.feedback {
-		return
+		return false
 	}
 	s := &l.streams
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: s.out.ssrc}, rtcp.NewCNAMESourceDescription(s.out.ssrc, s.name)})
-	if err != nil || len(p)+len(feedback) > maxPacket {
-		return
+	if err == nil && len(p)+len(feedback) <= maxPacket {
+		l.line.sendControl(append(append(make([]byte, 0, bufferSize), p...), feedback...), now) // lost feedback is asked for again
 	}
-	buf := make([]byte, 0, bufferSize)
-	l.line.sendControl(append(append(buf, p...), feedback...), now) // lost feedback is asked for again
+	return true
 }
 
 // farewell tells the party that our stream is over (RFC 3550 §6.3.7), unless it never heard of it.

@@ -86,6 +86,7 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 	l.count.reports.Add(1)
 	s, wall := &l.streams, l.engine.start.Add(now)
 	var feedback []byte
+	picture := false
 	for _, part := range parts {
 		switch packet := part.packet.(type) {
 		case *rtcp.SenderReport:
@@ -103,11 +104,12 @@ func (l *leg) receiveControl(p []byte, now time.Duration) {
 		default:
 			if source, ok := s.translate(part.raw); ok && w.peer != nil && w.peer.streams.adopt(part.raw, source) {
 				feedback = append(feedback, part.raw...)
+				picture = picture || wantsPicture(part.raw)
 			}
 		}
 	}
-	if len(feedback) > 0 {
-		w.peer.demand(feedback, now)
+	if len(feedback) > 0 && !w.peer.demand(feedback, now) && picture {
+		l.engine.lack(w.peer, now)
 	}
 }
 

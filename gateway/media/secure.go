@@ -86,7 +86,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		return
 	case what == kindRTCP:
 		if clear, err := k.in.openControl(p); err == nil {
-			s.leg.receiveControl(clear, now)
+			s.leg.receiveBundled(clear, now)
 			return
 		}
 	default:
@@ -99,7 +99,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 			s.leg.count.unopened.Add(1)
 			break
 		}
-		s.leg.receive(clear, h, now)
+		s.leg.stream(h.pt).receive(clear, h, now)
 		return
 	}
 	s.leg.count.dropped.Add(1)

@@ -315,6 +315,7 @@ func (l *leg) local(setup string) sdp.Local {
 		host := e.addresses.toward(l.party.Host)
 		local.Audio = netip.AddrPortFrom(host, line.port)
 		local.RTCP = netip.AddrPortFrom(host, line.port+1)
+		l.place(&local)
 		l.protect(line, &local, setup)
 		return local
 	}
@@ -324,6 +325,7 @@ func (l *leg) local(setup string) sdp.Local {
 	local.TCP = e.tcpCandidates(local.Candidates)
 	local.Audio = local.Candidates[0]
 	local.RTCP = local.Audio
+	l.place(&local)
 	own := t.local
 	if setup != actpass && t.fresh != (credentials{}) {
 		own = t.fresh
@@ -357,8 +359,12 @@ func (s *session) link(a, b *leg, agreed types) {
 // part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.
 func (s *session) part(l, but *leg) {
 	for _, other := range s.legs {
-		if other != l && other != but {
-			other.detach(l)
+		if other == l || other == but {
+			continue
+		}
+		other.detach(l)
+		if theirs, gone := other.video.Load(), l.video.Load(); theirs != nil && gone != nil {
+			theirs.detach(gone)
 		}
 	}
 }

@@ -15,12 +15,12 @@ func (l Local) converts(codecs []Codec) bool {
 
 // extend adds to an offer of codecs, made of what the other side said, those that we can make of it: all if none passes as it is,
 // and for a browser Opus in any case, since a page may leave it nothing else. They follow what passes, but what is preferred comes
-// first.
-func (l Local) extend(codecs, said []Codec) []Codec {
+// first. Payload types that are taken by others are left to them.
+func (l Local) extend(codecs, said, taken []Codec) []Codec {
 	if !l.converts(said) {
 		return codecs
 	}
-	used, passes := slices.Clone(said), slices.ContainsFunc(codecs, Codec.carriesAudio)
+	used, passes := slices.Concat(said, taken), slices.ContainsFunc(codecs, Codec.carriesAudio)
 	for _, c := range l.Convert {
 		if passes && (l.Profile != WebRTC || !c.isOpus()) || !l.Profile.carries(c) || slices.ContainsFunc(codecs, c.same) {
 			continue

@@ -25,8 +25,8 @@ const (
 )
 
 // withEvents adds to the codecs that a party is told of the events of their clocks, or takes those away, as the party is to be told.
-// When own is not nil we answer it, and add what it has; else we offer.
-func (l Local) withEvents(codecs, own []Codec) []Codec {
+// When own is not nil we answer it, and add what it has; else we offer, and leave payload types to others that have taken them.
+func (l Local) withEvents(codecs, own, taken []Codec) []Codec {
 	switch l.Events {
 	case EventsAsSaid:
 		return codecs
@@ -45,7 +45,7 @@ func (l Local) withEvents(codecs, own []Codec) []Codec {
 		}
 		events := from[i]
 		if offering {
-			events.PT, events.Fmtp = free(codecs), "0-15"
+			events.PT, events.Fmtp = free(slices.Concat(codecs, taken)), "0-15"
 		}
 		codecs = append(codecs, events)
 	}

@@ -10,7 +10,8 @@ import (
 type place struct {
 	stream
 	mid   string
-	audio bool // the stream that we carry; the others are refused
+	audio bool // the stream of sound that we carry
+	video bool // the stream of pictures that we may carry; the others are refused
 	note  string
 }
 
@@ -19,6 +20,16 @@ type layout struct {
 	places  []place
 	bundled bool
 	reduced bool // RTCP of reduced size may be agreed to
+}
+
+// mids are the names of the streams that are carried, a space before each.
+func (l layout) mids(video bool) (list string) {
+	for _, p := range l.places {
+		if p.audio || p.video && video {
+			list += " " + p.mid
+		}
+	}
+	return list
 }
 
 // answering lays an answer out like the offer it answers (RFC 3264 §6). Its BUNDLE group holds what the offer's did (RFC 9143 §7.3).
@@ -35,8 +46,9 @@ func (l Local) answering(offer session) layout {
 	return out
 }
 
-// offering lays an offer out. The m= lines that the party knows stay as they were (RFC 3264 §8); further ones of said follow them.
-func (l Local) offering(said session) layout {
+// offering lays an offer out, with pictures or without. The m= lines that the party knows stay as they were (RFC 3264 §8); further ones
+// of said follow them.
+func (l Local) offering(said session, video bool) layout {
 	var out layout
 	known := 0 // of said's other streams
 	if before, err := read(l.Previous); err == nil && before.audio >= 0 {
@@ -44,14 +56,23 @@ func (l Local) offering(said session) layout {
 			out.places = append(out.places, l.keep(before, i))
 		}
 		known = len(before.streams) - 1
+		if video {
+			known -= out.takeVideo()
+		}
+	}
+	has := func(video bool) bool {
+		return slices.ContainsFunc(out.places, func(p place) bool { return !video && p.audio || video && p.video })
 	}
 	for i, s := range said.streams {
 		switch {
+		case i == said.video && video && has(true):
+		case i == said.video && video:
+			out.places = append(out.places, place{stream: stream{media: "video", protocol: l.Profile.protocol()}, video: true})
 		case i != said.audio && known > 0:
 			known--
 		case i != said.audio:
 			out.places = append(out.places, l.invent(s))
-		case !slices.ContainsFunc(out.places, func(p place) bool { return p.audio }):
+		case !has(false):
 			out.places = append(out.places, place{stream: stream{media: "audio", protocol: l.Profile.protocol()}, audio: true})
 		}
 	}
@@ -63,12 +84,26 @@ func (l Local) offering(said session) layout {
 	return out
 }
 
+// takeVideo makes sure that one of the m= lines that a party knows is for pictures, if there is any that could be, and says how many are.
+func (l *layout) takeVideo() int {
+	for i, p := range l.places {
+		if p.video {
+			return 1
+		}
+		if p.media == "video" && !p.audio {
+			l.places[i].video = true
+			return 1
+		}
+	}
+	return 0
+}
+
 // keep takes an m= line that the party knows as it is. Of the formats it needs one (RFC 3264 §6), and for WebRTC that one's
 // rtpmap too: parsers look it up even where the stream is refused.
 func (l Local) keep(known session, i int) place {
-	p := place{stream: known.streams[i], mid: known.mid(i), audio: i == known.audio}
+	p := place{stream: known.streams[i], mid: known.mid(i), audio: i == known.audio, video: i == known.video}
 	p.formats = p.formats[:1]
-	if p.audio && !l.Profile.takes(p.protocol) {
+	if (p.audio || p.video) && !l.Profile.takes(p.protocol) {
 		p.protocol = l.Profile.protocol()
 	}
 	if l.Profile != WebRTC || p.media != "audio" && p.media != "video" {

@@ -32,10 +32,11 @@ type session struct {
 	*sdp.SessionDescription
 	streams []stream // the m= lines, one for each of MediaDescriptions
 	audio   int      // index of the audio stream; -1: none
+	video   int      // of the video stream beside it; -1: none that we could carry
 }
 
 func read(text []byte) (session, error) {
-	s := session{SessionDescription: &sdp.SessionDescription{}, audio: -1}
+	s := session{SessionDescription: &sdp.SessionDescription{}, audio: -1, video: -1}
 	plain, streams, err := prepare(text)
 	if err != nil {
 		return s, err
@@ -51,6 +52,7 @@ func read(text []byte) (session, error) {
 			s.audio = i
 		}
 	}
+	s.video = s.findVideo()
 	return s, nil
 }
 
@@ -131,61 +133,61 @@ func (s session) remote() (Remote, error) {
 	_, r.ICELite = s.Attribute("ice-lite")
 	r.Rejected = s.rejected(s.audio)
 	for i := range s.streams {
-		if i != s.audio && !s.rejected(i) {
+		if i != s.audio && i != s.video && !s.rejected(i) {
 			r.Others++
 		}
 	}
 	r.Feedback = strings.HasSuffix(s.streams[s.audio].protocol, "F")
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
-	s.transport(m, &r)
+	r.Audio, r.RTCP = s.addresses(m, s.streams[s.audio].port, r.Profile, r.Mux)
+	if r.Profile != WebRTC && r.Profile != DTLS && s.held(m) { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
+		r.Direction = narrow(r.Direction, "recvonly")
+	}
 	s.keys(m, &r)
+	r.Video = s.readVideo()
 	return r, nil
 }
 
-// transport fills in where the party wants its media.
-func (s session) transport(m *sdp.MediaDescription, r *Remote) {
+// host is the address of a stream, invalid for none and for a name.
+func (s session) host(m *sdp.MediaDescription) (host netip.Addr) {
 	c := m.ConnectionInformation
 	if c == nil {
 		c = s.ConnectionInformation
 	}
-	var host netip.Addr
 	if c != nil && c.Address != nil {
-		host, _ = netip.ParseAddr(c.Address.Address) // a name has no address for us
+		host, _ = netip.ParseAddr(c.Address.Address)
 	}
-	port := s.streams[s.audio].port
-	if r.Profile != WebRTC && r.Profile != DTLS && host.IsValid() && host.IsUnspecified() { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
-		switch r.Direction {
-		case "sendrecv":
-			r.Direction = "sendonly"
-		case "recvonly":
-			r.Direction = "inactive"
-		}
+	return host
+}
+
+// addresses are where the party wants a stream, and reports on it.
+func (s session) addresses(m *sdp.MediaDescription, port uint16, profile Profile, mux bool) (media, control netip.AddrPort) {
+	host := s.host(m)
+	if !isUnicast(host) || port == 0 || profile == WebRTC && port == 9 {
+		return media, control
 	}
-	if !isUnicast(host) || port == 0 || r.Profile == WebRTC && port == 9 {
-		return
-	}
-	r.Audio = netip.AddrPortFrom(host.Unmap(), port)
-	if r.Mux && (r.Profile == WebRTC || r.Profile == DTLS) { // other phones get no rtcp-mux from us and keep to their two ports (RFC 5761 §5.1.1)
-		r.RTCP = r.Audio
-		return
+	media = netip.AddrPortFrom(host.Unmap(), port)
+	if mux && (profile == WebRTC || profile == DTLS) { // other phones get no rtcp-mux from us and keep to their two ports (RFC 5761 §5.1.1)
+		return media, media
 	}
 	if port < 65535 {
-		r.RTCP = netip.AddrPortFrom(r.Audio.Addr(), port+1)
+		control = netip.AddrPortFrom(media.Addr(), port+1)
 	}
 	f := strings.Fields(s.attribute(m, "rtcp"))
 	if len(f) == 0 {
-		return
+		return media, control
 	}
 	if p, err := strconv.ParseUint(f[0], 10, 16); err == nil && p > 0 {
-		addr := r.Audio.Addr()
+		addr := media.Addr()
 		if len(f) == 4 {
 			if a, err := netip.ParseAddr(f[3]); err == nil && isUnicast(a) {
 				addr = a.Unmap()
 			}
 		}
-		r.RTCP = netip.AddrPortFrom(addr, uint16(p))
+		control = netip.AddrPortFrom(addr, uint16(p))
 	}
+	return media, control
 }
 
 // isUnicast is false for addresses to which nothing must be sent on a stranger's word.

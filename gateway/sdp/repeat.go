@@ -8,7 +8,7 @@ import "slices"
 // either what it would like or what is in force.
 func (r Remote) Repeats(before Remote, agreed []Codec, wish string) bool {
 	switch {
-	case r.Rejected || before.Rejected || r.Others != before.Others || r.PTime != before.PTime || len(agreed) == 0:
+	case r.Rejected || before.Rejected || r.Others != before.Others || !r.Video.repeats(before.Video) || r.PTime != before.PTime || len(agreed) == 0:
 		return false
 	case r.Direction != wish && r.Direction != before.Direction:
 		return false
@@ -22,6 +22,14 @@ func (r Remote) Repeats(before Remote, agreed []Codec, wish string) bool {
 	}
 	// Another codec in front is a wish for it, unless the party always said so.
 	return r.Codecs[0].same(agreed[0]) || len(before.Codecs) > 0 && r.Codecs[0].same(before.Codecs[0])
+}
+
+// repeats says the same of pictures. Those are never held by one side alone.
+func (v *Video) repeats(before *Video) bool {
+	if v == nil || before == nil {
+		return v == before
+	}
+	return v.Direction == before.Direction && slices.Equal(v.Codecs, before.Codecs)
 }
 
 // Keep answers a party's offer by what the other side said in text some time ago, with none but the codecs that are in use.

@@ -124,6 +124,7 @@ type Remote struct {
 	Crypto           []Crypto // the a=crypto lines that we can take, best first; of an answer the one taken
 	MID              string   // RFC 5888
 	Rejected         bool     // the audio stream's port is 0 and it is not bundled
+	Video            *Video   // nil: none that could be carried
 	Others           int      // further streams that are not rejected
 }
 
@@ -154,6 +155,7 @@ type Local struct {
 	Profile          Profile
 	Session, Version uint64           // o=: the session's stays for the leg's life, the version grows with each change
 	Audio, RTCP      netip.AddrPort   // c=, m= and a=rtcp; with WebRTC the first candidate
+	Video, VideoRTCP netip.AddrPort   // the same for pictures; invalid: none are carried. A browser gets them in the audio's bundle
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
 	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
 	ICEUfrag, ICEPwd string
@@ -163,6 +165,7 @@ type Local struct {
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
 	MID              string   // of an offer to a browser; "0" when empty
 	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	VideoSSRC        uint32   // the same for pictures
 	CNAME            string   // its source's name
 	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events

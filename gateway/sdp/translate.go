@@ -29,7 +29,7 @@ var carried = map[Profile][]Codec{
 }
 
 // Translate writes for one party, described by to, what the other party said in text. The m= lines keep their number and
-// order; audio is carried over with to's transport, everything else gets port 0 (RFC 3264 §5.1, §6). Kept are codecs with their
+// order; audio and one stream of pictures are carried over with to's transport, everything else gets port 0 (RFC 3264 §5.1, §6). Kept are codecs with their
 // payload types, numbers and order as far as the party can use them, their fmtp, direction, packet times and limits of
 // bandwidth. The other side's ICE, DTLS, header extensions, feedback, SSRCs and host names stay out.
 //
@@ -54,13 +54,14 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 	}
 	told := slices.Clone(remote.Codecs)
 	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
-	audio := audioStream{
+	audio := content{
 		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
 		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
 	}
 	if offer == nil {
-		audio.codecs = to.withEvents(to.extend(audio.codecs, told), nil)
-		return to.write(to.offering(said), audio)
+		video := to.videoFor(said, nil, audio.codecs)
+		audio.codecs = to.withEvents(to.extend(audio.codecs, told, video.types()), nil, video.types())
+		return to.write(to.offering(said, video != nil), audio, video)
 	}
 	asked, err := read(offer)
 	if err != nil {
@@ -71,10 +72,10 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 		return nil, fmt.Errorf("party's own offer: %w", err)
 	}
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
-	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs)
+	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs, nil)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
-	return to.write(to.answering(asked), audio)
+	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))
 }
 
 // Answer writes a built-in callee's answer to a party's offer: codec c, and the events of its clock if they were offered.
@@ -87,13 +88,13 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	audio := audioStream{direction: Reverse(own.Direction), rejected: own.Rejected}
+	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected}
 	for _, o := range own.Codecs {
 		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)
 		}
 	}
-	return to.write(to.answering(asked), audio)
+	return to.write(to.answering(asked), audio, nil)
 }
 
 // narrow takes from an answer's direction what the offer's leaves no room for (RFC 3264 §6.1). Old phones answer sendrecv,

@@ -16,8 +16,8 @@ const (
 	preferPassive = 4
 )
 
-// audioStream is what we say of the audio.
-type audioStream struct {
+// content is what we say of a stream that we carry.
+type content struct {
 	direction string
 	codecs    []Codec
 	bandwidth []string
@@ -26,7 +26,7 @@ type audioStream struct {
 }
 
 // write writes a description.
-func (l Local) write(like layout, audio audioStream) ([]byte, error) {
+func (l Local) write(like layout, audio content, video *content) ([]byte, error) {
 	if !slices.ContainsFunc(audio.codecs, Codec.carriesAudio) && !audio.rejected {
 		return nil, ErrNoCodec
 	}
@@ -40,8 +40,8 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 	}
 	line("t=0 0")
 	if l.Profile == WebRTC {
-		if i := slices.IndexFunc(like.places, func(p place) bool { return p.audio }); i >= 0 && like.bundled && !audio.rejected {
-			line("a=group:BUNDLE %s", like.places[i].mid)
+		if like.bundled && !audio.rejected {
+			line("a=group:BUNDLE%s", like.mids(video != nil))
 		}
 		line("a=ice-lite")
 		line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
@@ -50,46 +50,62 @@ func (l Local) write(like layout, audio audioStream) ([]byte, error) {
 		audio.lines = append(audio.lines, "a=rtcp-rsize")
 	}
 	for _, p := range like.places {
-		if p.audio && !audio.rejected {
+		switch {
+		case audio.rejected:
+			l.refuse(line, p)
+		case p.audio:
 			l.stream(line, p, audio)
-		} else {
+		case p.video && video != nil:
+			l.pictures().stream(line, p, *video)
+		default:
 			l.refuse(line, p)
 		}
 	}
 	return []byte(b.String()), nil
 }
 
-// stream writes the audio stream.
-func (l Local) stream(line func(string, ...any), p place, audio audioStream) {
-	var types []string
-	for _, c := range audio.codecs {
-		types = append(types, strconv.Itoa(int(c.PT)))
+// pictures is our side of the video stream: its own ports toward a phone, the audio's toward a browser.
+func (l Local) pictures() Local {
+	if l.SSRC = l.VideoSSRC; l.Profile.phone() {
+		l.Audio, l.RTCP = l.Video, l.VideoRTCP
 	}
-	line("m=audio %d %s %s", l.Audio.Port(), p.protocol, strings.Join(types, " "))
+	return l
+}
+
+// stream writes a stream that we carry.
+func (l Local) stream(line func(string, ...any), p place, c content) {
+	var types []string
+	for _, one := range c.codecs {
+		types = append(types, strconv.Itoa(int(one.PT)))
+	}
+	line("m=%s %d %s %s", p.media, l.Audio.Port(), p.protocol, strings.Join(types, " "))
 	if l.Profile == WebRTC {
 		line("c=IN %s", inet(l.Audio.Addr()))
 	}
-	for _, limit := range audio.bandwidth {
+	for _, limit := range c.bandwidth {
 		line("b=%s", limit)
 	}
-	for _, c := range audio.codecs {
-		line("a=%s", c.rtpmap())
-		if c.Fmtp != "" {
-			line("a=fmtp:%d %s", c.PT, c.Fmtp)
+	for _, one := range c.codecs {
+		line("a=%s", one.rtpmap())
+		if one.Fmtp != "" {
+			line("a=fmtp:%d %s", one.PT, one.Fmtp)
 		}
 	}
-	for _, text := range audio.lines {
+	for _, text := range c.lines {
 		line("%s", text)
 	}
+	if p.video && strings.HasSuffix(p.protocol, "F") {
+		feedback(line, c.codecs)
+	}
 	if l.Profile == WebRTC {
-		l.secure(line, p.mid)
+		l.secure(line, p)
 		if l.SSRC != 0 { // on hold too: Chromium stays deaf to a source that left and comes back
 			line("a=ssrc:%d cname:%s", l.SSRC, l.CNAME)
 		}
 	} else {
 		l.guard(line)
 	}
-	line("a=%s", audio.direction)
+	line("a=%s", c.direction)
 }
 
 // rtpmap is the codec as RFC 8866 §6.6 writes it.
@@ -127,11 +143,11 @@ func (l Local) guard(line func(string, ...any)) {
 }
 
 // secure writes ICE (RFC 8839), DTLS (RFC 8842) and what else a browser wants of a stream (RFC 9429).
-func (l Local) secure(line func(string, ...any), mid string) {
-	if mid != "" {
-		line("a=mid:%s", mid)
+func (l Local) secure(line func(string, ...any), p place) {
+	if p.mid != "" {
+		line("a=mid:%s", p.mid)
 	}
-	line("a=msid:cordboard audio")
+	line("a=msid:cordboard %s", p.media)
 	line("a=rtcp:%d IN %s", l.Audio.Port(), inet(l.Audio.Addr()))
 	line("a=rtcp-mux")
 	line("a=ice-ufrag:%s", l.ICEUfrag)

@@ -34,6 +34,8 @@ type fakeMedia struct {
 	digits []string // what Digit was told
 	plays  bool     // keys; else the peer takes INFO
 
+	pictures []string // what Picture was told
+
 	broken  bool     // nothing can be restored
 	settled bool     // a restored leg needs no offer of ours
 	keyless bool     // that of a PBX needs one, too
@@ -102,6 +104,16 @@ func (m *fakeMedia) Digit(_ context.Context, id, leg string, digit rune, d time.
 		return errors.New("by INFO")
 	}
 	m.digits = append(m.digits, fmt.Sprintf("%s %s %c %v", id, leg, digit, d))
+	return nil
+}
+
+func (m *fakeMedia) Picture(_ context.Context, id, leg string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.plays {
+		return errors.New("by INFO")
+	}
+	m.pictures = append(m.pictures, id+" "+leg)
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 const statusBadInfoPackage = 469
 
 // informing are the bodies of INFO that a built-in callee takes, to do nothing with them: keys, and requests for a whole picture.
-var informing = []string{relayType, plainType, "application/media_control+xml"}
+var informing = []string{relayType, plainType, pictureType}
 
 // informed answers an INFO that has no other leg to go to.
 func (s *Server) informed(req *sip.Request, tx sip.ServerTransaction) {

@@ -111,8 +111,11 @@ func (s *Server) pressed(l, peer *leg, req *sip.Request, tx sip.ServerTransactio
 	return true
 }
 
-// maxInforming is how many keys may wait for a leg's peer to answer INFO; more are dropped.
+// maxInforming is how much may wait for a leg's peer to answer INFO; more is dropped.
 const maxInforming = 32
+
+// info is the type and the body of an INFO.
+type info struct{ kind, body string }
 
 // Digit tells of a key that a leg's party pressed in its media. When the media has not passed it on, the other leg's peer takes it by
 // INFO.
@@ -124,30 +127,30 @@ func (s *Server) Digit(id, leg string, digit rune, d time.Duration, passed bool)
 		return
 	}
 	if peer := l.call.peer(l); peer != nil {
-		peer.inform(fmt.Sprintf("Signal=%c\r\nDuration=%d\r\n", digit, d.Milliseconds()))
+		peer.inform(relayType, fmt.Sprintf("Signal=%c\r\nDuration=%d\r\n", digit, d.Milliseconds()))
 	}
 }
 
-// inform sends a key by INFO, after those that wait.
-func (l *leg) inform(body string) {
+// inform sends something by INFO, after what waits.
+func (l *leg) inform(kind, body string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.confirmed || len(l.informing) == maxInforming {
 		return
 	}
-	l.informing = append(l.informing, body)
+	l.informing = append(l.informing, info{kind, body})
 	if len(l.informing) == 1 {
 		l.srv.routed.Go(l.informAll)
 	}
 }
 
-// informAll sends the keys that wait, one after another.
+// informAll sends what waits, one after another.
 func (l *leg) informAll() {
 	for {
 		l.mu.Lock()
-		body := l.informing[0]
+		first := l.informing[0]
 		l.mu.Unlock()
-		l.informOne(body)
+		l.informOne(first)
 		l.mu.Lock()
 		l.informing = l.informing[1:]
 		done := len(l.informing) == 0
@@ -161,19 +164,19 @@ func (l *leg) informAll() {
 	}
 }
 
-func (l *leg) informOne(body string) {
+func (l *leg) informOne(i info) {
 	ctx, stop := context.WithTimeout(l.call.life, answerTime)
 	defer stop()
 	req := l.request(sip.INFO)
 	req.RemoveHeader("Contact")
-	ct := sip.ContentTypeHeader(relayType)
+	ct := sip.ContentTypeHeader(i.kind)
 	req.AppendHeader(&ct)
-	req.SetBody([]byte(body))
+	req.SetBody([]byte(i.body))
 	res, err := l.do(ctx, req)
 	switch {
 	case err != nil:
-		l.call.log.Info("key not sent", "to", nameOf(l), "error", err)
+		l.call.log.Info("INFO not sent", "type", i.kind, "to", nameOf(l), "error", err)
 	case !res.IsSuccess():
-		l.call.log.Info("key not taken", "by", nameOf(l), "status", res.StatusCode)
+		l.call.log.Info("INFO not taken", "type", i.kind, "by", nameOf(l), "status", res.StatusCode)
 	}
 }

@@ -60,7 +60,7 @@ type leg struct {
 	host          netip.Addr   // of the remote target, toward the PBX
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
-	informing     []string     // bodies of INFO that wait, the first one under way
+	informing     []info       // what waits to be told by INFO, the first one under way
 
 	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
 	early        map[string]*early // by the callee's tag

@@ -36,7 +36,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.answerHere(l, req, tx)
 		return
 	}
-	if req.Method == sip.INFO && s.pressed(l, peer, req, tx) {
+	if req.Method == sip.INFO && (s.pressed(l, peer, req, tx) || s.pictured(l, peer, req, tx)) {
 		return
 	}
 	out := peer.requestIn(req.Method, tag)

@@ -52,6 +52,8 @@ type Media interface {
 	Wait(call, leg string, waiting bool)
 	// Digit plays a key to the peer of a leg, as if the leg's party had pressed it for d. It fails when the peer takes keys by INFO.
 	Digit(ctx context.Context, call, leg string, digit rune, d time.Duration) error
+	// Picture asks a leg's party for a whole picture. It fails when that must be done by INFO.
+	Picture(ctx context.Context, call, leg string) error
 	// Save gives the state of a call's media for Restore, without keys.
 	Save(call string) ([]byte, error)
 	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
