@@ -36,25 +36,33 @@ type Call struct {
 var errPage = &fault{Status: http.StatusBadRequest, Code: "malformed",
 	Message: "The page of calls that was asked for makes no sense: before is a time in milliseconds, limit is from 1 to " + strconv.Itoa(maxCalls) + "."}
 
+// paging reads which calls are asked for: at most limit of those that began before a time; zero: any.
+func paging(r *http.Request) (before time.Time, limit int, err error) {
+	ms, err := number(r, "before", 0, math.MaxInt64)
+	if err != nil {
+		return before, 0, err
+	}
+	n, err := number(r, "limit", defaultCalls, maxCalls)
+	if err != nil {
+		return before, 0, err
+	}
+	if ms > 0 {
+		before = time.UnixMilli(ms)
+	}
+	return before, int(n), nil
+}
+
 // history tells the calls that the user made or got.
 func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	u, err := s.signedIn(r)
 	if err != nil {
 		return err
 	}
-	before, err := number(r, "before", 0, math.MaxInt64)
+	end, limit, err := paging(r)
 	if err != nil {
 		return err
 	}
-	limit, err := number(r, "limit", defaultCalls, maxCalls)
-	if err != nil {
-		return err
-	}
-	var end time.Time
-	if before > 0 {
-		end = time.UnixMilli(before)
-	}
-	records, err := s.deps.History.Calls(r.Context(), u.Name, end, int(limit))
+	records, err := s.deps.History.Calls(r.Context(), u.Name, end, limit)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,21 +96,13 @@ func (s *Server) recordings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	before, err := number(r, "before", 0, math.MaxInt64)
+	end, limit, err := paging(r)
 	if err != nil {
 		return err
-	}
-	limit, err := number(r, "limit", defaultCalls, maxCalls)
-	if err != nil {
-		return err
-	}
-	var end time.Time
-	if before > 0 {
-		end = time.UnixMilli(before)
 	}
 	list := []Recording{}
 	if s.deps.Recordings != nil {
-		found, err := s.deps.Recordings.List(r.Context(), u, end, int(limit))
+		found, err := s.deps.Recordings.List(r.Context(), u, end, limit)
 		if err != nil {
 			return err
 		}
