@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cordboard/gateway/web"
@@ -34,6 +35,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},
 		{name: "bans", run: g.keepBans},
+	}
+	if g.discovery != nil { // says goodbye before the rest ends
+		stages = slices.Insert(stages, 0, &stage{name: "discovery", run: g.discovery.Run})
 	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {
