@@ -124,3 +124,29 @@ func TestControlOfServe(t *testing.T) {
 		t.Errorf("status: %v, %v", status, err)
 	}
 }
+
+func TestNeighboursCommand(t *testing.T) {
+	near, found := `{"neighbours": []}`, `{"pbx": []}`
+	c := controlled(t, func(w http.ResponseWriter, r *http.Request) {
+		text := near
+		if r.URL.Path == "/api/v1/found" {
+			text = found
+		}
+		_, _ = io.WriteString(w, text)
+	})
+	for _, tt := range []struct{ near, found, want string }{
+		{near, found, "No other Cordboard is nearby.\n"},
+		{`{"neighbours": [{"name": "Front office", "addresses": ["10.0.0.2", "fe80::2%eth0"]}, {"name": "Pi"}]}`, found,
+			"NAME          ADDRESS   PAIRED  PRESENCE\nFront office  10.0.0.2  no      -\nPi            -         no      -\n"},
+		{near, `{"pbx": [{"name": "Main", "addresses": ["10.0.0.9"], "uri": "sip:10.0.0.9:5060;transport=udp"}]}`,
+			"No other Cordboard is nearby.\n\nPBX   ADDRESS   URI\nMain  10.0.0.9  sip:10.0.0.9:5060;transport=udp\n"},
+	} {
+		near, found = tt.near, tt.found
+		if code, out, errOut := call(t, "", "neighbours", "--data", c.dir); code != 0 || out != tt.want {
+			t.Errorf("code %d, printed\n%s%s, want\n%s", code, out, errOut, tt.want)
+		}
+	}
+	if code, _, errOut := call(t, "", "neighbours", "--data", t.TempDir()); code != 1 || !strings.Contains(errOut, "no Cordboard runs with the data folder") {
+		t.Errorf("without a Cordboard: %d %s", code, errOut)
+	}
+}

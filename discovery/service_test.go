@@ -110,7 +110,7 @@ func TestFloodStaysBounded(t *testing.T) {
 			liar.addr = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) // as from many
 			liar.say(rr("%s 4500 IN PTR %s", cordboardType, name), rr("%s 4500 IN SRV 0 0 8443 h%d.local.", name, i),
 				rr("%s 4500 IN TXT \"id=%032x\" \"fingerprint=%064x\" \"name=Fake\"", name, i, i), rr("h%d.local. 4500 IN A 10.0.0.7", i))
-			if i%50 == 0 {
+			if i%200 == 0 { // more than can wait
 				after(time.Millisecond)
 			}
 		}
@@ -185,6 +185,24 @@ func TestNetworkChanges(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A machine that slept begins anew, whether its clocks went on or not.
+func TestSleep(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"short": pollLinks, "long": time.Hour} {
+		e := &ether{}
+		m := e.machine("a", "Anna", lan("10.0.0.1/24"))
+		told := 0
+		m.announce = func(Announcement, string, []link) (func(), error) { told++; return func() {}, nil }
+		r := m.fresh()
+		now := time.Unix(1e9, 0)
+		r.tick(now)
+		r.tick(now.Add(jump))
+		if want := map[bool]int{true: 2, false: 1}[jump > asleep]; told != want {
+			t.Errorf("%s: announced %d times, want %d", name, told, want)
+		}
+		r.leave()
+	}
 }
 
 func TestNoMulticast(t *testing.T) {
