@@ -1,7 +1,6 @@
 package discovery
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -98,27 +97,31 @@ func (c *cache) take(m *dns.Msg, from netip.Addr, link int, now time.Time) (lear
 		}
 	}
 	for _, rr := range records {
-		var a netip.Addr
-		switch rr := rr.(type) {
-		case *dns.A:
-			a, _ = netip.AddrFromSlice(rr.A.To4())
-		case *dns.AAAA:
-			a, _ = netip.AddrFromSlice(rr.AAAA.To16())
-		case *dns.TXT:
+		if rr, ok := rr.(*dns.TXT); ok {
 			if i := c.instances[strings.ToLower(rr.Hdr.Name)]; i != nil && rr.Hdr.Ttl > 0 {
 				i.text, learned = append([]string{}, rr.Txt...), true
 				c.compare(i)
 			}
 			continue
-		default:
-			continue
 		}
+		a := addressOf(rr)
 		if name, ok := localHost(rr.Header().Name); ok && c.hosts[name] != nil && usable(a) && !a.Is4In6() {
 			c.hearAddress(c.hosts[name], a, rr.Header(), link, now)
 			learned = true
 		}
 	}
 	return learned
+}
+
+// addressOf is the address in an A or AAAA record, of others the zero one.
+func addressOf(rr dns.RR) (a netip.Addr) {
+	switch rr := rr.(type) {
+	case *dns.A:
+		a, _ = netip.AddrFromSlice(rr.A.To4())
+	case *dns.AAAA:
+		a, _ = netip.AddrFromSlice(rr.AAAA.To16())
+	}
+	return a
 }
 
 // compare finds out whether a service has our name and is not ours. Of two the one whose ID comes later takes another name.
@@ -317,42 +320,4 @@ func (c *cache) incomplete(most int) (questions []dns.Question) {
 		}
 	}
 	return questions
-}
-
-// addrs gives a host's addresses, the best first: those of our own networks, IPv4 before IPv6, link-local ones last, with their zone.
-func (c *cache) addrs(name string, links []link) []netip.Addr {
-	var all []netip.Addr
-	near := map[netip.Addr]bool{}
-	h := c.hosts[name]
-	if h == nil {
-		return nil
-	}
-	for _, a := range h.addrs {
-		addr := a.Addr
-		i := slices.IndexFunc(links, func(l link) bool { return l.Index == a.link })
-		if addr.IsLinkLocalUnicast() && addr.Is6() {
-			if i < 0 {
-				continue
-			}
-			addr = addr.WithZone(links[i].Name)
-		}
-		if !slices.Contains(all, addr) {
-			all = append(all, addr)
-			near[addr] = i >= 0 && slices.ContainsFunc(links[i].prefixes, func(p netip.Prefix) bool { return p.Contains(a.Addr) })
-		}
-	}
-	rank := func(a netip.Addr) (n int) {
-		if !near[a] {
-			n += 4
-		}
-		if a.IsLinkLocalUnicast() {
-			n += 8
-		}
-		if a.Is6() {
-			n++
-		}
-		return n
-	}
-	slices.SortFunc(all, func(a, b netip.Addr) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Compare(b)) })
-	return all
 }

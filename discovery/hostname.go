@@ -101,7 +101,10 @@ func (h *hostname) hear(m *dns.Msg, from netip.Addr, links []link, now time.Time
 	if slices.ContainsFunc(slices.Concat(m.Answer, m.Extra), func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSRV }) {
 		return
 	}
-	foreign := slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return h.addresses(rr) && rr.Header().Ttl > 0 })
+	// An address of ours in another's answer is our own word, passed on from link to link.
+	foreign := slices.ContainsFunc(m.Answer, func(rr dns.RR) bool {
+		return h.addresses(rr) && rr.Header().Ttl > 0 && (local || !ours(addressOf(rr), links))
+	})
 	if !foreign {
 		return
 	}

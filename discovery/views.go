@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -52,6 +53,44 @@ func (c *cache) pbxs(links []link) []PBX {
 	slices.SortFunc(all, func(a, b PBX) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Port, b.Port))
 	})
+	return all
+}
+
+// addrs gives a host's addresses, the best first: those of our own networks, IPv4 before IPv6, link-local ones last, with their zone.
+func (c *cache) addrs(name string, links []link) []netip.Addr {
+	var all []netip.Addr
+	near := map[netip.Addr]bool{}
+	h := c.hosts[name]
+	if h == nil {
+		return nil
+	}
+	for _, a := range h.addrs {
+		addr := a.Addr
+		i := slices.IndexFunc(links, func(l link) bool { return l.Index == a.link })
+		if addr.IsLinkLocalUnicast() && addr.Is6() {
+			if i < 0 {
+				continue
+			}
+			addr = addr.WithZone(links[i].Name)
+		}
+		if !slices.Contains(all, addr) {
+			all = append(all, addr)
+			near[addr] = i >= 0 && slices.ContainsFunc(links[i].prefixes, func(p netip.Prefix) bool { return p.Contains(a.Addr) })
+		}
+	}
+	rank := func(a netip.Addr) (n int) {
+		if !near[a] {
+			n += 4
+		}
+		if a.IsLinkLocalUnicast() {
+			n += 8
+		}
+		if a.Is6() {
+			n++
+		}
+		return n
+	}
+	slices.SortFunc(all, func(a, b netip.Addr) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Compare(b)) })
 	return all
 }
 
