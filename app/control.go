@@ -123,7 +123,7 @@ func (c *control) send(ctx context.Context, method, path string, in any) (*http.
 	defer answer.Body.Close()
 	var refused struct{ Message string }
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&refused); err != nil || refused.Message == "" {
-		return nil, fmt.Errorf("Cordboard refused with %s", answer.Status)
+		return nil, fmt.Errorf("the running Cordboard refused with %s", answer.Status)
 	}
 	return nil, errors.New(refused.Message)
 }
