@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -49,6 +50,8 @@ func serve(c console, p place) error {
 		return err
 	}
 	log, level := newLog(c.err, cfg.Log)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
 	g, err := gateway.New(cfg, gateway.Host{Dir: dir, Version: version, Page: assets.Web()}, log)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
