@@ -24,6 +24,7 @@ var arrows = []struct {
 	{"audio", nil},
 	{"audio/codec", []string{"audio"}},
 	{"audio/device", []string{"audio"}},
+	{"audio/echo", []string{"audio", "audio/codec"}},
 	{"discovery", nil},
 	{"gateway", []string{"gateway/", "discovery", "audio"}},
 	{"gateway/auth", nil},

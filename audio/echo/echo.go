@@ -2,7 +2,7 @@
 // makes soft voices louder.
 //
 // The work is speexdsp's, on the band below 7 kHz. What lies above is passed beside it, as much of it as is left of the band
-// below. A build without cgo, or with the tag nospeex, passes sound as it is.
+// below. It takes cgo, Debian's libspeexdsp-dev and the build tag speex; other builds pass sound as it is.
 package echo
 
 import "cordboard/audio"

@@ -1,4 +1,4 @@
-//go:build !cgo || nospeex
+//go:build !cgo || !speex
 
 package echo
 

@@ -60,7 +60,7 @@ func voice(seed uint64, seconds, pitch, level float64) []float64 {
 	return out
 }
 
-// room gives what a microphone hears of what a loudspeaker sounds: delay seconds later, the loudspeaker itself and 1200 echoes a
+// room gives what a microphone hears of what a loudspeaker sounds: delay seconds later, the loudspeaker itself and 600 echoes a
 // second at random times, of random sign, which decay by 60 dB in rt60 seconds (velvet noise), with a level of coupling in all.
 func room(sound []float64, seed uint64, delay, rt60, coupling float64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -69,10 +69,10 @@ func room(sound []float64, seed uint64, delay, rt60, coupling float64) []float64
 		times float64
 	}
 	echoes := []echo{{0, 1}}
-	const density = 1200
+	const density = 600
 	for n := range int(rt60 * density) {
 		t := 0.002 + (float64(n)+r.Float64())/density
-		echoes = append(echoes, echo{int(t * audio.CardRate), 0.25 * math.Exp(-math.Log(1000)*t/rt60) * float64(2*r.IntN(2)-1)})
+		echoes = append(echoes, echo{int(t * audio.CardRate), 0.35 * math.Exp(-math.Log(1000)*t/rt60) * float64(2*r.IntN(2)-1)})
 	}
 	power := 0.0
 	for _, e := range echoes {
