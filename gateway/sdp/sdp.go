@@ -20,6 +20,7 @@ const (
 	SDES                      // RTP/SAVP with keys in a=crypto (RFC 4568)
 	DTLS                      // UDP/TLS/RTP/SAVP without ICE (RFC 5764)
 	OSRTP                     // RTP/AVP with keys as in SDES or DTLS, for who can use them (RFC 8643)
+	PCM                       // samples in this process: described as RTP/AVP, but nothing is sent
 )
 
 // Strength ranks profiles by how well they keep a call's sound secret from who sees its packets: 0 not or not surely, 1 from
