@@ -31,6 +31,7 @@ type conversation struct {
 	told            bool   // what the other side has been told of it
 	waits           bool   // the other side holds us
 	muted, joined   bool
+	away            bool // the other side has sent us to somebody else, and is not heard meanwhile
 	changing        bool // an INVITE or UPDATE of either side is under way
 	early           bool // the other side is heard before the answer
 	digits          string
@@ -41,9 +42,11 @@ type conversation struct {
 	voice   Voice // nil: none yet
 	label   string
 
+	untold   []notification      // those that wait for the one before to be answered
 	referral *referral           // on a transfer of ours that is under way
 	progress func(status int)    // tells who transferred us how the call to the third one goes; nil: nobody did
 	then     func(answered bool) // what follows our call's answer or failure
+	quiet    func()              // what waits for the end of a change
 }
 
 // newConversation puts a call into the list. The caller holds p.mu, as do those of all that follows.
@@ -330,8 +333,22 @@ func (c *conversation) cancel() {
 	}
 }
 
+// settled says whether the other side knows all and no change is under way.
+func (c *conversation) settled() bool { return !c.changing && c.held == c.told }
+
+// whenSettled does something then.
+func (c *conversation) whenSettled(do func()) {
+	c.quiet = do
+	c.settle()
+}
+
 // settle tells the other side whether it is held, once nothing else is under way.
 func (c *conversation) settle() {
+	if c.quiet != nil && c.settled() {
+		do := c.quiet
+		c.quiet = nil
+		do()
+	}
 	if c.state != call.Talking || c.changing || c.held == c.told {
 		return
 	}

@@ -130,11 +130,18 @@ func (p *Phone) live(ctx context.Context) {
 		p.log.Debug("phone not attached", "error", err)
 		return
 	}
-	stop := context.AfterFunc(ctx, func() {
-		p.leave()
-		line.Close()
+	done := make(chan struct{})
+	var leaving sync.WaitGroup
+	leaving.Go(func() {
+		select {
+		case <-ctx.Done():
+			p.leave()
+			line.Close()
+		case <-done:
+		}
 	})
-	defer stop()
+	defer leaving.Wait()
+	defer close(done)
 	p.mu.Lock()
 	p.line, p.owner, p.display = line, owner, display
 	p.registration = registration{callID: newToken(), tag: newToken()}

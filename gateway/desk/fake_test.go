@@ -44,7 +44,7 @@ func newOffice(t *testing.T, names ...string) *office {
 		}
 		users = append(users, u)
 	}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.DiscardHandler) // the server may say a last word after its end
 	srv, err := signaling.New(signaling.Config{Name: "Test", Domain: "office.example", Version: "test"}, signaling.Deps{
 		Users: auth.Static(users), Ephemeral: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1},
 		Digest: auth.NewDigest([]byte("digest secret of test")), Sessions: auth.Sessions{Secret: []byte("session secret of test")}, Media: o.media,
@@ -128,7 +128,14 @@ func (o *office) up(from, to string) (made, taken call.DeskCall) {
 	o.t.Helper()
 	o.must(first(o.phones[from].Call(to)))
 	o.must(o.phones[to].Answer(o.in(to, from, call.Ringing).ID))
-	return o.in(from, to, call.Talking), o.in(to, from, call.Talking)
+	made, taken = o.in(from, to, call.Talking), o.in(to, from, call.Talking)
+	eventually(o.t, "the answer is confirmed", func() bool {
+		p := o.phones[to]
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return !slices.ContainsFunc(p.calls, func(c *conversation) bool { return c.changing })
+	})
+	return made, taken
 }
 
 func first(_ string, err error) error { return err }

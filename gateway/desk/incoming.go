@@ -43,11 +43,11 @@ func (p *Phone) asked(req *sip.Request) {
 	case req.Method == sip.ACK:
 		c.acknowledged(req)
 		return
-	case req.CSeq().SeqNo <= c.remoteSeq: // RFC 3261 §12.2.2
+	case req.CSeq().SeqNo <= c.remoteSeq && (req.Method == sip.INVITE || req.Method == sip.UPDATE): // RFC 3261 §12.2.2
 		p.reply(req, sip.StatusInternalServerError, "CSeq Out of Order", "")
 		return
 	}
-	c.remoteSeq = req.CSeq().SeqNo
+	c.remoteSeq = max(c.remoteSeq, req.CSeq().SeqNo) // others may have overtaken each other on their way: nothing is wrong with them
 	switch req.Method {
 	case sip.INVITE, sip.UPDATE:
 		c.changed(req)

@@ -20,6 +20,9 @@ type referral struct {
 // refer asks the other side to call to; with is a call of ours with that one, which it shall take over (RFC 5589 §7).
 func (c *conversation) refer(to sip.Uri, with *conversation) {
 	p := c.p
+	if c.state != call.Talking || c.referral != nil || with != nil && with.state != call.Talking {
+		return // one of them has ended, or was transferred, meanwhile
+	}
 	target := *to.Clone()
 	if with != nil {
 		target.Headers = sip.HeaderParams{{K: "Replaces", V: escape(with.replaces())}}
@@ -93,7 +96,7 @@ func (c *conversation) referred(req *sip.Request) {
 		p.reply(req, sip.StatusBadRequest, "Bad Refer-To", "")
 		return
 	}
-	if c.state != call.Talking || c.progress != nil || len(p.ongoing()) >= maxCalls {
+	if c.state != call.Talking || c.away || len(p.ongoing()) >= maxCalls {
 		p.reply(req, sip.StatusGlobalDecline, "Decline", "")
 		return
 	}
@@ -109,8 +112,8 @@ func (c *conversation) referred(req *sip.Request) {
 	}
 	to.Headers = nil
 	id := req.CSeq().SeqNo
-	c.notify(id, sip.StatusTrying, "Trying", true)
-	c.held, c.joined, c.note = true, false, "The call is being transferred to "+to.User
+	c.notify(id, sip.StatusTrying, "Trying", nil)
+	c.away, c.joined, c.note = true, false, "The call is being transferred to "+to.User
 	third := p.newConversation(true, to.User, "")
 	last := sip.StatusTrying
 	third.progress = func(status int) {
@@ -119,7 +122,7 @@ func (c *conversation) referred(req *sip.Request) {
 		}
 		last = status
 		if status < 200 {
-			c.notify(id, status, "Ringing", true)
+			c.notify(id, status, "Ringing", nil)
 		}
 	}
 	third.then = func(answered bool) {
@@ -127,31 +130,61 @@ func (c *conversation) referred(req *sip.Request) {
 			return
 		}
 		if answered {
-			c.notify(id, sip.StatusOK, "OK", false)
 			c.note = "The call was transferred"
-			c.hangUp()
-			c.reason = "Transferred to " + third.peer
+			c.notify(id, sip.StatusOK, "OK", func() { // who transferred us may have hung up by now
+				if c.state != call.Ended {
+					c.hangUp()
+					c.reason = "Transferred to " + third.peer
+				}
+			})
 			return
 		}
-		c.notify(id, sip.StatusServiceUnavailable, "Service Unavailable", false)
-		c.held, c.note = false, "The transfer to "+third.peer+" failed: "+third.reason
-		c.settle()
+		c.notify(id, sip.StatusServiceUnavailable, "Service Unavailable", nil)
+		c.away, c.note = false, "The transfer to "+third.peer+" failed: "+third.reason
 	}
 	third.dialled(to, more...)
 }
 
-// notify tells who transferred us how the call to the third one goes.
-func (c *conversation) notify(id uint32, status int, reason string, goesOn bool) {
+// notify tells who transferred us how the call to the third one goes, and then does more. One notification waits for the answer to the one
+// before, because requests may overtake each other on their way.
+func (c *conversation) notify(id uint32, status int, reason string, then func()) {
+	c.untold = append(c.untold, notification{id, status, reason, then})
+	if len(c.untold) == 1 {
+		c.tell()
+	}
+}
+
+// notification says how the call to the third one goes.
+type notification struct {
+	id     uint32 // of the REFER
+	status int
+	reason string
+	then   func() // when it has been told; nil: nothing
+}
+
+// tell sends the first notification.
+func (c *conversation) tell() {
+	n := c.untold[0]
 	req := c.request(sip.NOTIFY)
-	req.AppendHeader(sip.NewHeader("Event", fmt.Sprintf("refer;id=%d", id)))
+	req.AppendHeader(sip.NewHeader("Event", fmt.Sprintf("refer;id=%d", n.id)))
 	state := "terminated;reason=noresource"
-	if goesOn {
+	if n.status < 200 {
 		state = "active;expires=180"
 	}
 	req.AppendHeader(sip.NewHeader("Subscription-State", state))
 	req.AppendHeader(sip.NewHeader("Content-Type", "message/sipfrag;version=2.0"))
-	req.SetBody(fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", status, reason))
-	c.p.ask(req, func(*sip.Response) {})
+	req.SetBody(fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", n.status, n.reason))
+	c.p.ask(req, func(res *sip.Response) {
+		if res != nil && res.IsProvisional() {
+			return
+		}
+		if n.then != nil {
+			n.then()
+		}
+		if c.untold = c.untold[1:]; len(c.untold) > 0 && c.state != call.Ended {
+			c.tell()
+		}
+	})
 }
 
 // value is a header's value; empty when it is not there.

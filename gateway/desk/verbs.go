@@ -223,14 +223,19 @@ func (p *Phone) Transfer(id, target string) error {
 		case with != nil:
 			to = with.remote.uri
 			to.UriParams, to.Headers = nil, nil
-			with.held = true
-			with.settle()
 		case err != nil:
 			return err
 		}
 		c.held, c.joined = true, false
 		c.settle()
-		c.refer(to, with)
+		c.note = "The call is being transferred"
+		c.whenSettled(func() { // else the REFER could overtake the change that holds the call,
+			if with == nil {
+				c.refer(to, nil)
+				return
+			}
+			with.whenSettled(func() { c.refer(to, with) }) // and who takes the other call over would find it in the middle of one
+		})
 		return nil
 	}, call.Talking)
 }
@@ -317,7 +322,7 @@ func (p *Phone) scene() scene {
 	talks, rings, back := false, false, false
 	for _, c := range p.ongoing() {
 		switch {
-		case c.state == call.Talking && !c.held:
+		case c.state == call.Talking && !c.held && !c.away:
 			talks = true
 			if c.voice != nil {
 				s.talk[c.voice] = c.muted
