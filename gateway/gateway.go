@@ -12,8 +12,10 @@ import (
 	"slices"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/desk"
 	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/metrics"
@@ -28,6 +30,9 @@ type Host struct {
 	Dir     string // data folder; made when it is missing
 	Version string
 	Page    fs.FS // the built page, index.html at its top
+
+	Card   audio.Card // the machine's sound; nil: none
+	NoCard string     // then why there is none, one sentence; empty: not known
 }
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
@@ -44,8 +49,10 @@ type Gateway struct {
 	signaling  *signaling.Server
 	web        *web.Server
 	sound      *sound
+	desk       *desk.Phone // nil: none
 	https      net.Listener
 	http       net.Listener // nil: none
+	control    net.Listener // nil: none
 	changed    chan struct{}
 	greeting   Greeting
 }
@@ -79,6 +86,10 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if g.accounts, err = OpenAccounts(cfg, host.Dir); err != nil {
 		return g, err
 	}
+	// Comes before the ports, so that a second gateway of this folder learns what it is.
+	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
+		return g, err
+	}
 	if age := time.Duration(cfg.Store.History); age > 0 {
 		g.accounts.store.KeepCalls(age)
 	}
@@ -96,9 +107,6 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 		if g.http, err = openTCP("http", "HTTP", cfg.Listen.HTTP); err != nil {
 			return g, err
 		}
-	}
-	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
-		return g, err
 	}
 	g.media, err = media.New(media.Config{
 		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
@@ -118,8 +126,13 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
-	g.greeting, err = g.greet(ctx)
-	return g, err
+	if g.greeting, err = g.greet(ctx); err != nil {
+		return g, err
+	}
+	if g.control, err = openControl(host.Dir); err != nil {
+		log.Warn("commands like neighbours and call will not find this Cordboard", "error", err)
+	}
+	return g, nil
 }
 
 // join makes the SIP and the web server, which share accounts and secrets.
@@ -150,6 +163,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
 		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll, Recorder: g.recordings,
+		NoDesk: func() string { return g.noDesk(host) },
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -159,15 +173,21 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
+	g.openDesk(host)
 	page := cfg.Web
 	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
+	var phone web.Desk
+	if g.desk != nil {
+		phone = g.desk
+	}
 	g.web, err = web.New(page, web.Deps{
-		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
+		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings,
+		Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
 }
@@ -208,6 +228,9 @@ func (g *Gateway) closeAll() error {
 	}
 	if g.http != nil {
 		errs = append(errs, g.http.Close())
+	}
+	if g.control != nil {
+		errs = append(errs, g.control.Close())
 	}
 	// Servers close their sockets when they run under a context that has ended.
 	ended, cancel := context.WithCancel(context.Background())
