@@ -29,7 +29,7 @@ type Muter interface {
 // party is one that has joined.
 type party struct {
 	duplex Duplex
-	muter  Muter // nil: it always hears the microphone
+	muter  Muter            // nil: it always hears the microphone
 	says   Frames           // what it says, for the others
 	said   [CardFrame]int16 // the frame of that which is due
 }
