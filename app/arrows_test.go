@@ -18,22 +18,25 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"gateway", "assets", "app/ui", "audio/device"}},
+	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio/device"}},
 	{"app/ui", []string{"gateway/call"}},
 	{"assets", nil},
 	{"audio", nil},
 	{"audio/codec", []string{"audio"}},
 	{"audio/device", []string{"audio"}},
+	{"audio/echo", []string{"audio", "audio/codec"}},
+	{"audio/jitter", []string{"audio", "audio/codec"}},
 	{"discovery", nil},
-	{"gateway", []string{"gateway/", "discovery", "audio"}},
+	{"gateway", []string{"gateway/", "discovery", "audio", "audio/echo"}},
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
+	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
-	{"gateway/media", shared},
+	{"gateway/media", append([]string{"audio/jitter"}, shared...)}, // of legs that are sound cards
 	{"gateway/recording", shared},
 	{"gateway/metrics", shared},
 	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs

@@ -52,7 +52,9 @@ func serve(c console, p place) error {
 	log, level := newLog(c.err, cfg.Log)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
-	g, err := gateway.New(cfg, gateway.Host{Dir: dir, Version: version, Page: assets.Web()}, log)
+	host := gateway.Host{Dir: dir, Version: version, Page: assets.Web()}
+	defer openCard(cfg.Audio, &host, log)()
+	g, err := gateway.New(cfg, host, log)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

@@ -1,5 +1,7 @@
 package audio
 
+import "errors"
+
 // Sound of a card is mono at CardRate, in frames of CardFrame samples: 10 ms.
 const (
 	CardRate  = 48000 // Hz
@@ -29,13 +31,19 @@ type Device struct {
 	Purpose Purpose `json:"purpose"`
 	Default bool    `json:"default"` // the system's
 	Chosen  bool    `json:"chosen"`  // by name; when none is chosen, the default is used
+	Missing bool    `json:"missing"` // chosen, but not there at the moment; the default is used
+	Gain    float64 `json:"gain"`    // dB, of what is used for the purpose
 }
 
 // Levels are how loud a card's sound is, in dBFS of the last 100 ms: 0 is full scale, silence is -96.
 type Levels struct {
 	Microphone  float64 `json:"microphone"`
 	Loudspeaker float64 `json:"loudspeaker"`
+	Muted       bool    `json:"muted"` // the microphone is
 }
+
+// ErrNoDevice reports that there is no device of the name that was chosen.
+var ErrNoDevice = errors.New("no such sound device is there")
 
 // Card is the machine's microphone and loudspeakers. Its methods may be called by any goroutine. Devices that come, go or break
 // while it works are its own affair: it opens others, and says by State how it goes.
