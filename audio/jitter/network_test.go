@@ -86,7 +86,7 @@ func TestBursts(t *testing.T) {
 			var heard []int16
 			var frame [audio.CardFrame]int16
 			sent := 0
-			for n := range 12000 {
+			for n := range few(12000, 3000) {
 				now := time.Duration(n/2) * 2 * frameTime
 				for ; time.Duration(float64(sent)*float64(20*time.Millisecond)/(1+fast)) <= now; sent++ {
 					b.Put(s.next(t))
@@ -268,7 +268,7 @@ func TestAllocations(t *testing.T) {
 // A machine that is busy keeps the card's thread waiting, and then the card takes many frames at once; once the machine is calm
 // all is as it should be.
 func TestBusyMachine(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(few(20, 2)) {
 		random := rand.New(rand.NewPCG(7, seed))
 		b, s := New(), newSender(t, pcmu, tone(450))
 		b.Use(all)
