@@ -334,9 +334,14 @@ func (p *path) write() {
 	}
 }
 
-// end closes the agent; what it has under way in the network ends before.
+// end closes the agent, which tells TURN servers; what it waits for in the network while it gathers ends before.
 func (p *path) end() {
-	p.outside.close()
+	defer p.outside.close()
+	select {
+	case <-p.done:
+	default:
+		p.outside.close()
+	}
 	p.agent.GracefulClose()
 }
 

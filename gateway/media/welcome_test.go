@@ -103,11 +103,9 @@ func FuzzWelcome(f *testing.F) {
 		if !old.IsMessage(p) || m.Decode() != nil {
 			return
 		}
-		for _, a := range m.Attributes {
-			new(old.XORMappedAddress).GetFromAs(m, a.Type)
-			new(old.MappedAddress).GetFromAs(m, a.Type)
+		for _, address := range []old.AttrType{old.AttrXORMappedAddress, old.AttrXORPeerAddress, old.AttrXORRelayedAddress} {
+			new(old.XORMappedAddress).GetFromAs(m, address)
 		}
-		new(old.XORMappedAddress).GetFrom(m)
 		new(old.MappedAddress).GetFrom(m)
 		new(old.AlternateServer).GetFrom(m)
 		new(old.ResponseOrigin).GetFrom(m)

@@ -94,17 +94,6 @@ func (p PBX) Validate() error {
 	return errors.Join(append(faults, p.validateTLS()...)...)
 }
 
-// client says how our media reaches a PBX whose WebRTC client we are.
-func (p PBX) client() *call.Client {
-	var c call.Client
-	for _, text := range p.ICE {
-		if server, err := call.ParseICEServer(text); err == nil { // it was validated
-			c.Servers = append(c.Servers, server)
-		}
-	}
-	return &c
-}
-
 func (p PBX) mode() string {
 	if p.Mode == "" {
 		return ModeExtension
