@@ -89,6 +89,11 @@ func TestFaultsNameTheirLine(t *testing.T) {
 		{"PBX mode and media", "[[pbx]]\nuri = \"sip:h\"\nmode = \"x\"\nmedia = \"y\"\ndtmf = \"z\"", []string{
 			`3: [[pbx]] mode: "x" is not one of extension, trunk, peer, passthrough`, `4: [[pbx]] media: "y" is not one of rtp, osrtp, sdes, dtls`,
 			`5: [[pbx]] dtmf: "z" is not one of auto, rtp, info, inband`}},
+		{"ICE servers", "[[pbx]]\nuri = \"sip:h;transport=wss\"\nice = [\"stun:s\", \"turn:u:secret\",\n\"turn:host\", \"file:/secrets/none\"]\n[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nice = [\"stun:s\"]", []string{
+			"3: [[pbx]] ice: a TURN server needs user and password, like turn:user:password@host",
+			"4: [[pbx]] ice: read file:/secrets/none: file does not exist",
+			"4: [[pbx]] ice: a TURN server needs user and password, like turn:user:password@host",
+			"8: [[pbx]] ice: is for a PBX with transport=wss; this one's media needs neither STUN nor TURN"}},
 		{"routes", "domain = \"office.example\"\n[[pbx]]\nuri = \"sip:h\"\nprefixes = [\"0\", \"x\", \"\"]\ndomains = [\"a.example\",\n\"b c\", \"Office.example\"]\n" +
 			"[[pbx]]\nname = \"b\"\nuri = \"sip:h\"\nmode = \"passthrough\"\nprefixes = [\"1\"]\n[[pbx]]\nname = \"c\"\nuri = \"sip:h\"\nstrip = true", []string{
 			`4: [[pbx]] prefixes: "x" is not the beginning of a number, like "0" or "+49"`,

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cordboard/gateway/call"
 	"cordboard/gateway/signaling"
 )
 
@@ -42,9 +43,23 @@ func (c *Config) checkPBX(check *checker) {
 		if p.Mode == signaling.ModeTrunk && p.Username == "" {
 			check.add(table+".username", "missing; a trunk registers with a user name")
 		}
+		checkICE(check, table, p)
 		c.checkRoutes(check, table, p)
 		if key, _ := unavailable(p); key == "" && len(check.at(table)) == 0 {
 			check.part(table, p.Validate())
+		}
+	}
+}
+
+// checkICE finds STUN and TURN servers that can't be read, or that nobody would use.
+func checkICE(check *checker, table string, p signaling.PBX) {
+	if transport, err := pbxTransport(p.URI); err == nil && transport != "wss" && len(p.ICE) > 0 {
+		check.add(table+".ice", "is for a PBX with transport=wss; this one's media needs neither STUN nor TURN")
+		return
+	}
+	for i, text := range p.ICE {
+		if _, err := call.ParseICEServer(text); err != nil {
+			check.add(table+".ice"+index0(i), "%v", err)
 		}
 	}
 }

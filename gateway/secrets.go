@@ -21,7 +21,11 @@ type secret struct {
 func (c *Config) secrets() []secret {
 	var all []secret
 	for i := range c.PBX {
-		all = append(all, secret{"pbx" + index0(i) + ".password", &c.PBX[i].Password})
+		p := &c.PBX[i]
+		all = append(all, secret{"pbx" + index0(i) + ".password", &p.Password})
+		for j := range p.ICE {
+			all = append(all, secret{"pbx" + index0(i) + ".ice" + index0(j), &p.ICE[j]})
+		}
 	}
 	for i := range c.User {
 		u := &c.User[i]

@@ -18,7 +18,10 @@
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
 // party named, or that it really sends from (plain.go).
 //
-// Then both go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
+// From a server whose client we are: an ICE agent of pion's has sockets of its own, and lets in what is harmless
+// (outside.go, welcome.go). Each such leg has a goroutine that reads and one that writes (path.go, clientline.go).
+//
+// Then all go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
 // the leg's way says, by an adapter or as it is. leg.send hands it to the line of the other party: to the PBX by one
 // system call; to a browser encrypted in place and copied to a batch, which goes out by one system call when all
 // sockets that had something were served.
@@ -56,6 +59,7 @@ type Config struct {
 	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 	Pictures  Pictures       // is told of pictures that are wanted from a goroutine of its own; nil: nobody is
+	Restarts  Restarts       // is told of ways to servers that are lost from a goroutine of its own; nil: nobody is
 	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
 
@@ -118,6 +122,8 @@ type Engine struct {
 	digits      chan heardDigit // for tell; nil when there is none
 	show        Pictures
 	pictures    chan *leg // for show; nil when there is none
+	renew       Restarts
+	restarts    chan *leg // for renew; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -169,6 +175,9 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if cfg.Pictures != nil {
 		e.show, e.pictures = cfg.Pictures, make(chan *leg, maxWanted)
 	}
+	if cfg.Restarts != nil {
+		e.renew, e.restarts = cfg.Restarts, make(chan *leg, maxWanted)
+	}
 	if cfg.TCP.Port() != 0 {
 		if err := e.tcp.open(local); err != nil {
 			log.Warn("no media by TCP", slog.Any("error", err))
@@ -190,7 +199,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
-	if e.tell != nil && !e.spawn(e.tellDigits) || e.show != nil && !e.spawn(e.tellPictures) {
+	if e.tell != nil && !e.spawn(e.tellDigits) || e.show != nil && !e.spawn(e.tellPictures) || e.renew != nil && !e.spawn(e.tellRestarts) {
 		return errClosed
 	}
 	e.watch(ctx)

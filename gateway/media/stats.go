@@ -136,7 +136,7 @@ func (c *counters) lost() uint64 {
 // profile is what the leg's media is, or will be.
 func (l *leg) profile() sdp.Profile {
 	switch l.line.(type) {
-	case *secureLine:
+	case *secureLine, *clientLine:
 		return sdp.WebRTC
 	case *pcmLine:
 		return sdp.PCM

@@ -43,10 +43,10 @@ const (
 
 // side names what the leg's party is.
 func (l *leg) side() string {
-	switch l.party.Profile {
-	case sdp.WebRTC:
+	switch {
+	case l.party.Profile == sdp.WebRTC && l.party.Client == nil:
 		return sideBrowser
-	case sdp.PCM:
+	case l.party.Profile == sdp.PCM:
 		return sideDesk
 	}
 	return sidePBX
@@ -180,6 +180,9 @@ func (l *leg) words(kind call.TroubleKind, loss float64) (text, cause string) {
 	}
 	switch kind {
 	case call.TroubleICE:
+		if line, ok := l.line.(*clientLine); ok {
+			return "No sound gets through to " + who + ": ICE never connected", line.blocked()
+		}
 		return "No sound gets through to " + who + ": ICE never connected",
 			fmt.Sprintf("UDP port %d is blocked on the way", l.engine.port)
 	case call.TroubleDTLS:

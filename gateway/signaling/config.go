@@ -10,6 +10,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
+	"cordboard/gateway/call"
 	"cordboard/gateway/locate"
 )
 
@@ -57,6 +58,8 @@ type PBX struct {
 	Cert string `toml:"cert"` // PEM file: our certificate at the PBX; then it must show one too when it calls us by TLS
 	Key  string `toml:"key"`  // PEM file, not encrypted
 
+	ICE []string `toml:"ice"` // with transport wss: STUN and TURN servers, as call.ParseICEServer reads them; empty: none
+
 	Record string `toml:"record"` // never | always | ask: whether its calls are recorded; empty: as others. Not for signaling
 }
 
@@ -82,6 +85,11 @@ func (p PBX) Validate() error {
 		faults = append(faults, fmt.Errorf("media_minimum: %q, want %s", p.MediaMinimum, strings.Join(MediaMinimumNames, ", ")))
 	} else if least := mediaProfiles[p.MediaMinimum]; least.Strength() > p.wish().Strength() {
 		faults = append(faults, fmt.Errorf("media_minimum: %s is more than media, which is %s", p.MediaMinimum, cmp.Or(p.Media, "rtp")))
+	}
+	for i, text := range p.ICE {
+		if _, err := call.ParseICEServer(text); err != nil {
+			faults = append(faults, fmt.Errorf("ice[%d]: %w", i, err))
+		}
 	}
 	return errors.Join(append(faults, p.validateTLS()...)...)
 }
