@@ -143,7 +143,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
 		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
 		ListenTLS: cfg.Listen.SIPS,
-		PBX:       cfg.usablePBX(),
+		PBX:       cfg.PBX,
 		Origins:   cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/locate"
 )
 
 // How long a flow waits for what.
@@ -49,7 +50,8 @@ type flow struct {
 	remote, local netip.AddrPort
 	secure        bool
 	opened        time.Time
-	serial        uint64 // no other flow of the process has it
+	serial        uint64        // no other flow of its door has it
+	hop           locate.Target // toward a PBX: the server that we have connected to
 
 	ws  *websocket.Conn
 	raw net.Conn // under ws; closing it ends everything at once

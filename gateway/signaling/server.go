@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,8 +125,9 @@ type Server struct {
 
 	locator *locate.Locator
 	lines   *lines
+	uplinks *uplinks
 
-	udp    net.PacketConn // nil while there is no PBX
+	udp    net.PacketConn // nil while there is no PBX that needs it
 	tcp    net.Listener
 	sips   net.Listener   // nil: none
 	sip    netip.AddrPort // where udp and tcp listen
@@ -138,7 +140,7 @@ type Server struct {
 	draining bool
 }
 
-// New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
+// New opens the SIP sockets (when there is a PBX that is not reached by WebSocket); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
 	if deps.Bans == nil {
@@ -155,6 +157,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		resolver = locate.System()
 	}
 	s.locator = locate.New(resolver)
+	s.uplinks = newUplinks(s)
 	var err error
 	if s.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("make a key for tokens: %w", err)
@@ -167,7 +170,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		s.pbxes = append(s.pbxes, x)
 	}
 	s.spare()
-	if len(s.pbxes) > 0 {
+	if slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.web() }) {
 		if err := s.listen(); err != nil {
 			return nil, err
 		}
@@ -231,7 +234,7 @@ func (s *Server) closeSockets() error {
 	return err
 }
 
-// Addr is where the PBX reaches us; invalid while there is no PBX.
+// Addr is where the PBX reaches us; invalid while there is none that could.
 func (s *Server) Addr() netip.AddrPort { return s.sip }
 
 // ServeHTTP is /ws, where browsers come in.
@@ -266,6 +269,8 @@ func (s *Server) Run(ctx context.Context) error {
 			served.Go(func() { s.serveTLS(ctx) })
 		}
 		s.awaitUDP(ctx)
+	}
+	if len(s.pbxes) > 0 {
 		s.recallFacts(ctx)
 		served.Go(func() { s.keepFacts(writing) })
 	}
@@ -290,6 +295,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.history.finish(ending)
 	stopWriting()
 	s.door.close(ending)
+	s.uplinks.door.close(ending)
 	err = ignoreClosed(s.closeSockets())
 	s.lines.close()
 	err = errors.Join(err, ignoreClosed(s.ua.Close()))
