@@ -106,9 +106,17 @@ func (p *pbx) down() error {
 // self is the PBX's own address, as it stands in a request to it. By WebSocket it is its domain, however we got there.
 func (p *pbx) self() sip.Uri {
 	if p.web() {
-		return sip.Uri{Scheme: "sip", Host: p.uri.Host}
+		return sip.Uri{Scheme: "sip", Host: p.domain()}
 	}
 	return *p.uri.Clone()
+}
+
+// domain is the host of addresses at the PBX. Where a WebSocket is and what a server calls itself are two things.
+func (p *pbx) domain() string {
+	if p.web() && len(p.cfg.Domains) > 0 {
+		return p.cfg.Domains[0]
+	}
+	return p.uri.Host
 }
 
 // request begins a request outside of a dialog, from and to an address of record.

@@ -189,7 +189,6 @@ func (r *registration) run(ctx context.Context) {
 				turn += rand.N(firstPause)
 			}
 		case <-r.broke(): // its own connection did
-			r.set(stateUnreachable, "the connection has closed")
 			turn = r.uplink().pause()
 		case <-time.After(wait):
 		}
@@ -227,7 +226,7 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 		if t.Transport == locate.TLS && t.Addr.IsValid() { // our Contact may hold the connection's port
 			_ = p.srv.connect(ctx, p, t.Target, strings.Trim(p.uri.Host, "[]")) // do fails in the same way and tells
 		}
-		aor := sip.Uri{Scheme: p.uri.Scheme, User: r.creds.Username, Host: p.uri.Host}
+		aor := sip.Uri{Scheme: p.uri.Scheme, User: r.creds.Username, Host: p.domain()}
 		r.seq++
 		req := p.request(sip.REGISTER, aor, r.callID, r.tag, r.seq)
 		p.addressAt(req, t)
@@ -269,6 +268,8 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 			return retryAfter(res), stateUnreachable, "503 " + res.Reason
 		case res.StatusCode >= 500 && res.StatusCode < 600, res.StatusCode == sip.StatusRequestTimeout:
 			return 0, stateUnreachable, itoa(res.StatusCode) + " " + res.Reason
+		case res.StatusCode == sip.StatusForbidden && p.web(): // what another Cordboard says to a wrong password
+			return 0, stateRefused, "403 " + res.Reason + "; is the password of " + r.creds.Username + " right?"
 		default:
 			return 0, stateRefused, itoa(res.StatusCode) + " " + res.Reason
 		}

@@ -148,8 +148,8 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	}
 	return plan{out: true, branches: []*leg{{
 		pbx: p, payer: from.user.Name, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
-		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
-		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
+		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.domain()}},
+		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.domain()}},
 		party:  party,
 	}}}, nil
 }

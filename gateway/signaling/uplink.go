@@ -26,7 +26,10 @@ const firstPause = time.Second
 // maxUplinks is how many connections to PBXs there are at most.
 const maxUplinks = 10_000
 
-var errNoAccount = errors.New("no account is signed in there")
+var (
+	errNoAccount    = errors.New("no account is signed in there")
+	errNotConnected = errors.New("the connection has closed")
+)
 
 // uplink is the WebSocket of one account at a PBX (RFC 7118): there we are what a browser is here. Each account has one of its own, since a
 // server may take all that comes by a connection for its owner's. What is sent before the account is registered on the connection of the
@@ -178,11 +181,23 @@ func (us *uplinks) closed(f *flow) {
 		u.retry = firstPause
 	}
 	u.mu.Unlock()
+	u.pbx.disconnected(u.user)
 	u.pbx.log.Info("connection closed", "extension", u.user, "code", int(f.verdict.code), "reason", f.verdict.reason)
 	u.pbx.suspect(f.hop, false)
 	select {
 	case u.broke <- struct{}{}:
 	default:
+	}
+}
+
+// disconnected notes that an account is not registered any more, as its connection has closed.
+func (p *pbx) disconnected(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.regs {
+		if r.creds.Username == user && r.state == stateRegistered {
+			r.state, r.detail = stateUnreachable, errNotConnected.Error()
+		}
 	}
 }
 
@@ -250,7 +265,7 @@ func (u *uplink) await(ctx context.Context) (*flow, error) {
 		select {
 		case <-turned:
 		case <-ctx.Done():
-			return nil, errFlowGone
+			return nil, &downError{u.pbx.cfg.Name, errNotConnected}
 		}
 	}
 }

@@ -102,9 +102,9 @@ func (b *browser) answers(body string) *sip.Request {
 }
 
 func TestClientOfAnotherGateway(t *testing.T) {
-	for name, target := range map[string]string{"number": "102@home.example", "name": "bob@home.example", "name there": "bob@127.0.0.1"} {
+	for name, target := range map[string]string{"number": "102@home.example", "name": "bob@home.example", "name there": "bob@office.example"} {
 		t.Run(name, func(t *testing.T) {
-			office, home := officeAndHome(t, "", func(cfg *Config, _ *Deps) { cfg.PBX[0].Domains = []string{"127.0.0.1"} })
+			office, home := officeAndHome(t, "", func(cfg *Config, _ *Deps) { cfg.PBX[0].Domains = []string{"office.example"} })
 			st := home.stands(stateRegistered)
 			if st.User != "anna" || !strings.HasPrefix(st.Server, "wss:127.0.0.1:") {
 				t.Errorf("status = %+v", st)
@@ -290,7 +290,7 @@ func TestClientIsRefused(t *testing.T) {
 		state  string
 		detail string
 	}{
-		{"wrong password", func(_ *PBX, u *auth.User) { u.PBX.Password = "wrong" }, stateRefused, "403 Forbidden"},
+		{"wrong password", func(_ *PBX, u *auth.User) { u.PBX.Password = "wrong" }, stateRefused, "403 Forbidden; is the password of alice right?"},
 		{"unknown authority", func(p *PBX, _ *auth.User) { p.CA = "" }, stateUnreachable, "certificate not trusted"},
 		{"other name", func(p *PBX, _ *auth.User) { p.URI = strings.Replace(p.URI, "127.0.0.1", "localhost", 1) }, stateUnreachable,
 			"certificate is for another name"},
@@ -453,4 +453,81 @@ func TestValidateWebSocket(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", tt.pbx, err, tt.want)
 		}
 	}
+}
+
+// TestClientTransfers: a call that came from the office goes on to somebody else there, and one that went there comes back to another.
+func TestClientTransfers(t *testing.T) {
+	office, home := officeAndHome(t, "", func(cfg *Config, _ *Deps) { cfg.PBX[0].Domains = []string{"office.example"} })
+	home.stands(stateRegistered)
+	bob, anna := office.member("bob"), home.member("anna")
+	anna.calls("102@home.example")
+	in := bob.answers("v=0 of bob")
+	ok := anna.response(200, sip.INVITE)
+	anna.ackOf(ok)
+	bob.request(sip.ACK)
+	anna.send(strings.Replace(anna.within("REFER", ok, 4, ""), "Contact:", "Refer-To: <sip:103@home.example>\r\nContact:", 1))
+	refer := bob.request(sip.REFER)
+	if got := valueOf(refer, "Refer-To"); got != "<sip:103@office.example>" {
+		t.Errorf("bob is referred to %s", got)
+	}
+	bob.answer(refer, 202, "Accepted", "", "", "")
+	anna.response(202, sip.REFER)
+
+	from, _ := in.From().Params.Get("tag")
+	contact := in.Contact().Address
+	bob.send(bob.build("REFER", contact.String(), "<"+in.From().Address.String()+">;tag="+from, in.CallID().Value(), "tag-of-bob", "", "Refer-To: <sip:104@office.example>"))
+	refer = anna.request(sip.REFER)
+	if got := valueOf(refer, "Refer-To"); got != "<sip:104@home.example>" {
+		t.Errorf("anna is referred to %s", got)
+	}
+	anna.answer(refer, 202, "Accepted", "", "", "")
+	bob.response(202, sip.REFER)
+}
+
+// TestClientSendsKeysAndTexts: what belongs to a call passes, and messages do without one.
+func TestClientSendsKeysAndTexts(t *testing.T) {
+	office, home := officeAndHome(t, "", unchanged)
+	home.stands(stateRegistered)
+	bob, anna := office.member("bob"), home.member("anna")
+	anna.calls("102@home.example")
+	bob.answers("v=0 of bob")
+	ok := anna.response(200, sip.INVITE)
+	anna.ackOf(ok)
+	bob.request(sip.ACK)
+	anna.send(infoOf(anna, ok, 4, relayType, "Signal=5\r\nDuration=160\r\n"))
+	info := bob.request(sip.INFO)
+	if !strings.Contains(string(info.Body()), "Signal=5") {
+		t.Errorf("bob is told %q", info.Body())
+	}
+	bob.answer(info, 200, "OK", "", "", "")
+	anna.response(200, sip.INFO)
+
+	text := anna.build("MESSAGE", "sip:102@home.example", "<sip:102@home.example>", token(), token(), "")
+	anna.send(strings.Replace(text, "Content-Length: 0\r\n\r\n", "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello", 1))
+	message := bob.request(sip.MESSAGE)
+	if string(message.Body()) != "hello" {
+		t.Errorf("bob reads %q", message.Body())
+	}
+	bob.answer(message, 200, "OK", "", "", "")
+	anna.response(200, sip.MESSAGE)
+}
+
+// TestClientSeesLamps: the office tells how its people are doing, and again after the connection broke.
+func TestClientSeesLamps(t *testing.T) {
+	office, home := officeAndHome(t, "", unchanged)
+	home.stands(stateRegistered)
+	bob := office.member("bob")
+	s := home.spectator("anna", "102")
+	s.lamp("102", call.LampIdle)
+	cutUplinks(home)
+	eventually(t, "no connection", func() bool { return home.srv.uplinks.by(home.srv.pbxes[0].uplinkName("alice")).gone() })
+	bob.calls("echo@office.example")
+	bob.response(200, sip.INVITE)
+	s.lamp("102", call.LampBusy)
+}
+
+func (u *uplink) gone() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.flow == nil
 }

@@ -14,13 +14,28 @@ import (
 	"cordboard/gateway/call"
 )
 
-// announce tells the far ends of an account's calls that it is to be reached on another connection now.
+// announce tells the far ends of an account's calls and subscriptions that it is to be reached on another connection now.
 func (s *Server) announce(u *uplink) {
+	s.around.renew(u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		if l.pbx == u.pbx && l.creds.Username == u.user && l.established() {
 			s.routed.Go(func() { s.comeBack(l) })
+		}
+	}
+}
+
+// renew has the subscriptions of an account refreshed, which ended with its connection or have to be told of the new one.
+func (a *around) renew(link *uplink) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, u := range a.ups {
+		if u.pbx == link.pbx && u.creds.Username == link.user {
+			select {
+			case u.stale <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
