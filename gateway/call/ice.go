@@ -1,6 +1,7 @@
 package call
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,8 @@ import (
 
 // Client says that a party is a server of which we are the WebRTC client, as a browser is of ours.
 type Client struct {
-	Servers []ICEServer // by which our address outside is learned, or media is relayed; none: only our own addresses
+	Servers []ICEServer    // by which our address outside is learned, or media is relayed; none: only our own addresses
+	Roots   *x509.CertPool // that a turns server's certificate must go back to; nil: those of the system
 }
 
 // ICEServer is a STUN or TURN server.

@@ -15,5 +15,5 @@ type Party struct {
 	Least   sdp.Profile // the weakest that a phone's media may have, by sdp.Profile.Strength; zero: any
 	Host    netip.Addr  // its signaling address: chooses our own address toward it; may be invalid
 	Keys    Keys        // how it takes the other side's keys
-	Client  *Client     // with profile WebRTC: the party is a server, and we its client; nil: it is a browser
+	Client  *Client     `json:"-"` // with profile WebRTC: the party is a server, and we its client; nil: it is a browser. It has passwords
 }

@@ -152,10 +152,13 @@ func first(best netip.Addr, others []netip.Addr) []netip.Addr {
 }
 
 // own lists the addresses of the interfaces that are up, without link-local ones, loopback last.
-func (a *addresses) own() []netip.Addr {
+func (a *addresses) own() []netip.Addr { return a.lately(interfacesTime) }
+
+// lately is own as it was some time ago at most.
+func (a *addresses) lately(ago time.Duration) []netip.Addr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.cached != nil && time.Since(a.read) < interfacesTime {
+	if a.cached != nil && time.Since(a.read) < ago {
 		return a.cached
 	}
 	var list, loopback []netip.Addr

@@ -56,6 +56,7 @@ type Config struct {
 	Opus      string         // OpusAuto, OpusNever or OpusPrefer; empty: OpusAuto
 	Digits    Digits         // is told of keys from a goroutine of its own; nil: nobody is
 	Pictures  Pictures       // is told of pictures that are wanted from a goroutine of its own; nil: nobody is
+	Restarts  Restarts       // is told of ways to servers that are lost from a goroutine of its own; nil: nobody is
 	Nap       time.Duration  // how long packets may wait for others to be carried together, at most MaxNap; 0: not at all. Linux only
 }
 
@@ -117,6 +118,8 @@ type Engine struct {
 	digits      chan heardDigit // for tell; nil when there is none
 	show        Pictures
 	pictures    chan *leg // for show; nil when there is none
+	renew       Restarts
+	restarts    chan *leg // for renew; nil when there is none
 
 	ctx    context.Context // ends with the engine
 	cancel context.CancelFunc
@@ -168,6 +171,9 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if cfg.Pictures != nil {
 		e.show, e.pictures = cfg.Pictures, make(chan *leg, maxWanted)
 	}
+	if cfg.Restarts != nil {
+		e.renew, e.restarts = cfg.Restarts, make(chan *leg, maxWanted)
+	}
 	if cfg.TCP.Port() != 0 {
 		if err := e.tcp.open(local); err != nil {
 			log.Warn("no media by TCP", slog.Any("error", err))
@@ -189,7 +195,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if !e.serve(e.browsers, e.receive) {
 		return errClosed
 	}
-	if e.tell != nil && !e.spawn(e.tellDigits) || e.show != nil && !e.spawn(e.tellPictures) {
+	if e.tell != nil && !e.spawn(e.tellDigits) || e.show != nil && !e.spawn(e.tellPictures) || e.renew != nil && !e.spawn(e.tellRestarts) {
 		return errClosed
 	}
 	e.watch(ctx)

@@ -59,6 +59,8 @@ func (l *leg) security(profile string) string {
 	switch line := l.line.(type) {
 	case *secureLine:
 		name, k = "DTLS-SRTP", line.keys.Load()
+	case *clientLine:
+		name, k = "DTLS-SRTP", line.keys.Load()
 	case *plainLine:
 		if secret := line.secret.Load(); secret != nil {
 			k = secret.media.in
@@ -85,6 +87,8 @@ func (l *leg) ends() (ours, theirs netip.AddrPort) {
 			theirs = *r
 		}
 		return l.engine.Addr(), theirs
+	case *clientLine:
+		return line.ends()
 	}
 	return ours, theirs
 }

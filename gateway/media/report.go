@@ -74,7 +74,9 @@ func (e *Engine) reports() {
 
 // report sends a call's legs the reports that are due.
 func (s *session) report(buf []byte) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return // it is being negotiated, which may wait for a STUN server
+	}
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		l.report(buf, s.engine.now())

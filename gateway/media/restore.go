@@ -188,6 +188,8 @@ func (l *leg) complete() bool {
 	switch line := l.line.(type) {
 	case *secureLine:
 		return line.security.isSettled()
+	case *clientLine:
+		return !line.wants()
 	case *plainLine:
 		return line.secret.Load().up() || line.dtls.begun()
 	}

@@ -134,8 +134,8 @@ func (s *session) forget() {
 // holds mu.
 func (s *session) join(party call.Party) (*leg, error) {
 	if l := s.legs[party.Leg]; l != nil {
-		if l.party.Profile == party.Profile {
-			l.party.Host, l.party.Least, l.party.Keys = party.Host, party.Least, party.Keys
+		if l.party.Profile == party.Profile && (l.party.Client == nil) == (party.Client == nil) {
+			l.party.Host, l.party.Least, l.party.Keys, l.party.Client = party.Host, party.Least, party.Keys, party.Client
 			return l, nil
 		}
 		s.remove(party.Leg)
@@ -148,7 +148,9 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg), made: max(s.engine.now(), 1)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
-	if party.Profile == sdp.WebRTC {
+	if party.Profile == sdp.WebRTC && party.Client != nil {
+		l.line = newClientLine(s.engine, l)
+	} else if party.Profile == sdp.WebRTC {
 		l.secure()
 	} else {
 		line, err := s.engine.openPlainLine(l, port)
@@ -193,7 +195,7 @@ func (l *leg) hear(text []byte) (*sdp.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := l.line.(*secureLine); !ok {
+	if _, plain := l.line.(*plainLine); plain {
 		if remote.Profile == sdp.WebRTC { // the ICE of a phone may be passed over
 			remote.Profile = sdp.DTLS
 		}
@@ -202,7 +204,7 @@ func (l *leg) hear(text []byte) (*sdp.Remote, error) {
 		}
 	} else if !remote.Rejected {
 		if remote.ICEUfrag == "" || remote.ICEPwd == "" || remote.Fingerprint == "" {
-			return nil, fmt.Errorf("read a browser's description without ICE or fingerprint: %w", sdp.ErrMalformed)
+			return nil, fmt.Errorf("read a WebRTC description without ICE or fingerprint: %w", sdp.ErrMalformed)
 		}
 	}
 	if remote.MID != "" {
@@ -229,9 +231,16 @@ func (l *leg) propose(text []byte) (*sdp.Remote, error) {
 			}
 		}
 	}
-	if remote.Setup == "passive" {
+	anew := t.agreed == nil || t.agreed.Fingerprint != remote.Fingerprint
+	line, client := l.line.(*clientLine)
+	if client {
+		if err := line.proposed(t.agreed != nil && t.agreed.ICEUfrag != remote.ICEUfrag); err != nil {
+			return nil, err
+		}
+	}
+	if remote.Setup == "passive" || client && anew && remote.Setup != "active" { // a client begins at once (RFC 8842 §5.3)
 		t.setup = "active"
-	} else if remote.Setup == "active" || t.agreed == nil || t.agreed.Fingerprint != remote.Fingerprint {
+	} else if remote.Setup == "active" || anew {
 		t.setup = "passive" // else the association goes on in the roles it has (RFC 8842 §5.5)
 	}
 	return remote, nil
@@ -285,7 +294,10 @@ func (l *leg) agree(remote *sdp.Remote) {
 // tell writes what the party is told, by way of write. The version in it goes up only when something else changes (RFC
 // 3264 §8). The caller holds the session's mutex.
 func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte, error) {
-	local := l.local(setup)
+	local, err := l.local(setup)
+	if err != nil {
+		return nil, err
+	}
 	text, err := write(local)
 	if err != nil || bytes.Equal(text, l.talk.sent) {
 		return text, err
@@ -302,7 +314,7 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 }
 
 // local is our side of the leg.
-func (l *leg) local(setup string) sdp.Local {
+func (l *leg) local(setup string) (sdp.Local, error) {
 	t, e := &l.talk, l.engine
 	local := sdp.Local{Profile: sdp.WebRTC, Session: t.id, Version: t.version, Previous: t.sent, Events: sdp.EventsAlways}
 	if e.opus != OpusNever {
@@ -317,7 +329,16 @@ func (l *leg) local(setup string) sdp.Local {
 		local.RTCP = netip.AddrPortFrom(host, line.port+1)
 		l.place(&local)
 		l.protect(line, &local, setup)
-		return local
+		return local, nil
+	}
+	local.Setup, local.Fingerprint, local.MID, local.ReducedSize = setup, e.fingerprint, t.mid, true
+	local.SSRC, local.CNAME = l.streams.identity()
+	if line, ok := l.line.(*clientLine); ok {
+		if err := line.describe(&local, setup == actpass); err != nil {
+			return local, fmt.Errorf("gather ICE candidates: %w", err)
+		}
+		l.place(&local)
+		return local, nil
 	}
 	for _, addr := range e.addresses.candidates(l.party.Host) {
 		local.Candidates = append(local.Candidates, netip.AddrPortFrom(addr, e.port))
@@ -331,10 +352,7 @@ func (l *leg) local(setup string) sdp.Local {
 		own = t.fresh
 	}
 	local.ICEUfrag, local.ICEPwd = own.ufrag, own.pwd
-	local.Fingerprint, local.Setup, local.MID = e.fingerprint, setup, t.mid
-	local.SSRC, local.CNAME = l.streams.identity()
-	local.ReducedSize = true
-	return local
+	return local, nil
 }
 
 // link makes two legs hear one another; other legs of the call that heard one of them don't any more. The caller holds

@@ -135,7 +135,7 @@ func (c *counters) lost() uint64 {
 
 // profile is what the leg's media is, or will be.
 func (l *leg) profile() sdp.Profile {
-	if _, ok := l.line.(*secureLine); ok {
+	if _, plain := l.line.(*plainLine); !plain {
 		return sdp.WebRTC
 	}
 	if r := l.talk.agreed; r != nil && !r.Rejected {

@@ -51,6 +51,13 @@ func lawOf(c sdp.Codec) codec.Law {
 	return codec.PCMA
 }
 
+// atOnce is for lines that carry from the start.
+var atOnce = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // playTone sends the tone to a leg until ctx ends. It begins when the leg can carry it.
 func playTone(ctx context.Context, l *leg, c sdp.Codec) {
 	encoder, rate, err := encoderOf(c)
@@ -58,12 +65,17 @@ func playTone(ctx context.Context, l *leg, c sdp.Codec) {
 		l.log.Warn("tone can't be played", "codec", c.Name, "error", err)
 		return
 	}
-	if s, ok := l.line.(*secureLine); ok {
-		select {
-		case <-s.up:
-		case <-ctx.Done():
-			return
-		}
+	up := atOnce
+	switch s := l.line.(type) {
+	case *secureLine:
+		up = s.up
+	case *clientLine:
+		up = s.up
+	}
+	select {
+	case <-up:
+	case <-ctx.Done():
+		return
 	}
 	var (
 		tone   = audio.NewTone(toneFrequency, rate, amplitude(lawOf(c), toneLevel))

@@ -42,7 +42,7 @@ const (
 
 // side names what the leg's party is.
 func (l *leg) side() string {
-	if l.party.Profile == sdp.WebRTC {
+	if l.party.Profile == sdp.WebRTC && l.party.Client == nil {
 		return sideBrowser
 	}
 	return sidePBX
@@ -173,6 +173,9 @@ func (l *leg) words(kind call.TroubleKind, loss float64) (text, cause string) {
 	}
 	switch kind {
 	case call.TroubleICE:
+		if line, ok := l.line.(*clientLine); ok {
+			return "No sound gets through to " + who + ": ICE never connected", line.blocked()
+		}
 		return "No sound gets through to " + who + ": ICE never connected",
 			fmt.Sprintf("UDP port %d is blocked on the way", l.engine.port)
 	case call.TroubleDTLS:

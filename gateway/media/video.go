@@ -14,8 +14,8 @@ import (
 // videoSuffix is what the name of a video leg has behind that of its sound.
 const videoSuffix = " video"
 
-// bundled is a browser's line as its video sees it (RFC 9143).
-type bundled struct{ *secureLine }
+// bundled is a line with ICE as its video sees it (RFC 9143).
+type bundled struct{ line }
 
 // apply implements line. The sound's description says it all.
 func (bundled) apply(*sdp.Remote, bool) {}
@@ -43,8 +43,8 @@ func (l *leg) watch() error {
 		return nil
 	}
 	v := &leg{engine: l.engine, call: l.call, name: l.name + videoSuffix, party: l.party, log: l.log.With("stream", "video")}
-	if line, ok := l.line.(*secureLine); ok {
-		v.line = bundled{line}
+	if _, plain := l.line.(*plainLine); !plain {
+		v.line = bundled{l.line}
 	} else {
 		line, err := l.engine.openPlainLine(v, 0)
 		if err != nil {

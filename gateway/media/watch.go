@@ -100,10 +100,15 @@ func (e *Engine) Answered(id string) {
 
 // look judges every leg of a call.
 func (s *session) look(now time.Duration) (n news) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return n // it is being negotiated, which may wait for a STUN server
+	}
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		l.account()
+		if line, ok := l.line.(*clientLine); ok {
+			line.look(now)
+		}
 		if l.way.Load() == nil {
 			continue
 		}

@@ -206,6 +206,9 @@ func (s session) keys(m *sdp.MediaDescription, r *Remote) {
 		r.Setup = setup
 	}
 	r.Fingerprint, _ = s.print(m)
+	if r.Profile == WebRTC {
+		r.Candidates = s.candidates()
+	}
 	if r.Profile == SDES || r.Profile == OSRTP {
 		r.Crypto = s.cryptos(s.audio)
 	}

@@ -119,6 +119,7 @@ type Remote struct {
 	PTime, MaxPTime  time.Duration  // audio in a packet, as the party wants it and at most; 0: not said
 	ICEUfrag, ICEPwd string         // RFC 8839 §5.4
 	ICELite          bool
+	Candidates       []string // WebRTC: of ICE as RFC 8839 §5.1 writes them, "1 1 udp 2130706431 192.0.2.1 4000 typ host", at most maxCandidates
 	Fingerprint      string   // "sha-256 AB:CD…", the strongest; empty for none or only weak ones (RFC 8122 §5)
 	Setup            string   // "actpass", "active" or "passive" (RFC 4145 §4)
 	Crypto           []Crypto // the a=crypto lines that we can take, best first; of an answer the one taken
@@ -158,6 +159,8 @@ type Local struct {
 	Video, VideoRTCP netip.AddrPort   // the same for pictures; invalid: none are carried. A browser gets them in the audio's bundle
 	Candidates       []netip.AddrPort // WebRTC: host UDP candidates, best first; we are ICE-lite (RFC 8445 §2.5)
 	TCP              []netip.AddrPort // WebRTC: where we take TCP connections for media (RFC 6544), best first
+	Full             bool             // WebRTC: we are a full ICE agent instead, whose candidates are Gathered
+	Gathered         []string         // as in Remote.Candidates, best first
 	ICEUfrag, ICEPwd string
 	Fingerprint      string   // "sha-256 AA:BB…"; Firefox wants it in upper case
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers

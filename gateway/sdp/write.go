@@ -43,8 +43,12 @@ func (l Local) write(like layout, audio content, video *content) ([]byte, error)
 		if like.bundled && !audio.rejected {
 			line("a=group:BUNDLE%s", like.mids(video != nil))
 		}
-		line("a=ice-lite")
-		line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
+		if l.Full {
+			line("a=ice-options:ice2")
+		} else {
+			line("a=ice-lite")
+			line("a=ice-options:trickle ice2") // candidates may come later (RFC 8840); we answer checks as RFC 8445 has it
+		}
 	}
 	if l.ReducedSize && like.reduced {
 		audio.lines = append(audio.lines, "a=rtcp-rsize")
@@ -161,6 +165,9 @@ func (l Local) secure(line func(string, ...any), p place) {
 	for i, c := range l.TCP {
 		line("a=candidate:%d 1 tcp %d %s %d typ host tcptype passive", len(l.Candidates)+i+1,
 			preferTCP<<24|(preferPassive<<13|8191-i)<<8|255, c.Addr().Unmap().WithZone(""), c.Port())
+	}
+	for _, c := range l.Gathered {
+		line("a=candidate:%s", c)
 	}
 	line("a=end-of-candidates")
 }
