@@ -107,6 +107,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 			g.signaling.Digit(id, leg, digit, d, passed)
 		},
 		Pictures: func(id, leg string) { g.signaling.Picture(id, leg) },
+		Restarts: func(id, leg string) { g.signaling.Restart(id, leg) },
 		Nap:      time.Duration(cfg.Listen.Nap),
 	}, log)
 	if err != nil {

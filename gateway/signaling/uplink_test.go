@@ -455,6 +455,49 @@ func TestValidateWebSocket(t *testing.T) {
 	}
 }
 
+// TestClientFindsAnotherWay: when the media has lost its way it gets another one by an offer, which the far side does not notice.
+func TestClientFindsAnotherWay(t *testing.T) {
+	office, home := officeAndHome(t, "", unchanged)
+	home.stands(stateRegistered)
+	bob, anna := office.member("bob"), home.member("anna")
+	anna.calls("102@home.example")
+	in := bob.answers("v=0 of bob")
+	ok := anna.response(200, sip.INVITE)
+	anna.ackOf(ok)
+	bob.request(sip.ACK)
+	eventually(t, "call up", func() bool { return talking(home) && talking(office) })
+	id := home.srv.Calls()[0].ID
+	for _, token := range home.legsToPBX() {
+		home.media.Wait(id, token, true) // has the fake want an offer
+		home.srv.Restart("another call", token)
+		home.srv.Restart(id, token)
+	}
+	again := bob.request(sip.INVITE)
+	if got := string(again.Body()); got != "offer for WebRTC of v=0 offered anew" {
+		t.Errorf("bob is offered %q", got)
+	}
+	bob.answer(again, 200, "OK", "", "<sip:bob@"+bob.host+";transport=ws>", "v=0 of bob again")
+	eventually(t, "answer", func() bool {
+		home.media.mu.Lock()
+		defer home.media.mu.Unlock()
+		return len(home.media.answers) == 1 && home.media.answers[0] == "answer for WebRTC of v=0 of bob again"
+	})
+	bob.send(bob.byeTo(in))
+	bob.response(200, sip.BYE)
+}
+
+// legsToPBX are the legs of the gateway's calls toward its PBX.
+func (w *world) legsToPBX() (tokens []string) {
+	w.srv.mu.Lock()
+	defer w.srv.mu.Unlock()
+	for token, l := range w.srv.legs {
+		if l.pbx != nil {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
 // TestClientTransfers: a call that came from the office goes on to somebody else there, and one that went there comes back to another.
 func TestClientTransfers(t *testing.T) {
 	office, home := officeAndHome(t, "", func(cfg *Config, _ *Deps) { cfg.PBX[0].Domains = []string{"office.example"} })

@@ -68,6 +68,22 @@ func (l *leg) offerReturn(ctx context.Context) (done bool, wait time.Duration) {
 	return l.srv.refreshOnce(ctx, l)
 }
 
+// Restart is told that a leg's media wants another way to its PBX, as when we are on another network now: an offer gives it one. If that fails, it
+// will be told again. It does not wait.
+func (s *Server) Restart(id, leg string) {
+	s.mu.Lock()
+	l := s.legs[leg]
+	s.mu.Unlock()
+	if l == nil || l.call.id != id || l.pbx == nil || !l.established() {
+		return
+	}
+	s.routed.Go(func() {
+		ctx, stop := context.WithTimeout(l.call.life, answerTime)
+		defer stop()
+		l.offerAnew(ctx)
+	})
+}
+
 // validateWeb names the faults of what is set for a WebSocket.
 func (p PBX) validateWeb() []error {
 	uri, err := p.uri()
