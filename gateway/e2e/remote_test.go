@@ -93,3 +93,26 @@ func TestRemote(t *testing.T) {
 		p.wantOver(t)
 	})
 }
+
+// Kamailio with its WebSocket module and rtpengine is a server of that kind, too. It loses all registrations when it dies.
+func TestWebSocketPBX(t *testing.T) {
+	proves(t, "PBX by WebSocket: Kamailio with rtpengine", page, desk)
+	ca, engine, secure := newAuthority(t), startRTPEngine(t), freePort(t)
+	cert, key := ca.leaf(t, "kamailio")
+	secure.release()
+	k := startPBX(t, pbxOptions{TLS: &pbxTLS{Addr: secure.addr(), Cert: cert, Key: key}, RTPEngine: engine.conn.RemoteAddr().String()})
+	o := &office{pbx: k, phone: startPhone(t, k, "201", phoneOptions{})}
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice},
+		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=wss\"\npath = \"/sip\"\nca = %q\n", secure.addr(), ca.file)})
+	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
+	k.wantRegistered(t, "101", "201")
+	o.pageCallsPhone(t, o.alice, toneAlice)
+	o.alice.hangUp(t)
+	o.phone.wantEvent(t, "CALL_CLOSED")
+	o.phoneCallsPage(t, o.alice, "101", toneAlice)
+	o.phone.hangUp(t)
+	o.alice.wantOver(t)
+	k.kill()
+	k.start(t)
+	k.wantRegistered(t, "101")
+}
