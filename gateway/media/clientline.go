@@ -132,26 +132,35 @@ func (s *clientLine) apply(remote *sdp.Remote, client bool) {
 	}
 	s.mu.Lock()
 	p := s.told
+	known := p != nil && p == s.agreed && p.theirs == credentials{remote.ICEUfrag, remote.ICEPwd}
+	if before := s.security.expects(); !known && before != "" && before != remote.Fingerprint {
+		s.leave() // what is there is another one's
+	}
 	switch {
 	case p == nil: // nothing was told yet
+	case known:
+		p.add(remote)
 	case p != s.agreed:
 		if old := s.agreed; old != nil && old != s.using.Load() {
 			old.close() // it has never connected
 		}
-		if s.security.expects() != remote.Fingerprint {
-			if old := s.using.Swap(nil); old != nil { // what is there is another one's
-				old.close()
-			}
-		}
 		s.agreed, s.next, s.stale, s.follow = p, nil, false, false
 		p.connect(remote, s.ours || remote.ICELite)
-	case p.theirs == credentials{remote.ICEUfrag, remote.ICEPwd}:
-		p.add(remote)
 	default: // another branch of a fork has answered: its ICE needs another path
 		s.stale = true
 	}
 	s.mu.Unlock()
 	s.security.settle(client, remote.Fingerprint)
+}
+
+// leave ends what was agreed on. The caller holds mu.
+func (s *clientLine) leave() {
+	if old := s.using.Swap(nil); old != nil {
+		old.close()
+	}
+	if s.agreed != nil {
+		s.agreed.close()
+	}
 }
 
 // expects is the fingerprint that the peer must have, empty while that is not known.
@@ -164,9 +173,9 @@ func (s *security) expects() string {
 // connected is told that a path is up.
 func (s *clientLine) connected(p *path) {
 	s.mu.Lock()
-	if p != s.agreed {
+	if p != s.agreed || p.ctx.Err() != nil {
 		s.mu.Unlock()
-		p.close() // there is a newer one
+		p.close() // there is, or will be, a newer one
 		return
 	}
 	if old := s.using.Swap(p); old != nil && old != p {

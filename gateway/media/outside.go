@@ -136,6 +136,9 @@ func (o *outside) Dial(_, address string) (net.Conn, error) {
 		secured := tls.Client(raw, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			raw.Close()
+			if bad := new(tls.CertificateVerificationError); errors.As(err, &bad) {
+				o.note(address, untrusted)
+			}
 			return nil, err
 		}
 		conn = secured
@@ -154,9 +157,17 @@ func (o *outside) deny(server string, p []byte, asked *bool) {
 		*asked = true
 		return
 	}
+	o.note(server, code)
+}
+
+// untrusted stands for the code of a TURN server whose certificate nobody vouches for.
+const untrusted = -1
+
+// note remembers why a TURN server is of no use.
+func (o *outside) note(server string, code int) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.denied, o.code = server, code
-	o.mu.Unlock()
 }
 
 // sieve is a UDP socket that lets in only what is harmless.

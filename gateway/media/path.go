@@ -216,6 +216,8 @@ func words(server string, code int) string {
 	switch code {
 	case 0:
 		return "no TURN server answers"
+	case untrusted:
+		return "the certificate of the TURN server " + server + " is not to be trusted"
 	case 400, 401, 441: // some servers call a wrong password a bad request
 		return "the TURN server " + server + " refuses our user name or password"
 	case 486:

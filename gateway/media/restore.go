@@ -32,6 +32,7 @@ type savedLeg struct {
 	Echo     bool        `json:"echo,omitzero"`
 	Tone     bool        `json:"tone,omitzero"`
 	ToneType uint8       `json:"tone_type,omitzero"`
+	Client   bool        `json:"client,omitzero"` // the party is a server; Introduce tells by which others it is reached
 }
 
 // Save gives the state of a call's media for Restore. There is no key in it and no ICE password, so that it may be kept
@@ -62,6 +63,7 @@ func (l *leg) save(w *way) savedLeg {
 	if line, ok := l.line.(*plainLine); ok {
 		saved.Port = line.port
 	}
+	saved.Client = l.party.Client != nil
 	saved.Least, saved.Agreed = l.party.Least, l.talk.agreed.Profile
 	return saved
 }
@@ -123,7 +125,11 @@ func (s *session) restore(legs []savedLeg) error {
 		if saved.Agreed != 0 {
 			agreed.Profile = saved.Agreed
 		}
-		l, err := s.begin(call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}, saved.Port)
+		party := call.Party{Leg: saved.Name, Profile: saved.Profile, Least: saved.Least, Host: saved.Host, Keys: saved.Keys}
+		if saved.Client {
+			party.Client = new(call.Client)
+		}
+		l, err := s.begin(party, saved.Port)
 		if err != nil {
 			return err
 		}
@@ -163,9 +169,25 @@ func (s *session) restore(legs []savedLeg) error {
 	return nil
 }
 
+// Introduce tells of a restored leg's party what was not written down: the STUN and TURN servers by which it is reached. Before
+// Reoffer.
+func (e *Engine) Introduce(id string, party call.Party) error {
+	s, err := e.lock(id, false)
+	if err != nil {
+		return fmt.Errorf("introduce a party: %w", err)
+	}
+	defer s.mu.Unlock()
+	l := s.legs[party.Leg]
+	if l == nil || (l.party.Client == nil) != (party.Client == nil) {
+		return fmt.Errorf("introduce a party: %w %q: no such leg %q", ErrUnknownCall, id, party.Leg)
+	}
+	l.party.Client = party.Client
+	return nil
+}
+
 // Reoffer gives the offer that brings a restored leg back: what it was told last, with new ICE credentials and our new
-// certificate, which make a browser begin anew with both (RFC 8445 §9, RFC 8842 §4), or with new keys of SDES. It is empty when the
-// leg has what it needs already.
+// certificate, which make a browser begin anew with both (RFC 8445 §9, RFC 8842 §4), or with new keys of SDES; or that restarts the
+// ICE of a leg that Restarts was told of. It is empty when the leg has what it needs already.
 func (e *Engine) Reoffer(ctx context.Context, id, leg string) ([]byte, error) {
 	s, l, err := e.restored(ctx, id, leg)
 	if err != nil {
