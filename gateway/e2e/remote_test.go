@@ -65,6 +65,24 @@ func TestRemote(t *testing.T) {
 		p.wantOver(t)
 		registered(t)
 	})
+	all := t
+	run("either side crashes", func(t *testing.T) {
+		o.pageCallsPhone(t, p, toneAlice)
+		for _, g := range []*gateway{o.gateway, home} {
+			g.kill()
+			eventually(t, patience, "end of the tones", func() bool {
+				return !o.phone.heard(t).speaks(toneAlice) && !p.heard(t).speaks(tonePhone)
+			})
+			g.start(all)
+			eventually(t, patience, "tones at both ends after the crash", func() bool {
+				return o.phone.heard(t).speaks(toneAlice) && p.heard(t).speaks(tonePhone)
+			})
+		}
+		p.wantState(t, "talking")
+		p.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+		registered(t)
+	})
 	run("colleagues", func(t *testing.T) {
 		o.withBob(t)
 		p.dial(t, "bob")
