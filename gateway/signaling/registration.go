@@ -103,6 +103,9 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 				ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 				defer stop()
 				r.remove(ctx)
+				if p.web() {
+					p.dismiss(r)
+				}
 			})
 		}
 	}
@@ -289,9 +292,6 @@ func (r *registration) remove(ctx context.Context) {
 	r.pbx.mu.Unlock()
 	if state == stateRegistered {
 		r.register(ctx, 0)
-	}
-	if r.pbx.web() {
-		r.pbx.dismiss(r)
 	}
 }
 

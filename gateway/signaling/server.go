@@ -405,11 +405,11 @@ func (s *Server) reply(req *sip.Request, tx sip.ServerTransaction, status int, r
 	s.respond(tx, res)
 }
 
-// respond sends res. A transaction that has ended (a CANCEL overtook us, the flow closed) takes it no more, which is no fault.
+// respond sends res. A transaction that has ended (a CANCEL overtook us), or a flow that has closed, takes it no more, which is no fault.
 func (s *Server) respond(tx sip.ServerTransaction, res *sip.Response) {
 	res.SipVersion = sipVersion // sipgo repeats the request's
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
-	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) {
+	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("response not sent", "status", res.StatusCode, "error", err)
 	}
 }

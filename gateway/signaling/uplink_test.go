@@ -278,8 +278,16 @@ func TestClientOutlivesItsServer(t *testing.T) {
 	use(second.srv)
 	home.stands(stateRegistered)
 	bob, anna := second.member("bob"), home.member("anna")
-	bob.calls("101@office.example")
-	anna.request(sip.INVITE)
+	invite := bob.calls("101@office.example")
+	in := anna.request(sip.INVITE)
+	anna.answer(in, 180, "Ringing", "t", "<sip:anna@"+anna.host+";transport=ws>", "")
+	bob.response(180, sip.INVITE)
+	bob.send(cancelOf(invite))
+	anna.answer(anna.request(sip.CANCEL), 200, "OK", "", "", "")
+	anna.answer(in, 487, "Request Terminated", "t", "", "")
+	bob.response(487, sip.INVITE)
+	home.over()
+	second.over()
 }
 
 func TestClientIsRefused(t *testing.T) {
@@ -339,7 +347,20 @@ func TestClientTrunk(t *testing.T) {
 	bob, anna := office.member("bob"), home.member("anna")
 	bob.calls("101@office.example") // whoever is on the trunk
 	anna.answers("v=0 of anna")
-	bob.response(200, sip.INVITE)
+	ok := bob.response(200, sip.INVITE)
+	bob.ackOf(ok)
+	anna.request(sip.ACK)
+	hangUp(bob, ok, anna)
+	home.over()
+	office.over()
+}
+
+// hangUp ends the call that ok has answered; other answers the BYE.
+func hangUp(b *browser, ok *sip.Response, other *browser) {
+	b.t.Helper()
+	b.send(b.within("BYE", ok, 20, ""))
+	b.response(200, sip.BYE)
+	other.answer(other.request(sip.BYE), 200, "OK", "", "", "")
 }
 
 // TestClientLooksLikeABrowser: Via and Contact have no address, and the Contact names the device (RFC 7118 §5, RFC 5626 §4.2).
@@ -484,6 +505,9 @@ func TestClientFindsAnotherWay(t *testing.T) {
 	})
 	bob.send(bob.byeTo(in))
 	bob.response(200, sip.BYE)
+	anna.answer(anna.request(sip.BYE), 200, "OK", "", "", "")
+	home.over()
+	office.over()
 }
 
 // legsToPBX are the legs of the gateway's calls toward its PBX.
@@ -525,6 +549,9 @@ func TestClientTransfers(t *testing.T) {
 	}
 	anna.answer(refer, 202, "Accepted", "", "", "")
 	bob.response(202, sip.REFER)
+	hangUp(anna, ok, bob)
+	home.over()
+	office.over()
 }
 
 // TestClientSendsKeysAndTexts: what belongs to a call passes, and messages do without one.
@@ -553,6 +580,9 @@ func TestClientSendsKeysAndTexts(t *testing.T) {
 	}
 	bob.answer(message, 200, "OK", "", "", "")
 	anna.response(200, sip.MESSAGE)
+	hangUp(anna, ok, bob)
+	home.over()
+	office.over()
 }
 
 // TestClientSeesLamps: the office tells how its people are doing, and again after the connection broke.
@@ -565,8 +595,12 @@ func TestClientSeesLamps(t *testing.T) {
 	cutUplinks(home)
 	eventually(t, "no connection", func() bool { return home.srv.uplinks.by(home.srv.pbxes[0].uplinkName("alice")).gone() })
 	bob.calls("echo@office.example")
-	bob.response(200, sip.INVITE)
+	ok := bob.response(200, sip.INVITE)
+	bob.ackOf(ok)
 	s.lamp("102", call.LampBusy)
+	bob.send(bob.within("BYE", ok, 20, ""))
+	bob.response(200, sip.BYE)
+	office.over()
 }
 
 func (u *uplink) gone() bool {
