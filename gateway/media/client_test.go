@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"cordboard/audio"
 	"cordboard/audio/codec"
@@ -86,6 +87,7 @@ func TestClientCallsServer(t *testing.T) {
 	o := newOffice(t, "21900-21919")
 	o.out("sendrecv")
 	o.talk("called")
+	o.asksForConsent()
 	for _, tt := range []struct {
 		name   string
 		engine *Engine
@@ -125,6 +127,29 @@ func TestClientHoldAndResume(t *testing.T) {
 	o.talk("resumed by the server")
 	if o.path() != before {
 		t.Error("ICE has begun anew")
+	}
+}
+
+// asksForConsent fails unless the server is checked though media flows (RFC 7675).
+func (o *office) asksForConsent() {
+	o.t.Helper()
+	s, err := o.far.lock("call", false)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	line := s.legs["alice"].line.(*secureLine)
+	s.mu.Unlock()
+	for range 2 {
+		before := line.lastCheck.Load()
+		for end := time.Now().Add(patience); line.lastCheck.Load() == before; {
+			o.near.mouth("near")
+			o.distant.mouth("distant")
+			o.near.next(10 * time.Millisecond)
+			o.distant.next(10 * time.Millisecond)
+			if time.Now().After(end) {
+				o.t.Fatal("the server is asked for its consent no more")
+			}
+		}
 	}
 }
 

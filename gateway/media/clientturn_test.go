@@ -55,8 +55,8 @@ func (relays) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, error) 
 
 func (relays) AllocateConn(string, int) (net.Conn, net.Addr, error) { return nil, nil, errNotHere }
 
-// turnServer runs a TURN server for "user" with "password" and gives its address, and the authority of its certificate.
-func turnServer(t testing.TB, transport string) (at string, roots *x509.CertPool) {
+// turnServer runs a TURN server for "user" with "password" and gives it, its address, and the authority of its certificate.
+func turnServer(t testing.TB, transport string) (s *turn.Server, at string, roots *x509.CertPool) {
 	t.Helper()
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
@@ -88,7 +88,7 @@ func turnServer(t testing.TB, transport string) (at string, roots *x509.CertPool
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return at, roots
+	return s, at, roots
 }
 
 // turnAt is a TURN server as it is configured.
@@ -121,7 +121,7 @@ func (o *office) outFar() {
 func TestClientByTURN(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		t.Run(transport, func(t *testing.T) {
-			at, roots := turnServer(t, transport)
+			s, at, roots := turnServer(t, transport)
 			o := newOffice(t, "21960-21979", turnAt(t, at, transport, "password"))
 			o.server.Client.Roots = roots
 			o.outFar()
@@ -129,6 +129,9 @@ func TestClientByTURN(t *testing.T) {
 			if _, theirs := o.line().ends(); theirs.Addr() != farAway {
 				t.Errorf("the server is at %v", theirs)
 			}
+			o.asksForConsent()
+			o.client.Delete("call", "")
+			waitFor(t, "the end of relaying", func() bool { return s.AllocationCount() == 0 })
 		})
 	}
 }
@@ -137,7 +140,7 @@ func TestClientByTURN(t *testing.T) {
 func TestClientRefusedByTURN(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
-			at, _ := turnServer(t, transport)
+			_, at, _ := turnServer(t, transport)
 			o := newOffice(t, "21960-21979", turnAt(t, at, transport, "wrong"))
 			o.out("sendrecv")
 			o.talk("directly")
@@ -150,7 +153,7 @@ func TestClientRefusedByTURN(t *testing.T) {
 
 // A TURN server whose certificate nobody vouches for is told no password, and one that does not answer holds a call up for gatherTime.
 func TestClientWithoutTURN(t *testing.T) {
-	at, _ := turnServer(t, "tls")
+	_, at, _ := turnServer(t, "tls")
 	dead, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +179,7 @@ func TestClientWithoutTURN(t *testing.T) {
 }
 
 func TestClientByServerReflexive(t *testing.T) {
-	at, _ := turnServer(t, "udp")
+	_, at, _ := turnServer(t, "udp")
 	o := newOffice(t, "21960-21979", call.ICEServer{URL: "stun:" + at})
 	offer := must(t)(o.client.Offer(t.Context(), "call", pbx, o.server, o.near.description("sendrecv")))
 	if !bytes.Contains(offer, []byte(" typ srflx raddr ")) {

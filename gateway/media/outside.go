@@ -170,6 +170,17 @@ func (o *outside) note(server string, code int) {
 	o.denied, o.code = server, code
 }
 
+// errSent says that a packet was sent, to an agent that checks a path only if it has sent nothing on it for some time. Consent is asked
+// for all the time (RFC 7675 §5.1), and a lite server knows by it alone that we are still there; so it must not know of what else is
+// sent.
+var errSent = errors.New("sent")
+
+// sendIndication is the type of a message by which a TURN server is given data to pass on (RFC 8656 §11.1).
+const sendIndication = 0x0016
+
+// asks says whether a packet is a message that waits for an answer.
+func asks(p []byte) bool { return isMessage(p) && binary.BigEndian.Uint16(p) != sendIndication }
+
 // sieve is a UDP socket that lets in only what is harmless.
 type sieve struct {
 	*net.UDPConn
@@ -211,7 +222,11 @@ func (s *sieve) WriteTo(p []byte, to net.Addr) (int, error) {
 			}
 		}
 	}
-	return s.UDPConn.WriteTo(p, to)
+	n, err := s.UDPConn.WriteTo(p, to)
+	if err == nil && !asks(p) {
+		err = errSent
+	}
+	return n, err
 }
 
 // Close implements net.PacketConn.
@@ -257,6 +272,15 @@ func (s *frameSieve) Read(p []byte) (int, error) {
 	n := copy(p, s.left)
 	s.left = s.left[n:]
 	return n, nil
+}
+
+// Write implements net.Conn.
+func (s *frameSieve) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	if err == nil && !asks(p) {
+		err = errSent
+	}
+	return n, err
 }
 
 // next reads a message, or data with its padding (RFC 8656 §12.5).

@@ -52,6 +52,11 @@ func FuzzParse(f *testing.F) {
 		if r.Profile == OSRTP && len(r.Crypto) == 0 && r.Fingerprint == "" || r.Profile == DTLS && r.Fingerprint == "" || r.Profile == RTP && len(r.Crypto) > 0 {
 			t.Fatalf("%v with %d keys and fingerprint %q", r.Profile, len(r.Crypto), r.Fingerprint)
 		}
+		for _, c := range r.Candidates {
+			if again, ok := candidate(c); !ok || again != c || len(r.Candidates) > maxCandidates {
+				t.Fatalf("candidates %q", r.Candidates)
+			}
+		}
 		if (r.ICEUfrag == "") != (r.ICEPwd == "") {
 			t.Fatalf("half a credential: %q %q", r.ICEUfrag, r.ICEPwd)
 		}
