@@ -18,7 +18,10 @@
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
 // party named, or that it really sends from (plain.go).
 //
-// Then both go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
+// From a server whose client we are: an ICE agent of pion's has sockets of its own, and lets in what is harmless
+// (outside.go, welcome.go). Each such leg has a goroutine that reads and one that writes (path.go, clientline.go).
+//
+// Then all go the same way. leg.receive counts the packet, lets the taps hear it, and passes it to the leg's peer as
 // the leg's way says, by an adapter or as it is. leg.send hands it to the line of the other party: to the PBX by one
 // system call; to a browser encrypted in place and copied to a batch, which goes out by one system call when all
 // sockets that had something were served.
