@@ -68,7 +68,7 @@ func TestRemote(t *testing.T) {
 	all := t
 	run("either side crashes", func(t *testing.T) {
 		o.pageCallsPhone(t, p, toneAlice)
-		for _, g := range []*gateway{o.gateway, home} {
+		for _, g := range []*gateway{home, o.gateway} {
 			g.kill()
 			eventually(t, patience, "end of the tones", func() bool {
 				return !o.phone.heard(t).speaks(toneAlice) && !p.heard(t).speaks(tonePhone)

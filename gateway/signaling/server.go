@@ -59,6 +59,8 @@ type Media interface {
 	Save(call string) ([]byte, error)
 	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
 	Restore(call string, state []byte) error
+	// Introduce tells of a restored leg's party what was not written down: by which servers it is reached.
+	Introduce(call string, party call.Party) error
 	// Reoffer gives the offer that brings a restored browser's leg back; empty: it needs none.
 	Reoffer(ctx context.Context, call, leg string) ([]byte, error)
 	// Reanswer takes the browser's answer to that.

@@ -338,6 +338,7 @@ func (p *pbx) open(creds auth.Credentials) error {
 // webParty is the media of a leg toward the PBX: we are the one who connects, and who may have to find a way through routers first.
 func (p *pbx) webParty(host netip.Addr) call.Party {
 	client := new(call.Client)
+	client.Roots, _ = p.cfg.roots() // read anew each time; without them nothing at the PBX is trusted, and no call gets so far
 	for _, text := range p.cfg.ICE {
 		if server, err := call.ParseICEServer(text); err == nil { // Validate has looked at them
 			client.Servers = append(client.Servers, server)
