@@ -117,6 +117,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 			g.signaling.Digit(id, leg, digit, d, passed)
 		},
 		Pictures: func(id, leg string) { g.signaling.Picture(id, leg) },
+		Restarts: func(id, leg string) { g.signaling.Restart(id, leg) },
 		Nap:      time.Duration(cfg.Listen.Nap),
 	}, log)
 	if err != nil {
@@ -161,7 +162,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Name: cfg.Name, Domain: cfg.Domain, Version: host.Version,
 		Listen: cfg.Listen.SIP, Advertise: cfg.Listen.advertised(),
 		ListenTLS: cfg.Listen.SIPS,
-		PBX:       cfg.usablePBX(),
+		PBX:       cfg.PBX,
 		Origins:   cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
 		RequireHandshake: cfg.Auth.RequireHandshake,
 	}, signaling.Deps{

@@ -12,7 +12,7 @@ import (
 	"cordboard/gateway/signaling"
 )
 
-// checkPBX finds PBXs that could not be reached or told apart. What is right but not there yet is a notice instead.
+// checkPBX finds PBXs that could not be reached or told apart.
 func (c *Config) checkPBX(check *checker) {
 	names := map[string]bool{}
 	for i, p := range c.PBX {
@@ -45,7 +45,7 @@ func (c *Config) checkPBX(check *checker) {
 		}
 		checkICE(check, table, p)
 		c.checkRoutes(check, table, p)
-		if key, _ := unavailable(p); key == "" && len(check.at(table)) == 0 {
+		if len(check.at(table)) == 0 {
 			check.part(table, p.Validate())
 		}
 	}
@@ -53,7 +53,7 @@ func (c *Config) checkPBX(check *checker) {
 
 // checkICE finds STUN and TURN servers that can't be read, or that nobody would use.
 func checkICE(check *checker, table string, p signaling.PBX) {
-	if transport, err := pbxTransport(p.URI); err == nil && transport != "wss" && len(p.ICE) > 0 {
+	if transport, err := pbxTransport(p.URI); err == nil && transport != "wss" && transport != "ws" && len(p.ICE) > 0 {
 		check.add(table+".ice", "is for a PBX with transport=wss; this one's media needs neither STUN nor TURN")
 		return
 	}
@@ -75,7 +75,7 @@ func (c *checker) at(table string) []Fault {
 	return found
 }
 
-// pbxTransport reads a PBX's address, "sip:host[:port][;transport=udp|tcp|tls|wss]" (RFC 3261 §19.1.1),
+// pbxTransport reads a PBX's address, "sip:host[:port][;transport=udp|tcp|tls|wss|ws]" (RFC 3261 §19.1.1),
 // and gives its transport.
 func pbxTransport(uri string) (string, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
@@ -100,7 +100,7 @@ func pbxTransport(uri string) (string, error) {
 			continue
 		}
 		switch value = strings.ToLower(value); value {
-		case "udp", "tcp":
+		case "udp", "tcp", "ws":
 			if scheme == "sips" {
 				return "", fmt.Errorf("%q: sips: goes over tls or wss, not %s", uri, value)
 			}
@@ -108,7 +108,7 @@ func pbxTransport(uri string) (string, error) {
 		case "tls", "wss":
 			transport = value
 		default:
-			return "", fmt.Errorf("%q: transport %q is not one of udp, tcp, tls, wss", uri, value)
+			return "", fmt.Errorf("%q: transport %q is not one of udp, tcp, tls, wss, ws", uri, value)
 		}
 	}
 	return transport, nil
@@ -137,28 +137,7 @@ func checkHostPort(text string) error {
 	return nil
 }
 
-// unavailable names the key of a PBX that asks for what is not there yet, and what that is; key is
-// empty when it asks for nothing of the kind.
-func unavailable(p signaling.PBX) (key, what string) {
-	if transport, err := pbxTransport(p.URI); err == nil && transport == "wss" {
-		return "uri", "transport " + transport
-	}
-	return "", ""
-}
-
-// usablePBX are the PBXs that need nothing but what is there. The others are left out rather than
-// reached in a way that nobody asked for.
-func (c *Config) usablePBX() []signaling.PBX {
-	var all []signaling.PBX
-	for _, p := range c.PBX {
-		if key, _ := unavailable(p); key == "" {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// notices lists what the file sets in vain: keys of parts that come later, and PBXs that need one.
+// notices lists what the file sets in vain: keys of parts that come later.
 func notices(c *Config, doc *document) []Fault {
 	var all []Fault
 	for _, e := range doc.entries {
@@ -172,12 +151,6 @@ func notices(c *Config, doc *document) []Fault {
 			continue
 		}
 		all = append(all, Fault{Path: e.path, Problem: "does nothing yet"})
-	}
-	for i, p := range c.PBX {
-		if key, what := unavailable(p); key != "" {
-			all = append(all, Fault{Path: "pbx" + index0(i) + "." + key,
-				Problem: fmt.Sprintf("%s is not there yet, so PBX %q is left out", what, p.Name)})
-		}
 	}
 	return all
 }

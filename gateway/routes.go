@@ -50,5 +50,5 @@ func (c *Config) checkHome(check *checker, table string, u User) {
 
 // numbersGoOut says whether there is a PBX for the numbers that users of ours call.
 func (c *Config) numbersGoOut() bool {
-	return slices.ContainsFunc(c.usablePBX(), func(p signaling.PBX) bool { return p.Mode != signaling.ModePassthrough })
+	return slices.ContainsFunc(c.PBX, func(p signaling.PBX) bool { return p.Mode != signaling.ModePassthrough })
 }

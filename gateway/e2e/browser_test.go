@@ -26,7 +26,11 @@ type browser struct {
 // authorities in the PEM files cas, as one does whose user installed them.
 func startBrowser(t *testing.T, tone float64, cas ...string) *browser {
 	t.Helper()
-	home := t.TempDir()
+	home, err := os.MkdirTemp(workshop, "chromium-")
+	if err != nil {
+		t.Fatalf("make a folder: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) }) // its helpers may still write there, which is no fault: TestMain removes the rest
 	trust(t, home, cas...)
 	profile := filepath.Join(home, "profile")
 	cmd := exec.Command(program(t, "chromium", "chromium-browser", "google-chrome"),

@@ -34,13 +34,14 @@ var (
 
 // gatewayOptions are what tests vary about a gateway.
 type gatewayOptions struct {
-	Users []gatewayUser
-	PBX   string // [[pbx]] tables as text
-	Extra string // more tables as text
-	SIP   *port  // SIP port; nil: any
-	Host  string // of the SIP port; empty: 127.0.0.1
-	SIPS  *port  // SIP port for TLS; nil: none
-	At    string // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	Users  []gatewayUser
+	PBX    string // [[pbx]] tables as text
+	Extra  string // more tables as text
+	SIP    *port  // SIP port; nil: any
+	Host   string // of the SIP port; empty: 127.0.0.1
+	SIPS   *port  // SIP port for TLS; nil: none
+	Domain string // empty: domain
+	At     string // another address of this machine than loopback, for the page and its media; empty: loopback alone
 }
 
 // gateway is a running `cordboard serve`.
@@ -69,9 +70,12 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 		g.host, advertise = o.At, o.At
 		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)
 	}
+	if o.Domain == "" {
+		o.Domain = domain
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%q]\n\n",
-		domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
+		o.Domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
 	if o.SIPS != nil {
 		g.sips = o.SIPS
 		text.WriteString(fmt.Sprintf("sips = %q\n\n", g.sips.addr()))

@@ -18,6 +18,9 @@ import (
 //go:embed testdata/kamailio.cfg
 var kamailioConfig string
 
+//go:embed testdata/kamailio-web.cfg
+var kamailioWebConfig string
+
 // sipUser is an account of the PBX.
 type sipUser struct{ Name, Password string }
 
@@ -57,7 +60,8 @@ type pbxOptions struct {
 	Host          string // "127.0.0.1" (default) or "[::1]"
 	Port          *port  // nil: any
 	TLS           *pbxTLS
-	Encrypted     bool // calls may be encrypted, as no phone does by itself
+	Encrypted     bool   // calls may be encrypted, as no phone does by itself
+	RTPEngine     string // where it takes commands: then WebRTC clients sign in by WebSocket, at TLS
 }
 
 func startPBX(t *testing.T, o pbxOptions) *pbx {
@@ -87,10 +91,14 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 		t.Fatalf("write kamailio.cfg: %v", err)
 	}
 	defer file.Close()
-	err = template.Must(template.New("").Parse(kamailioConfig)).Execute(file, map[string]any{
+	config := kamailioConfig
+	if o.RTPEngine != "" {
+		config = kamailioWebConfig
+	}
+	err = template.Must(template.New("").Parse(config)).Execute(file, map[string]any{
 		"Addr": k.addr(), "TLS": o.TLS, "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
 		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
-		"Encrypted": o.Encrypted,
+		"Encrypted": o.Encrypted, "RTPEngine": o.RTPEngine,
 	})
 	if err != nil {
 		t.Fatalf("write kamailio.cfg: %v", err)

@@ -48,8 +48,10 @@ func layWire(t *testing.T, g *gateway) *wire {
 
 // url is the address of a path on the gateway, over the wire.
 func (w *wire) url(path string) string {
-	return fmt.Sprintf("https://localhost:%d%s", w.listener.Addr().(*net.TCPAddr).Port, path)
+	return fmt.Sprintf("https://localhost:%d%s", w.port(), path)
 }
+
+func (w *wire) port() int { return w.listener.Addr().(*net.TCPAddr).Port }
 
 // set cuts the wire with all its connections, or mends it.
 func (w *wire) set(cut bool) {

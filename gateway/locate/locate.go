@@ -18,11 +18,13 @@ const (
 	UDP = "UDP"
 	TCP = "TCP"
 	TLS = "TLS"
+	WS  = "WS" // RFC 7118
+	WSS = "WSS"
 )
 
 // Query is what of a SIP address says where it leads.
 type Query struct {
-	Secure    bool   // a sips address: nothing but TLS will do
+	Secure    bool   // a sips address: nothing but TLS, or WSS, will do
 	Host      string // a name or an address; IPv6 with or without brackets
 	Port      int    // 0: none given
 	Transport string // of its transport parameter; empty: none given
@@ -79,10 +81,15 @@ var services = []struct{ transport, service, prefix string }{
 	{TLS, "SIPS+D2T", "_sips._tcp."},
 }
 
-// DefaultPort is the port of a transport when none is given (RFC 3261 §19.1.2).
+// DefaultPort is the port of a transport when none is given (RFC 3261 §19.1.2, RFC 7118 §5.1).
 func DefaultPort(transport string) uint16 {
-	if transport == TLS {
+	switch transport {
+	case TLS:
 		return 5061
+	case WS:
+		return 80
+	case WSS:
+		return 443
 	}
 	return 5060
 }
@@ -91,7 +98,7 @@ func DefaultPort(transport string) uint16 {
 func (l *Locator) Locate(ctx context.Context, q Query) ([]Target, error) {
 	host := strings.TrimSuffix(strings.Trim(q.Host, "[]"), ".")
 	wanted := strings.ToUpper(q.Transport)
-	if q.Secure {
+	if q.Secure && wanted != WSS {
 		wanted = TLS
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {

@@ -33,6 +33,13 @@ func (c caller) name() string {
 
 // leg is the caller's leg of the call that its INVITE asks for.
 func (c caller) leg(req *sip.Request) *leg {
+	if c.pbx != nil && c.pbx.web() {
+		l := &leg{pbx: c.pbx, party: c.pbx.party(c.pbx.server().Addr.Addr())}
+		if u := c.pbx.srv.uplinks.at(req.Source()); u != nil { // else it has closed just now
+			l.creds = u.account()
+		}
+		return l
+	}
 	if c.pbx != nil {
 		source, _ := netip.ParseAddrPort(req.Source())
 		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: c.pbx.party(source.Addr().Unmap())}

@@ -39,7 +39,7 @@ const (
 // PBX is a [[pbx]] table of the configuration file.
 type PBX struct {
 	Name     string `toml:"name"`
-	URI      string `toml:"uri"` // "sip:host[:port][;transport=udp|tcp|tls]" or "sips:host[:port]"
+	URI      string `toml:"uri"` // "sip:host[:port][;transport=udp|tcp|tls|wss|ws]" or "sips:host[:port]"
 	Mode     string `toml:"mode"`
 	Username string `toml:"username"`
 	Password string `toml:"password"`
@@ -59,6 +59,9 @@ type PBX struct {
 	Key  string `toml:"key"`  // PEM file, not encrypted
 
 	ICE []string `toml:"ice"` // with transport wss: STUN and TURN servers, as call.ParseICEServer reads them; empty: none
+
+	Path   string `toml:"path"`   // of its WebSocket, "/ws" if empty; with transport wss or ws
+	Origin string `toml:"origin"` // sent with its WebSocket's handshake; empty: none
 
 	Record string `toml:"record"` // never | always | ask: whether its calls are recorded; empty: as others. Not for signaling
 }
@@ -91,6 +94,7 @@ func (p PBX) Validate() error {
 			faults = append(faults, fmt.Errorf("ice[%d]: %w", i, err))
 		}
 	}
+	faults = append(faults, p.validateWeb()...)
 	return errors.Join(append(faults, p.validateTLS()...)...)
 }
 
@@ -107,13 +111,13 @@ func (p PBX) uri() (sip.Uri, error) {
 		return uri, fmt.Errorf("%q is not a SIP address", p.URI)
 	}
 	if uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" {
-		return uri, fmt.Errorf("%q, want sip:host[:port][;transport=udp|tcp|tls]", p.URI)
+		return uri, fmt.Errorf("%q, want sip:host[:port][;transport=udp|tcp|tls|wss]", p.URI)
 	}
 	switch t := transportOf(uri); {
-	case t != locate.UDP && t != locate.TCP && t != locate.TLS:
-		return uri, fmt.Errorf("transport %q, want udp, tcp or tls", strings.ToLower(t))
-	case uri.Scheme == "sips" && t != locate.TLS:
-		return uri, fmt.Errorf("sips goes over tls, not %s", strings.ToLower(t))
+	case !slices.Contains([]string{locate.UDP, locate.TCP, locate.TLS, locate.WS, locate.WSS}, t):
+		return uri, fmt.Errorf("transport %q, want udp, tcp, tls, wss or ws", strings.ToLower(t))
+	case uri.Scheme == "sips" && t != locate.TLS && t != locate.WSS:
+		return uri, fmt.Errorf("sips goes over tls or wss, not %s", strings.ToLower(t))
 	}
 	return uri, nil
 }

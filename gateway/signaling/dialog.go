@@ -43,8 +43,11 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	if req.CallID().Value() != l.callID || !l.inside(from, to) {
 		return false
 	}
+	if l.pbx != nil && l.pbx.web() {
+		return l.srv.pbxAt(req) == l.pbx
+	}
 	if l.pbx != nil {
-		return f == nil && (!l.pbx.secure() || req.Transport() == locate.TLS)
+		return !isFlowTransport(req.Transport()) && (!l.pbx.secure() || req.Transport() == locate.TLS)
 	}
 	if f == nil {
 		return false

@@ -42,6 +42,9 @@ func (p PBX) least() sdp.Profile {
 // profiles are those in which a call is offered to the PBX, one after the other: as configured, then whatever else is strong enough,
 // best first; those that it has refused within the last day come last.
 func (p *pbx) profiles() []sdp.Profile {
+	if p.web() {
+		return []sdp.Profile{sdp.WebRTC}
+	}
 	list := []sdp.Profile{p.cfg.wish()}
 	for _, other := range []sdp.Profile{sdp.DTLS, sdp.SDES, sdp.RTP} {
 		if other != list[0] && other.Strength() >= p.cfg.least().Strength() {
@@ -63,6 +66,9 @@ func (p *pbx) profiles() []sdp.Profile {
 
 // party is the media of a leg toward the PBX.
 func (p *pbx) party(host netip.Addr) call.Party {
+	if p.web() {
+		return p.webParty(host)
+	}
 	return call.Party{Profile: p.profiles()[0], Least: p.cfg.least(), Host: host}
 }
 

@@ -176,6 +176,9 @@ func (p *pbx) askAll(ctx context.Context) {
 
 // ask sends OPTIONS; any answer but 503 is a sign of life.
 func (p *pbx) ask(ctx context.Context, t *target) error {
+	if p.web() {
+		return p.askWeb(ctx, t)
+	}
 	req := p.request(sip.OPTIONS, sip.Uri{Scheme: "sip", User: "cordboard", Host: t.local.String()}, token(), token(), 1)
 	p.addressAt(req, t)
 	req.RemoveHeader("Route")
@@ -263,7 +266,7 @@ func (p *pbx) next(tried []*target) *target {
 // servers that had it.
 func (s *Server) elsewhere(req *sip.Request, tried *[]*target, res *sip.Response, err error) *sip.Request {
 	p := s.pbxOf(req)
-	if p == nil {
+	if p == nil || p.web() { // there the connection fails, not the request
 		return nil
 	}
 	if _, within := req.To().Params.Get("tag"); within {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/locate"
 )
 
 // How long a flow waits for what.
@@ -51,7 +52,8 @@ type flow struct {
 	secure        bool
 	inside        bool // its other end is in this process
 	opened        time.Time
-	serial        uint64 // no other flow of the process has it
+	serial        uint64        // no other flow of its door has it
+	hop           locate.Target // toward a PBX: the server that we have connected to
 
 	ws  socket
 	raw io.Closer // under ws; closing it ends everything at once

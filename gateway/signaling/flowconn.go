@@ -274,6 +274,9 @@ func (s *Server) transaction(ctx context.Context, req *sip.Request) (*sip.Client
 	if f := s.door.flow(req.Destination()); f != nil {
 		return f.request(req)
 	}
+	if u := s.uplinks.by(req.Destination()); u != nil {
+		return u.request(ctx, req)
+	}
 	return nil, errFlowGone
 }
 
@@ -283,6 +286,12 @@ func (s *Server) write(msg sip.Message) error {
 		return s.ua.TransportLayer().WriteMsg(msg)
 	}
 	if f := s.door.flow(msg.Destination()); f != nil {
+		return flowConn{f}.WriteMsg(msg)
+	}
+	if u := s.uplinks.by(msg.Destination()); u != nil {
+		return u.write(msg)
+	}
+	if f := s.uplinks.door.flow(msg.Destination()); f != nil { // what answers a request of the PBX
 		return flowConn{f}.WriteMsg(msg)
 	}
 	return errFlowGone

@@ -48,6 +48,9 @@ func (f *flow) serve(pings *sync.WaitGroup) {
 		case now := <-tick.C: // looks at the credential each time: timers stand still while a machine sleeps
 			if !now.Before(ping) {
 				pings.Go(f.ping)
+				if f.hop.Addr.IsValid() { // clients keep alive in this way too (RFC 5626 §3.5.1); an error ends the flow
+					_ = f.send(blankLine)
+				}
 				ping = now.Add(flowPingEvery)
 			}
 		}

@@ -114,7 +114,9 @@ func (u *setup) identify(l *leg) []sip.Header {
 	if l.pbx == nil {
 		return nil
 	}
-	l.local.uri.Host = l.pbx.uri.Host
+	if !l.pbx.web() { // which takes us for a browser
+		l.local.uri.Host = l.pbx.uri.Host
+	}
 	if !wantsPrivacy(u.req) {
 		list = append(list, sip.NewHeader("Privacy", "id"))
 	}

@@ -32,6 +32,12 @@ func (m *fakeMedia) Restore(id string, state []byte) error {
 	return nil
 }
 
+// Introduce implements Media.
+func (m *fakeMedia) Introduce(id string, party call.Party) error {
+	m.note(id)
+	return nil
+}
+
 // Reoffer implements Media.
 func (m *fakeMedia) Reoffer(_ context.Context, id, leg string) ([]byte, error) {
 	m.mu.Lock()

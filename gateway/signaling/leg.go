@@ -105,6 +105,9 @@ func (l *leg) contact() *sip.ContactHeader {
 	if l.pbx != nil {
 		uri = l.pbx.contactAt(l.server())
 		uri.User = l.token
+		if l.pbx.web() { // requests inside the dialog shall come down the flow that this one goes by (RFC 5626 §4.3)
+			uri.UriParams = append(uri.UriParams, sip.HeaderKV{K: "ob"})
+		}
 	} else if l.guest != nil {
 		uri.Host = l.guest.aor.Host // no transport: what the browser writes here stands in its credentials, and those go to the PBX
 	} else {
@@ -146,7 +149,9 @@ func (l *leg) build(method sip.RequestMethod, seq uint32) *sip.Request {
 		req.AppendHeader(sip.NewHeader("Supported", "replaces"))
 		l.takesTrickle(req)
 	}
-	if l.pbx != nil {
+	if l.pbx != nil && l.pbx.web() {
+		l.pbx.addressUplink(req, l.creds.Username)
+	} else if l.pbx != nil {
 		l.pbx.addressAt(req, l.server())
 	} else {
 		l.flow.address(req, l.srv.cfg.Domain)

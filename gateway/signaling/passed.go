@@ -173,7 +173,7 @@ func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 }
 
 func (s *Server) rename(from, to *leg, uri *sip.Uri) {
-	own := strings.EqualFold(uri.Host, s.cfg.Domain) || from.pbx != nil && strings.EqualFold(uri.Host, from.pbx.uri.Host)
+	own := strings.EqualFold(uri.Host, s.cfg.Domain) || from.pbx != nil && (from.pbx.web() || strings.EqualFold(uri.Host, from.pbx.uri.Host))
 	if !own {
 		return
 	}
@@ -182,12 +182,18 @@ func (s *Server) rename(from, to *leg, uri *sip.Uri) {
 		uri.Host, uri.Port = s.cfg.Domain, 0
 		return
 	}
-	uri.Host, uri.Port = to.pbx.uri.Host, to.pbx.uri.Port
+	at := to.pbx.self()
+	uri.Host, uri.Port = at.Host, at.Port
 	if IsNumber(callee(uri.User)) {
 		uri.User = callee(uri.User)
 		return
 	}
-	if u, err := s.deps.Users.User(context.Background(), strings.ToLower(uri.User)); err == nil && u.Extension != "" {
+	u, err := s.deps.Users.User(context.Background(), strings.ToLower(uri.User))
+	switch {
+	case err != nil:
+	case to.pbx.web() && s.home(u) == to.pbx && u.PBX.Username != "":
+		uri.User = u.PBX.Username
+	case u.Extension != "":
 		uri.User = u.Extension
 	}
 }

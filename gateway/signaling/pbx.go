@@ -49,6 +49,7 @@ type pbx struct {
 	log  *slog.Logger
 	uri  sip.Uri
 	near func(netip.Addr) bool // on a network of ours; onOurNetwork but for tests
+	host string                // by WebSocket: our name in Via and Contact, which leads nowhere (RFC 7118 §5)
 	wake chan struct{}         // has watch ask at once
 
 	mu      sync.Mutex
@@ -80,7 +81,7 @@ func newPBX(cfg PBX, s *Server) (*pbx, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pbx{cfg: cfg, srv: s, log: s.log.With("pbx", cfg.Name), near: onOurNetwork,
+	p := &pbx{cfg: cfg, srv: s, log: s.log.With("pbx", cfg.Name), near: onOurNetwork, host: token() + ".invalid",
 		wake: make(chan struct{}, 1), changed: make(chan struct{}), regs: make(map[string]*registration)}
 	p.uri = sip.Uri{Scheme: uri.Scheme, Host: uri.Host, Port: uri.Port}
 	if t, ok := uri.UriParams.Get("transport"); ok && t != "" {
@@ -102,13 +103,29 @@ func (p *pbx) down() error {
 	return &downError{p.cfg.Name, p.err}
 }
 
+// self is the PBX's own address, as it stands in a request to it. By WebSocket it is its domain, however we got there.
+func (p *pbx) self() sip.Uri {
+	if p.web() {
+		return sip.Uri{Scheme: "sip", Host: p.domain()}
+	}
+	return *p.uri.Clone()
+}
+
+// domain is the host of addresses at the PBX. Where a WebSocket is and what a server calls itself are two things.
+func (p *pbx) domain() string {
+	if p.web() && len(p.cfg.Domains) > 0 {
+		return p.cfg.Domains[0]
+	}
+	return p.uri.Host
+}
+
 // request begins a request outside of a dialog, from and to an address of record.
 func (p *pbx) request(method sip.RequestMethod, aor sip.Uri, callID, tag string, seq uint32) *sip.Request {
-	req := sip.NewRequest(method, *p.uri.Clone())
+	req := sip.NewRequest(method, p.self())
 	req.AppendHeader(&sip.FromHeader{Address: aor, Params: tagParam(tag)})
 	to := aor
 	if method == sip.OPTIONS {
-		to = *p.uri.Clone()
+		to = p.self()
 	}
 	req.AppendHeader(&sip.ToHeader{Address: to})
 	id := sip.CallIDHeader(callID)
@@ -197,6 +214,11 @@ func (s *Server) pbxAt(msg sip.Message) *pbx {
 	case locate.TLS:
 		if l := s.lines.at(t, source); l != nil {
 			return l.pbx
+		}
+		return nil
+	case locate.WS, locate.WSS:
+		if u := s.uplinks.at(source); u != nil {
+			return u.pbx
 		}
 		return nil
 	case locate.UDP, locate.TCP:

@@ -103,6 +103,9 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 				ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 				defer stop()
 				r.remove(ctx)
+				if p.web() {
+					p.dismiss(r)
+				}
 			})
 		}
 	}
@@ -185,6 +188,11 @@ func (r *registration) run(ctx context.Context) {
 			return
 		case <-changed: // the PBX went or came back: it may have forgotten us all
 			turn = r.turn
+			if r.pbx.web() { // and not us alone
+				turn += rand.N(firstPause)
+			}
+		case <-r.broke(): // its own connection did
+			turn = r.uplink().pause()
 		case <-time.After(wait):
 		}
 	}
@@ -213,21 +221,31 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 	p := r.pbx
 	for {
 		t := p.server()
+		if p.web() {
+			if err := r.uplink().open(ctx); err != nil {
+				return 0, stateUnreachable, err.Error()
+			}
+		}
 		if t.Transport == locate.TLS && t.Addr.IsValid() { // our Contact may hold the connection's port
 			_ = p.srv.connect(ctx, p, t.Target, strings.Trim(p.uri.Host, "[]")) // do fails in the same way and tells
 		}
-		aor := sip.Uri{Scheme: p.uri.Scheme, User: r.creds.Username, Host: p.uri.Host}
+		aor := sip.Uri{Scheme: p.uri.Scheme, User: r.creds.Username, Host: p.domain()}
 		r.seq++
 		req := p.request(sip.REGISTER, aor, r.callID, r.tag, r.seq)
 		p.addressAt(req, t)
 		contact := p.contactAt(t)
 		contact.User = r.creds.Username
 		r.at = contact
-		req.AppendHeader(&sip.ContactHeader{Address: contact})
+		if p.web() {
+			req.AppendHeader(r.uplink().deviceContact(contact))
+			req.AppendHeader(sip.NewHeader("Supported", "path, outbound"))
+		} else {
+			req.AppendHeader(&sip.ContactHeader{Address: contact})
+			req.AppendHeader(sip.NewHeader("Supported", "path")) // between us and the registrar there may be proxies (RFC 3327)
+		}
 		seconds := sip.ExpiresHeader(expires / time.Second)
 		req.AppendHeader(&seconds)
 		req.AppendHeader(sip.NewHeader("Allow", allow))
-		req.AppendHeader(sip.NewHeader("Supported", "path")) // between us and the registrar there may be proxies (RFC 3327)
 		req.SetBody(nil)
 		res, seq, err := p.srv.do(ctx, req, r.creds)
 		r.seq = max(r.seq, seq)
@@ -236,6 +254,9 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 			return 0, stateUnreachable, err.Error()
 		case res.IsSuccess():
 			r.setRoutes(serviceRoute(res))
+			if p.web() && expires > 0 {
+				r.uplink().registered()
+			}
 			return granted(res, contact, expires), stateRegistered, ""
 		case res.StatusCode == sip.StatusIntervalToBrief:
 			least, err := strconv.Atoi(valueOf(res, "Min-Expires"))
@@ -250,6 +271,8 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 			return retryAfter(res), stateUnreachable, "503 " + res.Reason
 		case res.StatusCode >= 500 && res.StatusCode < 600, res.StatusCode == sip.StatusRequestTimeout:
 			return 0, stateUnreachable, itoa(res.StatusCode) + " " + res.Reason
+		case res.StatusCode == sip.StatusForbidden && p.web(): // what another Cordboard says to a wrong password
+			return 0, stateRefused, "403 " + res.Reason + "; is the password of " + r.creds.Username + " right?"
 		default:
 			return 0, stateRefused, itoa(res.StatusCode) + " " + res.Reason
 		}
@@ -270,6 +293,17 @@ func (r *registration) remove(ctx context.Context) {
 	if state == stateRegistered {
 		r.register(ctx, 0)
 	}
+}
+
+// uplink is the connection of the account.
+func (r *registration) uplink() *uplink { return r.pbx.uplink(r.creds) }
+
+// broke tells when that connection has closed.
+func (r *registration) broke() <-chan struct{} {
+	if !r.pbx.web() {
+		return nil
+	}
+	return r.uplink().broke
 }
 
 // granted is for how long the PBX registered our contact: its parameter there, else Expires, else what we asked.

@@ -69,7 +69,7 @@ func (l *leg) warm(yield time.Duration) {
 			l.failed(call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
 			return
 		}
-		if l.offerAnew(ctx) || l.leave() {
+		if done, _ := l.offerAnew(ctx); done || l.leave() {
 			return
 		}
 		yield = glareTime + rand.N(glareTime)
@@ -88,31 +88,32 @@ func (l *leg) leave() bool {
 	return gone
 }
 
-// offerAnew tries to give the party what it needs; false when that has to be tried again.
-func (l *leg) offerAnew(ctx context.Context) (done bool) {
+// offerAnew tries to give the party what its media needs, if it needs anything; done is false when that has to be tried again.
+func (l *leg) offerAnew(ctx context.Context) (done, needed bool) {
 	finish, ok := l.begin()
 	if !ok {
-		return false
+		return false, true
 	}
 	defer finish()
 	media, b := l.srv.deps.Media, l.call
 	offer, err := media.Reoffer(ctx, b.id, l.token)
-	if err == nil && len(offer) > 0 {
+	needed = err != nil || len(offer) > 0
+	if err == nil && needed {
 		req := l.request(sip.INVITE)
 		setSDP(req, offer)
 		var res *sip.Response
 		var sent *sip.Request
 		if res, sent, err = l.srv.invite(ctx, l, req, func(*sip.Response) {}); err != nil {
 			b.log.Info("party not reached", "party", nameOf(l), "error", err)
-			return false
+			return false, true
 		}
 		switch {
 		case res.StatusCode == sip.StatusRequestPending, res.StatusCode == sip.StatusInternalServerError && res.GetHeader("Retry-After") != nil:
-			return false
+			return false, true
 		case !res.IsSuccess(): // 481: it has hung up meanwhile
 			b.log.Info("party takes no new offer", "party", nameOf(l), "status", res.StatusCode)
 			l.failed(call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
-			return true
+			return true, needed
 		}
 		l.answered(res)
 		if text, ok := sdpOf(res); ok && len(text) > 0 {
@@ -124,21 +125,21 @@ func (l *leg) offerAnew(ctx context.Context) (done bool) {
 	}
 	switch {
 	case b.life.Err() != nil || l.isReplaced():
-		return true
+		return true, needed
 	case err != nil:
 		b.log.Warn("media not restored", "party", nameOf(l), "error", err)
 		l.failed(call.ReasonNoSound, reason(sip.StatusNotAcceptableHere, "No common sound"))
-		return true
+		return true, needed
 	}
 	if l.pbx != nil {
-		return true
+		return true, needed
 	}
 	l.mu.Lock()
 	l.cold, l.warming = false, false
 	l.mu.Unlock()
 	media.Wait(b.id, l.token, false)
 	b.log.Info("browser is back", "user", l.user)
-	return true
+	return true, needed
 }
 
 // failed ends the call of a leg that can't be brought back, unless another one has taken its place.

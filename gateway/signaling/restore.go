@@ -52,6 +52,11 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 		}
 		if !late {
 			err = s.deps.Media.Restore(id, media)
+			for _, l := range []*leg{b.a, b.b} {
+				if err == nil && l != nil && l.party.Client != nil {
+					err = s.deps.Media.Introduce(id, l.party)
+				}
+			}
 		}
 		if late || err != nil {
 			b.log.Warn("call did not survive the restart", "down", down, "error", err)
@@ -233,6 +238,9 @@ func (s *Server) reconnect(ctx context.Context, l *leg, saved savedLeg) error {
 	}
 	if l.pbx == nil {
 		return fmt.Errorf("no PBX %q any more", saved.PBX)
+	}
+	if l.pbx.web() {
+		l.party.Client = l.pbx.webParty(l.party.Host).Client
 	}
 	if saved.Account != "" {
 		if user, err := s.deps.Users.User(ctx, saved.Account); err == nil { // else the PBX may still ask for none

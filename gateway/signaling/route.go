@@ -65,10 +65,13 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	}
 	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
-		if err != nil {
-			return plan{}, errNotFound
+		switch {
+		case err == nil:
+			return s.toUsers(from, []auth.User{user}, req)
+		case len(ways) > 0 && ways[0].pbx.web(): // there people have names too
+			return s.toPBXes(from, ways[:1])
 		}
-		return s.toUsers(from, []auth.User{user}, req)
+		return plan{}, errNotFound
 	}
 	if len(ways) > 0 {
 		return s.toPBXes(from, ways)
@@ -128,6 +131,11 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 		return plan{out: true}, err
 	}
 	creds := p.credentials(from.user)
+	if p.web() {
+		if err := p.open(creds); err != nil {
+			return plan{out: true}, err
+		}
+	}
 	identity := creds.Username
 	if identity == "" {
 		identity = from.user.Extension
@@ -135,14 +143,18 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 	if identity == "" {
 		identity = from.user.Name
 	}
-	target := *p.uri.Clone()
+	target := p.self()
 	target.User = number
 	hop := p.server()
+	party := p.party(hop.Addr.Addr())
+	if p.web() {
+		hop = nil // the account's connection leads there
+	}
 	return plan{out: true, branches: []*leg{{
 		pbx: p, payer: from.user.Name, hop: hop, routes: p.serviceRoute(creds.Username), creds: creds, target: target,
-		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}},
-		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.uri.Host}},
-		party:  p.party(hop.Addr.Addr()),
+		local:  address{display: from.user.Display, uri: sip.Uri{Scheme: "sip", User: identity, Host: p.domain()}},
+		remote: address{uri: sip.Uri{Scheme: "sip", User: number, Host: p.domain()}},
+		party:  party,
 	}}}, nil
 }
 

@@ -30,7 +30,7 @@ func (s *Server) send(ctx context.Context, req *sip.Request) (*sip.ClientTx, err
 // the Via accordingly. Requests to browsers have their flow and stay as they are.
 func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	p := s.pbxOf(req)
-	if p == nil {
+	if p == nil || p.web() {
 		return nil
 	}
 	hop, err := p.nextHop(ctx, req)

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,8 @@ type Media interface {
 	Save(call string) ([]byte, error)
 	// Restore makes the media of a call anew, as Save gave it. A browser's leg is silent until Reanswer or Replace.
 	Restore(call string, state []byte) error
+	// Introduce tells of a restored leg's party what was not written down: by which servers it is reached.
+	Introduce(call string, party call.Party) error
 	// Reoffer gives the offer that brings a restored browser's leg back; empty: it needs none.
 	Reoffer(ctx context.Context, call, leg string) ([]byte, error)
 	// Reanswer takes the browser's answer to that.
@@ -127,8 +130,9 @@ type Server struct {
 
 	locator *locate.Locator
 	lines   *lines
+	uplinks *uplinks
 
-	udp    net.PacketConn // nil while there is no PBX
+	udp    net.PacketConn // nil while there is no PBX that needs it
 	tcp    net.Listener
 	sips   net.Listener   // nil: none
 	sip    netip.AddrPort // where udp and tcp listen
@@ -141,7 +145,7 @@ type Server struct {
 	draining bool
 }
 
-// New opens the SIP sockets (when there is a PBX); Listen with port 0 picks a free one.
+// New opens the SIP sockets (when there is a PBX that is not reached by WebSocket); Listen with port 0 picks a free one.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	tuneSipgo()
 	if deps.Bans == nil {
@@ -158,6 +162,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		resolver = locate.System()
 	}
 	s.locator = locate.New(resolver)
+	s.uplinks = newUplinks(s)
 	var err error
 	if s.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("make a key for tokens: %w", err)
@@ -170,7 +175,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		s.pbxes = append(s.pbxes, x)
 	}
 	s.spare()
-	if len(s.pbxes) > 0 {
+	if slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.web() }) {
 		if err := s.listen(); err != nil {
 			return nil, err
 		}
@@ -234,7 +239,7 @@ func (s *Server) closeSockets() error {
 	return err
 }
 
-// Addr is where the PBX reaches us; invalid while there is no PBX.
+// Addr is where the PBX reaches us; invalid while there is none that could.
 func (s *Server) Addr() netip.AddrPort { return s.sip }
 
 // ServeHTTP is /ws, where browsers come in.
@@ -269,6 +274,8 @@ func (s *Server) Run(ctx context.Context) error {
 			served.Go(func() { s.serveTLS(ctx) })
 		}
 		s.awaitUDP(ctx)
+	}
+	if len(s.pbxes) > 0 {
 		s.recallFacts(ctx)
 		served.Go(func() { s.keepFacts(writing) })
 	}
@@ -293,6 +300,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.history.finish(ending)
 	stopWriting()
 	s.door.close(ending)
+	s.uplinks.door.close(ending)
 	err = ignoreClosed(s.closeSockets())
 	s.lines.close()
 	err = errors.Join(err, ignoreClosed(s.ua.Close()))
@@ -402,11 +410,11 @@ func (s *Server) reply(req *sip.Request, tx sip.ServerTransaction, status int, r
 	s.respond(tx, res)
 }
 
-// respond sends res. A transaction that has ended (a CANCEL overtook us, the flow closed) takes it no more, which is no fault.
+// respond sends res. A transaction that has ended (a CANCEL overtook us), or a flow that has closed, takes it no more, which is no fault.
 func (s *Server) respond(tx sip.ServerTransaction, res *sip.Response) {
 	res.SipVersion = sipVersion // sipgo repeats the request's
 	res.AppendHeader(sip.NewHeader("Server", s.ua.Name()))
-	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) {
+	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) && !errors.Is(err, sip.ErrTransactionTerminated) && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("response not sent", "status", res.StatusCode, "error", err)
 	}
 }

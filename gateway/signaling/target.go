@@ -123,17 +123,17 @@ func (p *pbx) targetOf(at netip.AddrPort, transport string) *target {
 	return using
 }
 
-// secure says that the PBX is spoken to by TLS alone, so that what comes otherwise can't be from it.
+// secure says that the PBX is spoken to by TLS or WebSocket alone, so that what comes otherwise can't be from it.
 func (p *pbx) secure() bool {
-	return p.uri.Scheme == "sips" || transportOf(p.uri) == locate.TLS
+	return p.uri.Scheme == "sips" || transportOf(p.uri) == locate.TLS || p.web()
 }
 
-// owns says whether one of the PBX's servers has that address and speaks in that way, by TLS or without.
+// owns says whether one of the PBX's servers has that address and may speak to us from it in that way, by TLS or without.
 func (p *pbx) owns(addr netip.Addr, tls bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.ContainsFunc(p.targets, func(t *target) bool {
-		return t.Addr.Addr() == addr && (t.Transport == locate.TLS) == tls
+		return t.Addr.Addr() == addr && (t.Transport == locate.TLS) == tls && !isFlowTransport(t.Transport)
 	})
 }
 
@@ -165,6 +165,9 @@ func (p *pbx) advertised(addr netip.Addr) (netip.Addr, bool) {
 // contactAt is our address as the server t shall use it, user and all else left empty. RFC 5630 §3.1.3: sips when the PBX's
 // address is, else sip with the transport.
 func (p *pbx) contactAt(t *target) sip.Uri {
+	if p.web() {
+		return sip.Uri{Scheme: "sip", Host: p.host, UriParams: sip.HeaderParams{{K: "transport", V: "ws"}}}
+	}
 	uri := sip.Uri{Scheme: p.uri.Scheme, Host: t.local.String(), Port: p.srv.portToward(t.Target)}
 	p.mu.Lock()
 	if t.public.IsValid() {
@@ -180,8 +183,12 @@ func (p *pbx) contactAt(t *target) sip.Uri {
 // address sends req toward the PBX's server in use. A request with a route set, or inside a dialog, goes where that points.
 func (p *pbx) address(req *sip.Request) { p.addressAt(req, p.server()) }
 
-// addressAt sends req toward one server of the PBX.
+// addressAt sends req toward one server of the PBX, by WebSocket down that of the account which From names.
 func (p *pbx) addressAt(req *sip.Request, t *target) {
+	if p.web() {
+		p.addressUplink(req, req.From().Address.User)
+		return
+	}
 	req.RemoveHeader("Via")
 	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: t.Transport, Host: t.local.String(), Port: p.srv.portToward(t.Target)}
 	via.Params.Add("branch", sip.GenerateBranchN(16))

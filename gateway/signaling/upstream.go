@@ -260,11 +260,11 @@ func (u *upstream) newDialog(contact string) *leg {
 	if identity == "" {
 		identity = u.number
 	}
-	target := *p.uri.Clone()
+	target := p.self()
 	target.User = u.number
 	return &leg{srv: p.srv, token: contact, pbx: p, creds: u.creds, callID: token(), target: target,
-		local:  address{uri: sip.Uri{Scheme: "sip", User: identity, Host: p.uri.Host}, tag: token()},
-		remote: address{uri: sip.Uri{Scheme: "sip", User: u.number, Host: p.uri.Host}}}
+		local:  address{uri: sip.Uri{Scheme: "sip", User: identity, Host: p.domain()}, tag: token()},
+		remote: address{uri: sip.Uri{Scheme: "sip", User: u.number, Host: p.domain()}}}
 }
 
 // grantedFor is for how long the PBX keeps the subscription.
