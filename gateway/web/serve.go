@@ -32,6 +32,8 @@ type Listeners struct {
 	HTTPS net.Listener // nil: none
 	TLS   *tls.Config  // of HTTPS
 	HTTP  net.Listener // plain, for this machine or a reverse proxy; nil: none
+	// Control is a socket that only the machine's owner can open; on it the API takes everybody for the owner. nil: none.
+	Control net.Listener
 }
 
 // Serve answers until ctx ends, which gives nil, or a listener fails. Requests under way then have 2 s to
@@ -45,6 +47,9 @@ func (s *Server) Serve(ctx context.Context, on Listeners) error {
 	}
 	if on.HTTP != nil {
 		s.serve(g, stop, &door{Listener: on.HTTP, waiting: newWaiting(s)})
+	}
+	if on.Control != nil {
+		s.serveControl(g, stop, on.Control)
 	}
 	return g.Wait()
 }
@@ -72,11 +77,6 @@ func (s *Server) serve(g *errgroup.Group, stop context.Context, d *door) {
 	g.Go(func() error {
 		<-stop.Done()
 		d.waiting.close()
-		limit, cancel := context.WithTimeout(context.WithoutCancel(stop), stopTimeout)
-		defer cancel()
-		if err := server.Shutdown(limit); err != nil {
-			return server.Close()
-		}
-		return nil
+		return shutDown(server, stop)
 	})
 }

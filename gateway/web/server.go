@@ -43,6 +43,7 @@ import (
 type Deps struct {
 	Users     auth.Users
 	Sessions  auth.Sessions
+	Owner     func(ctx context.Context) (auth.User, error) // the machine's, for the control socket; nil: an administrator without a name
 	Passwords Passwords
 	Page      fs.FS        // the built page, index.html at its top
 	WS        http.Handler // SIP over WebSocket
@@ -58,11 +59,13 @@ type Deps struct {
 	// Concerns tells a user what is wrong with the media of the user's calls, and when that is over, until ctx ends or the channel
 	// is closed because its reader was too slow; nil: nobody is told.
 	Concerns   func(ctx context.Context, user string) <-chan call.Concern
-	Recordings Recordings       // of calls; nil: none
-	Metrics    http.Handler     // for Prometheus; nil: none
-	Bans       *guard.Bans      // who is kept out; nil: a list of our own
-	CA         []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now        func() time.Time // nil: time.Now
+	Recordings Recordings         // of calls; nil: none
+	Neighbours func() []Neighbour // Cordboards nearby, sorted by name; nil: none
+	Found      func() []Found     // PBXs nearby; nil: none
+	Metrics    http.Handler       // for Prometheus; nil: none
+	Bans       *guard.Bans        // who is kept out; nil: a list of our own
+	CA         []byte             // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now        func() time.Time   // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -144,6 +147,8 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/recordings", s.api(http.MethodGet, s.recordings))
 	mux.Handle("/api/v1/recordings/{id}", s.api("", s.recording))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
+	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
+	mux.Handle("/api/v1/found", s.api(http.MethodGet, s.found))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
@@ -162,7 +167,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	s.secure(w.Header(), r)
-	if s.deps.Bans.Address(s.cfg.client(r).addr, s.deps.Now()) { // came through a proxy, or before its ban
+	if !byOwner(r) && s.deps.Bans.Address(s.cfg.client(r).addr, s.deps.Now()) { // came through a proxy, or before its ban
 		s.fail(w, r, errBanned)
 		return
 	}
