@@ -24,6 +24,7 @@ var arrows = []struct {
 	{"audio", nil},
 	{"audio/codec", []string{"audio"}},
 	{"audio/device", []string{"audio"}},
+	{"audio/jitter", []string{"audio", "audio/codec"}},
 	{"discovery", nil},
 	{"gateway", []string{"gateway/", "discovery", "audio"}},
 	{"gateway/auth", nil},
@@ -33,7 +34,7 @@ var arrows = []struct {
 	{"gateway/locate", nil},
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
-	{"gateway/media", shared},
+	{"gateway/media", append([]string{"audio/jitter"}, shared...)}, // of legs that are sound cards
 	{"gateway/recording", shared},
 	{"gateway/metrics", shared},
 	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs

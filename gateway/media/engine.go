@@ -109,6 +109,7 @@ type Engine struct {
 	opus        string // Config.Opus
 	table       *table
 	agent       agent
+	voices      voices
 	tcp         tcpFlows
 	stray       atomic.Uint64 // datagrams on the browsers' socket that belong to no leg
 	sums        [2]sum        // of browsers, of others

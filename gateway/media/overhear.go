@@ -43,13 +43,13 @@ type ear4733 struct {
 // maxOverheard is how many packets may wait; more are lost.
 const maxOverheard = 16
 
-// overhear begins to listen for keys in what passes a gate to peer, if that is needed: the peer is no browser, which hears tones well
-// enough. The caller holds the call's mutex.
+// overhear begins to listen for keys in what passes a gate to peer, if that is needed: neither is a browser or the machine's own phone, where
+// people hear tones well enough and press none. The caller holds the call's mutex.
 func (g *gate) overhear(peer *leg, mine, its *way) {
 	l := g.from
 	l.stopOverhearing()
 	informs := its.hearing.informs(peer.party.Keys)
-	if l.party.Profile == sdp.WebRTC || peer.party.Profile == sdp.WebRTC || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs ||
+	if !l.presses() || !peer.presses() || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs ||
 		l.talk.agreed == nil {
 		return
 	}
@@ -75,6 +75,9 @@ func (g *gate) overhear(peer *leg, mine, its *way) {
 	l.overhearing = cancel
 	g.ears = o
 }
+
+// presses says whether the leg's party may press keys as tones.
+func (l *leg) presses() bool { return l.party.Profile != sdp.WebRTC && l.party.Profile != sdp.PCM }
 
 // stopOverhearing ends the listening for keys. The caller holds the call's mutex.
 func (l *leg) stopOverhearing() {

@@ -44,6 +44,9 @@ func (e *Engine) Save(id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	var legs []savedLeg
 	for _, l := range s.legs {
+		if _, ends := l.line.(*pcmLine); ends { // with the process
+			continue
+		}
 		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo || l.tone != nil) {
 			legs = append(legs, l.save(w))
 		}

@@ -148,9 +148,12 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 	l := &leg{engine: s.engine, call: s.id, name: party.Leg, party: party, log: s.log.With("leg", party.Leg), made: max(s.engine.now(), 1)}
 	// 62 bits of session id: RFC 9429 §5.2.1 has the first bit zero, so that it is a number in every parser.
 	l.talk = talk{id: rand.Uint64() >> 2, version: 1, mid: "0", setup: "passive"}
-	if party.Profile == sdp.WebRTC {
+	switch party.Profile {
+	case sdp.WebRTC:
 		l.secure()
-	} else {
+	case sdp.PCM:
+		l.line = s.engine.openPCMLine(l)
+	default:
 		line, err := s.engine.openPlainLine(l, port)
 		if err != nil {
 			return nil, err
@@ -317,6 +320,10 @@ func (l *leg) local(setup string) sdp.Local {
 		local.RTCP = netip.AddrPortFrom(host, line.port+1)
 		l.place(&local)
 		l.protect(line, &local, setup)
+		return local
+	}
+	if line, ok := l.line.(*pcmLine); ok {
+		line.describe(&local)
 		return local
 	}
 	for _, addr := range e.addresses.candidates(l.party.Host) {

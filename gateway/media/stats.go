@@ -11,7 +11,7 @@ import (
 // LegStats counts what one leg did since it began.
 type LegStats struct {
 	Leg        string
-	Profile    string        // "RTP", "SDES", "DTLS" or "WebRTC"; before anything is agreed on "OSRTP", too
+	Profile    string        // "RTP", "SDES", "DTLS", "WebRTC" or "PCM"; before anything is agreed on "OSRTP", too
 	State      string        // "ice", "dtls" (no keys yet), "up", "lost" (a browser not heard of for 30 s), "failed" (wrong certificate)
 	PacketsIn  uint64        // RTP from the party, relayed or not
 	BytesIn    uint64        // of them, header and payload in the clear
@@ -135,8 +135,11 @@ func (c *counters) lost() uint64 {
 
 // profile is what the leg's media is, or will be.
 func (l *leg) profile() sdp.Profile {
-	if _, ok := l.line.(*secureLine); ok {
+	switch l.line.(type) {
+	case *secureLine:
 		return sdp.WebRTC
+	case *pcmLine:
+		return sdp.PCM
 	}
 	if r := l.talk.agreed; r != nil && !r.Rejected {
 		return r.Keying()

@@ -19,7 +19,7 @@ func (c *counters) values() (v [len(sum{})]uint64) {
 // account adds to the engine's sums what the leg did since the last time. The caller holds the call's mutex.
 func (l *leg) account() {
 	all := &l.engine.sums[0]
-	if l.side() == sidePBX {
+	if l.side() != sideBrowser {
 		all = &l.engine.sums[1]
 	}
 	now := l.count.values()
@@ -42,7 +42,7 @@ func (e *Engine) Totals() (browsers, others Totals) {
 // Stray is how many datagrams on the browsers' port belonged to no leg.
 func (e *Engine) Stray() uint64 { return e.stray.Load() }
 
-// Legs counts the legs of the moment by side, "browser" or "pbx", and state, as in LegStats.
+// Legs counts the legs of the moment by side, "browser", "pbx" or "desk", and state, as in LegStats.
 func (e *Engine) Legs() map[[2]string]int {
 	count := map[[2]string]int{}
 	now := e.now()

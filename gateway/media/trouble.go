@@ -38,12 +38,16 @@ type trouble struct {
 const (
 	sideBrowser = "browser"
 	sidePBX     = "pbx"
+	sideDesk    = "desk" // the machine's own phone
 )
 
 // side names what the leg's party is.
 func (l *leg) side() string {
-	if l.party.Profile == sdp.WebRTC {
+	switch l.party.Profile {
+	case sdp.WebRTC:
 		return sideBrowser
+	case sdp.PCM:
+		return sideDesk
 	}
 	return sidePBX
 }
@@ -168,8 +172,11 @@ func (j *judge) find(kinds []call.TroubleKind) *trouble {
 // words say what happens and what it comes of most likely.
 func (l *leg) words(kind call.TroubleKind, loss float64) (text, cause string) {
 	who, own := "the PBX", "the PBX's"
-	if l.side() == sideBrowser {
+	switch l.side() {
+	case sideBrowser:
 		who, own = "the browser", "the browser's"
+	case sideDesk:
+		who, own = "this machine's phone", "this machine's"
 	}
 	switch kind {
 	case call.TroubleICE:
@@ -193,8 +200,11 @@ func (l *leg) words(kind call.TroubleKind, loss float64) (text, cause string) {
 	case call.TroubleAddress:
 		return "Media comes from another address than " + who + " announced", "a NAT between, or a wrong address in its SDP"
 	case call.TroubleSilent:
-		if l.side() == sideBrowser {
+		switch l.side() {
+		case sideBrowser:
 			return "The browser sends nothing", "its microphone is muted or blocked, or its network is gone"
+		case sideDesk:
+			return "This machine's microphone gives nothing", "it is unplugged, not allowed, or another program has it"
 		}
 		return "Nothing comes from the PBX", "a firewall between, or a wrong address in its SDP"
 	case call.TroubleMuted:

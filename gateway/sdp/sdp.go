@@ -20,6 +20,7 @@ const (
 	SDES                      // RTP/SAVP with keys in a=crypto (RFC 4568)
 	DTLS                      // UDP/TLS/RTP/SAVP without ICE (RFC 5764)
 	OSRTP                     // RTP/AVP with keys as in SDES or DTLS, for who can use them (RFC 8643)
+	PCM                       // samples within this process: described as RTP/AVP, but no packet leaves it
 )
 
 // Strength ranks profiles by how well they keep a call's sound secret from who sees its packets: 0 not or not surely, 1 from
@@ -28,7 +29,7 @@ func (p Profile) Strength() int {
 	switch p {
 	case SDES:
 		return 1
-	case DTLS, WebRTC:
+	case DTLS, WebRTC, PCM:
 		return 2
 	}
 	return 0
@@ -47,6 +48,8 @@ func (p Profile) String() string {
 		return "DTLS"
 	case OSRTP:
 		return "OSRTP"
+	case PCM:
+		return "PCM"
 	default:
 		return "none"
 	}
@@ -171,6 +174,7 @@ type Local struct {
 	Events           Events
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted
+	Label            string  // of the sound (RFC 4574); empty: none
 	Previous         []byte  // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
 }
 

@@ -9,7 +9,7 @@ import (
 
 // carries says whether a party of the profile is told of a codec.
 func (p Profile) carries(c Codec) bool {
-	if p.phone() {
+	if p.phone() && p != PCM {
 		p = RTP
 	}
 	return slices.ContainsFunc(carried[p], c.same)
@@ -21,11 +21,14 @@ var carried = map[Profile][]Codec{
 		{Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1}, {Name: "PCMU", ClockRate: 8000, Channels: 1},
 		{Name: "telephone-event", ClockRate: 8000, Channels: 1}, {Name: "CN", ClockRate: 8000, Channels: 1},
 	},
-	WebRTC: {
-		{Name: "opus", ClockRate: 48000, Channels: 2}, {Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1},
-		{Name: "PCMU", ClockRate: 8000, Channels: 1}, {Name: "telephone-event", ClockRate: 8000, Channels: 1},
-		{Name: "telephone-event", ClockRate: 48000, Channels: 1}, {Name: "CN", ClockRate: 8000, Channels: 1},
-	},
+	WebRTC: rich, PCM: rich,
+}
+
+// rich are the codecs of who can decode them all.
+var rich = []Codec{
+	{Name: "opus", ClockRate: 48000, Channels: 2}, {Name: "G722", ClockRate: 8000, Channels: 1}, {Name: "PCMA", ClockRate: 8000, Channels: 1},
+	{Name: "PCMU", ClockRate: 8000, Channels: 1}, {Name: "telephone-event", ClockRate: 8000, Channels: 1},
+	{Name: "telephone-event", ClockRate: 48000, Channels: 1}, {Name: "CN", ClockRate: 8000, Channels: 1},
 }
 
 // Translate writes for one party, described by to, what the other party said in text. The m= lines keep their number and

@@ -105,6 +105,9 @@ func (l Local) stream(line func(string, ...any), p place, c content) {
 	} else {
 		l.guard(line)
 	}
+	if p.audio && l.Label != "" {
+		line("a=label:%s", l.Label)
+	}
 	line("a=%s", c.direction)
 }
 

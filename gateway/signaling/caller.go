@@ -10,9 +10,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
-	"cordboard/gateway/call"
 	"cordboard/gateway/guard"
-	"cordboard/gateway/sdp"
 )
 
 // caller is who sent a request that makes a dialog: a user's browser or a PBX.
@@ -39,7 +37,7 @@ func (c caller) leg(req *sip.Request) *leg {
 		source, _ := netip.ParseAddrPort(req.Source())
 		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: c.pbx.party(source.Addr().Unmap())}
 	}
-	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}
+	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: c.flow.media()}
 }
 
 // caller finds out who sent req. When nobody known did it answers the request itself and ok is false.

@@ -42,6 +42,7 @@ type failure struct {
 func statusOf(err error) failure {
 	var down *downError
 	var refusal *guard.Refusal
+	var absent *noDeskError
 	switch {
 	case errors.As(err, &refusal):
 		return failure{status: sip.StatusForbidden, reason: "Not Allowed", headers: warning(refusal.Text), why: refusal.Text}
@@ -53,6 +54,8 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusForbidden, reason: "Forbidden"}
 	case errors.Is(err, errFlowFailed):
 		return failure{status: statusFlowFailed, reason: "Flow Failed", why: call.ReasonLost}
+	case errors.As(err, &absent):
+		return failure{status: sip.StatusTemporarilyUnavailable, reason: "No Sound Here", headers: warning(absent.why), why: absent.why}
 	case errors.Is(err, errNotFound), errors.Is(err, errNotOurs):
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
 	case errors.Is(err, errLoop):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -48,11 +49,12 @@ type flow struct {
 	source        string // remote as text
 	remote, local netip.AddrPort
 	secure        bool
+	inside        bool // its other end is in this process
 	opened        time.Time
 	serial        uint64 // no other flow of the process has it
 
-	ws  *websocket.Conn
-	raw net.Conn // under ws; closing it ends everything at once
+	ws  socket
+	raw io.Closer // under ws; closing it ends everything at once
 	tx  flowTransactions
 
 	frames         *rate.Limiter

@@ -10,8 +10,6 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/auth"
-	"cordboard/gateway/call"
-	"cordboard/gateway/sdp"
 )
 
 // plan is where a call goes: to the legs it forks to, or to a built-in callee.
@@ -47,6 +45,9 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 		if slices.Contains(builtins, target) {
 			return plan{builtin: target}, nil
 		}
+		if target == deskName {
+			return s.toDesk(ctx, from, req)
+		}
 		return plan{}, err
 	}
 	if !s.isOurs(req.Recipient.Host, from.flow) {
@@ -58,6 +59,9 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	}
 	if slices.Contains(builtins, target) {
 		return plan{builtin: target}, nil
+	}
+	if target == deskName {
+		return s.toDesk(ctx, from, req)
 	}
 	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
@@ -107,7 +111,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 			p.branches = append(p.branches, &leg{
 				user: user.Name, flow: b.flow, routes: b.path, backups: b.backups, target: target, local: local,
 				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
-				party:  call.Party{Profile: sdp.WebRTC, Host: b.flow.Remote().Addr().Unmap()},
+				party:  b.flow.media(),
 			})
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo"
@@ -83,6 +84,7 @@ type Deps struct {
 	Toll         *guard.Toll     // who may call where, and how much; nil: no limits
 	Recorder     Recorder        // records calls; nil: nobody does
 	Judge        Judge           // of how calls sound; nil: none
+	NoDesk       func() string   // why the phone of this machine is not there, one sentence; empty: not known. nil: nothing to say
 }
 
 // Judge is what signaling needs of those who judge how calls sound. Locks are held while it is asked, so it must not wait for signaling.
@@ -110,6 +112,7 @@ type Server struct {
 	board  call.Board
 	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
 	sealer sealer                                     // of flow tokens and temporary GRUUs
+	inside atomic.Pointer[flow]                       // of the phone that this machine is; nil: never attached
 	ready  chan struct{}                              // closed when requests can be taken
 	reg    registrar
 	loops  loops

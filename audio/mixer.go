@@ -1,0 +1,193 @@
+package audio
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Mixer joins a card with any number of parties: the loudspeaker sounds all of them, and each hears the microphone and all
+// others. It is a Duplex, as each party is, and allocates nothing per frame. The zero value has no party.
+type Mixer struct {
+	// Each of the card's two threads holds its own while it works on a frame; who joins or leaves takes both, for a moment.
+	playing, capturing sync.Mutex
+
+	parties []*party         // changed with both, read with either
+	sources []*func([]int16) // likewise
+
+	played   sum // of the thread that has playing
+	heard    [CardFrame]int16
+	captured sum // of the thread that has capturing
+	told     [CardFrame]int16
+}
+
+// party is one that has joined.
+type party struct {
+	duplex Duplex
+	says   frames           // what it says, for the others
+	said   [CardFrame]int16 // the frame of that which is due
+}
+
+// Join adds a party until the returned function is called, which returns when d is no more used.
+func (m *Mixer) Join(d Duplex) (leave func()) {
+	p := &party{duplex: d}
+	m.change(func() { m.parties = append(m.parties, p) })
+	return func() {
+		m.change(func() { m.parties = slices.DeleteFunc(m.parties, func(other *party) bool { return other == p }) })
+	}
+}
+
+// Sound adds what only the loudspeaker sounds, as a tone, until the returned function is called, which returns when play is
+// no more used.
+func (m *Mixer) Sound(play func(frame []int16)) (stop func()) {
+	source := &play
+	m.change(func() { m.sources = append(m.sources, source) })
+	return func() {
+		m.change(func() {
+			m.sources = slices.DeleteFunc(m.sources, func(other *func([]int16)) bool { return other == source })
+		})
+	}
+}
+
+func (m *Mixer) change(do func()) {
+	m.playing.Lock()
+	defer m.playing.Unlock()
+	m.capturing.Lock()
+	defer m.capturing.Unlock()
+	do()
+}
+
+// Play fills what the loudspeaker sounds next: silence, when there is nobody.
+func (m *Mixer) Play(frame []int16) {
+	m.playing.Lock()
+	defer m.playing.Unlock()
+	m.played.clear()
+	for _, p := range m.parties {
+		clear(m.heard[:])
+		p.duplex.Play(m.heard[:])
+		m.played.add(m.heard[:])
+		if len(m.parties) > 1 {
+			p.says.put(&m.heard)
+		}
+	}
+	for _, play := range m.sources {
+		clear(m.heard[:])
+		(*play)(m.heard[:])
+		m.played.add(m.heard[:])
+	}
+	m.played.limited(frame)
+}
+
+// Capture gives each party what the microphone has heard and what the others say.
+func (m *Mixer) Capture(frame []int16) {
+	m.capturing.Lock()
+	defer m.capturing.Unlock()
+	if len(m.parties) > 1 {
+		for _, p := range m.parties {
+			p.says.take(&p.said)
+		}
+	}
+	for _, p := range m.parties {
+		m.captured.clear()
+		m.captured.add(frame)
+		for _, other := range m.parties {
+			if other != p {
+				m.captured.add(other.said[:])
+			}
+		}
+		m.captured.limited(m.told[:])
+		p.duplex.Capture(m.told[:])
+	}
+}
+
+// sum is a frame of several sounds together.
+type sum struct {
+	frame [CardFrame]int32
+	loud  bool // it may be more than a sample holds
+	any   bool
+}
+
+func (s *sum) clear() { *s = sum{} }
+
+// add adds a frame, of at most CardFrame samples.
+func (s *sum) add(frame []int16) {
+	s.loud, s.any = s.any, true
+	for i, sample := range frame {
+		s.frame[i] += int32(sample)
+	}
+}
+
+// knee is from which on a sum is bent, so that it ends at full scale and not beyond: 2.5 dB below it.
+const knee = 3 << 13
+
+// limited writes the frame; a single sound as it is, and the sum of several bent softly where it would be too loud.
+func (s *sum) limited(frame []int16) {
+	if !s.loud {
+		for i := range frame {
+			frame[i] = int16(s.frame[i])
+		}
+		return
+	}
+	for i := range frame {
+		frame[i] = soft(s.frame[i])
+	}
+}
+
+// soft is a sample that may be beyond full scale: up to the knee as it is, from there on along a hyperbola that has the same
+// slope there, and full scale as its limit.
+func soft(x int32) int16 {
+	const room = math.MaxInt16 - knee
+	switch {
+	case x > knee:
+		over := int64(x - knee)
+		return int16(knee + over*room/(over+room))
+	case x < -knee:
+		over := -int64(x) - knee
+		return int16(-knee - over*room/(over+room))
+	}
+	return int16(x)
+}
+
+// Two clocks meet in frames: that of the loudspeaker, which puts, and that of the microphone, which takes.
+const (
+	framesHeld  = 8  // at most: 80 ms, as cards work in bursts
+	framesWatch = 50 // takes, half a second, in which it's seen whether there are more than bursts need
+)
+
+// frames hands sound from one thread to another. When none is there silence comes instead; so as many are held as keeps that
+// from happening again, and when there were more for a while, one is left out.
+type frames struct {
+	ring     [framesHeld][CardFrame]int16
+	given    atomic.Uint32 // so many were put so far
+	taken    atomic.Uint32 // so many were taken
+	least    uint32        // were held in the takes that are watched
+	watching int           // that many takes
+}
+
+// put adds a frame; if there's no room it is lost.
+func (f *frames) put(frame *[CardFrame]int16) {
+	if at := f.given.Load(); at-f.taken.Load() < framesHeld {
+		f.ring[at%framesHeld] = *frame
+		f.given.Store(at + 1)
+	}
+}
+
+// take gives the frame that is due.
+func (f *frames) take(frame *[CardFrame]int16) {
+	at := f.taken.Load()
+	held := f.given.Load() - at
+	f.least = min(f.least, held)
+	if f.watching++; f.watching >= framesWatch {
+		if f.least > 1 && held > 1 {
+			at, held = at+1, held-1
+		}
+		f.least, f.watching = framesHeld, 0
+	}
+	if held == 0 {
+		clear(frame[:])
+		return
+	}
+	*frame = f.ring[at%framesHeld]
+	f.taken.Store(at + 1)
+}

@@ -1,0 +1,236 @@
+package audio
+
+import (
+	"math"
+	"sync"
+	"testing"
+)
+
+// speaker is a party that says a tone, and keeps what it hears.
+type speaker struct {
+	tone  *Tone
+	heard []int16
+}
+
+func (s *speaker) Play(frame []int16)    { s.tone.Fill(frame) }
+func (s *speaker) Capture(frame []int16) { s.heard = append(s.heard, frame...) }
+
+// expect fails the test unless the sound is made of the tones that are said to be in it, alike loud, and of no others.
+func expect(t *testing.T, who string, sound []int16, tones map[float64]bool) {
+	t.Helper()
+	n := 0
+	for _, there := range tones {
+		if there {
+			n++
+		}
+	}
+	for freq, there := range tones {
+		share := Goertzel(sound, CardRate, freq)
+		if there && math.Abs(share-1/float64(n)) > 0.02 || !there && share > 0.001 {
+			t.Errorf("%s: %.3f of the sound is at %.0f Hz, with %d tones (heard: %v)", who, share, freq, n, there)
+		}
+	}
+}
+
+func TestMixerThreeWay(t *testing.T) {
+	const microphone, alice, bob, notice = 400.0, 700.0, 1100.0, 1900.0
+	a, b := &speaker{tone: NewTone(alice, CardRate, 6000)}, &speaker{tone: NewTone(bob, CardRate, 6000)}
+	local := NewTone(microphone, CardRate, 6000)
+	var m Mixer
+	leaveA := m.Join(a)
+	leaveB := m.Join(b)
+	stop := m.Sound(NewTone(notice, CardRate, 6000).Fill)
+	run := func(frames int) (loudspeaker []int16) {
+		a.heard, b.heard = nil, nil
+		for range frames {
+			var frame [CardFrame]int16
+			m.Play(frame[:])
+			loudspeaker = append(loudspeaker, frame[:]...)
+			local.Fill(frame[:])
+			m.Capture(frame[:])
+		}
+		return loudspeaker
+	}
+
+	sound := run(50)
+	expect(t, "loudspeaker", sound, map[float64]bool{microphone: false, alice: true, bob: true, notice: true})
+	expect(t, "alice", a.heard, map[float64]bool{microphone: true, alice: false, bob: true, notice: false})
+	expect(t, "bob", b.heard, map[float64]bool{microphone: true, alice: true, bob: false, notice: false})
+
+	stop()
+	leaveB()
+	sound = run(50)
+	expect(t, "loudspeaker without bob", sound, map[float64]bool{microphone: false, alice: true, bob: false, notice: false})
+	expect(t, "alice alone", a.heard, map[float64]bool{microphone: true, alice: false, bob: false, notice: false})
+	if len(b.heard) > 0 {
+		t.Error("bob hears after he has left")
+	}
+
+	leaveA()
+	if got := RMS(run(2)); got != 0 {
+		t.Errorf("without anybody the loudspeaker sounds at %.1f", got)
+	}
+}
+
+// Alone, what is played and captured comes as it is, however loud.
+func TestMixerAloneChangesNothing(t *testing.T) {
+	a := &speaker{tone: NewTone(1000, CardRate, math.MaxInt16)}
+	same := NewTone(1000, CardRate, math.MaxInt16)
+	var m Mixer
+	m.Join(a)
+	for range 3 {
+		var got, want [CardFrame]int16
+		m.Play(got[:])
+		same.Fill(want[:])
+		if got != want {
+			t.Fatal("what the loudspeaker sounds is not what the only party says")
+		}
+		m.Capture(want[:])
+	}
+	again := NewTone(1000, CardRate, math.MaxInt16)
+	want := make([]int16, len(a.heard))
+	again.Fill(want)
+	for i := range want {
+		if a.heard[i] != want[i] {
+			t.Fatalf("sample %d that the only party hears is %d, want %d", i, a.heard[i], want[i])
+		}
+	}
+}
+
+// However loud and many, sounds never wrap around: the limit is odd, and rises all the way.
+func TestSoftLimit(t *testing.T) {
+	last := soft(-40 * math.MaxInt16)
+	for x := int32(-40 * math.MaxInt16); x <= 40*math.MaxInt16; x += 7 {
+		y := soft(x)
+		switch {
+		case y < last:
+			t.Fatalf("of %d less is left, %d, than of a little less, %d", x, y, last)
+		case x >= -knee && x <= knee && int32(y) != x:
+			t.Fatalf("%d becomes %d, below the knee", x, y)
+		case soft(-x) != -y:
+			t.Fatalf("%d becomes %d, and its negative %d", x, y, soft(-x))
+		}
+		last = y
+	}
+	if last < 32000 {
+		t.Errorf("a very loud sum ends at %d", last)
+	}
+}
+
+// The loudspeaker's clock and the microphone's differ, and cards work in bursts: what a party says still reaches the other,
+// with few gaps, and late by no more than 40 ms.
+func TestMixerClocks(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		play, every int // the loudspeaker plays so many frames at once, each so many captures
+		more        int // once in so many captures, one more or (negative) one less is captured
+		gaps        int
+	}{
+		{"same clock", 1, 1, 0, 1},
+		{"bursts of four", 4, 4, 0, 4},
+		{"microphone slow", 1, 1, 100, 1},
+		{"microphone fast", 1, 1, -100, 13},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var f frames
+			var in, out [CardFrame]int16
+			gaps, late := 0, int16(0)
+			for i := range 1000 {
+				if i%tt.every == 0 {
+					for range tt.play {
+						in[0]++
+						f.put(&in)
+					}
+				}
+				if tt.more > 0 && i%tt.more == 0 {
+					continue // the loudspeaker is ahead
+				}
+				takes := 1
+				if tt.more < 0 && i%-tt.more == 0 {
+					takes = 2
+				}
+				for range takes {
+					if f.take(&out); out[0] == 0 {
+						gaps++
+					} else {
+						late = max(late, in[0]-out[0])
+					}
+				}
+			}
+			if gaps > tt.gaps || late > 5 {
+				t.Errorf("%d gaps, at most %d frames late", gaps, late)
+			}
+		})
+	}
+}
+
+// Parties may come and go while both of the card's threads work.
+func TestMixerJoinsWhileItWorks(t *testing.T) {
+	var m Mixer
+	var card sync.WaitGroup
+	over := make(chan struct{})
+	for _, do := range []func([]int16){m.Play, m.Capture} {
+		card.Go(func() {
+			var frame [CardFrame]int16
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					do(frame[:])
+				}
+			}
+		})
+	}
+	for range 200 {
+		s := &speaker{tone: NewTone(500, CardRate, 1000)}
+		leave := m.Join(s)
+		m.Sound(func([]int16) {})()
+		leave()
+		s.heard, s.tone = nil, nil // nobody uses it any more
+	}
+	close(over)
+	card.Wait()
+}
+
+// deaf is a party that costs nothing.
+type deaf struct{}
+
+func (deaf) Play(frame []int16) {
+	for i := range frame {
+		frame[i] = int16(i * 50)
+	}
+}
+func (deaf) Capture([]int16) {}
+
+func TestMixerAllocatesNothing(t *testing.T) {
+	var m Mixer
+	m.Join(deaf{})
+	m.Join(deaf{})
+	m.Sound(NewProgress("DE", WaitingTone).Play)
+	frame := make([]int16, CardFrame)
+	if n := testing.AllocsPerRun(100, func() { m.Play(frame); m.Capture(frame) }); n != 0 {
+		t.Errorf("%v allocations per frame", n)
+	}
+}
+
+// A frame both ways, of a conference with so many parties.
+func BenchmarkMixer(b *testing.B) {
+	for _, tt := range []struct {
+		name    string
+		parties int
+	}{{"one", 1}, {"three-way", 2}, {"five", 4}} {
+		b.Run(tt.name, func(b *testing.B) {
+			var m Mixer
+			for range tt.parties {
+				m.Join(deaf{})
+			}
+			frame := make([]int16, CardFrame)
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Play(frame)
+				m.Capture(frame)
+			}
+		})
+	}
+}

@@ -1,0 +1,200 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"cordboard/audio"
+	"cordboard/audio/codec"
+	"cordboard/audio/jitter"
+	"cordboard/gateway/sdp"
+)
+
+// captureGap is the pause between two frames from which the microphone is taken to have been away.
+const captureGap = 100 * time.Millisecond
+
+// Voice is the sound of a party within this process (sdp.PCM): what its microphone gives goes to its leg as packets, what the leg is sent
+// comes out through a jitter buffer. While the party or the other side holds, nothing passes. Capture and Play are each for one
+// goroutine at a time; they wait for nothing and allocate nothing.
+type Voice struct {
+	line   *pcmLine
+	buffer *jitter.Buffer
+	speaks atomic.Pointer[voiceCodec] // nil: nothing was agreed on yet
+	events atomic.Pointer[eventClocks]
+	heard  atomic.Pointer[func(digit rune)]
+	closed atomic.Bool
+
+	speech speaker
+	sound  []int16       // captured, not sent yet
+	last   time.Duration // of the engine's clock: when a frame came
+	began  bool          // of the talk spurt
+	clock  uint32        // of speech, in Hz
+	sent   int           // packets until the next look at the loss
+
+	silent bool // Play was silent
+}
+
+var _ audio.Duplex = (*Voice)(nil)
+
+func newVoice(line *pcmLine) *Voice {
+	v := &Voice{line: line, buffer: jitter.New(), speech: *newSpeaker(), sound: make([]int16, 0, 2*voiceSamples)}
+	return v
+}
+
+// voiceSamples is a packet's sound at the card's rate.
+const voiceSamples = int(packetTime) * audio.CardRate / int(time.Second)
+
+// Voice gives the sound of the party that was told of a stream with that label (RFC 4574). digit is told of each key that the other side
+// presses, when it begins, from the threads that carry packets: it must not wait and not call the engine; nil: nobody is.
+func (e *Engine) Voice(label string, digit func(digit rune)) (*Voice, error) {
+	line := e.voices.find(label)
+	if line == nil {
+		return nil, fmt.Errorf("take the sound labelled %q: %w", label, ErrUnknownCall)
+	}
+	v := line.voice
+	v.heard.Store(nil)
+	if digit != nil {
+		v.heard.Store(&digit)
+	}
+	v.closed.Store(false)
+	return v, nil
+}
+
+// Close gives the sound back: nothing is captured and played any more. The leg stays.
+func (v *Voice) Close() error {
+	v.closed.Store(true)
+	v.heard.Store(nil)
+	return nil
+}
+
+// Digit presses a key, 0 to 9, *, # or A to D, for d. The other side gets it as it takes keys: as an event (RFC 4733), as a tone, or by
+// INFO, for which Config.Digits is told.
+func (v *Voice) Digit(digit rune, d time.Duration) error {
+	l := v.line.leg
+	code, ok := keyCode(digit)
+	if !ok {
+		return fmt.Errorf("press key %q: no such key", digit)
+	}
+	err := l.engine.Digit(context.Background(), l.call, l.name, digit, d)
+	if informs := errors.Is(err, ErrKeysByInfo); informs || err == nil {
+		l.engine.heard(l, key{code: code, ends: true, length: d}, !informs)
+		return nil
+	}
+	return err
+}
+
+// Quality says how the sound that comes in is played.
+func (v *Voice) Quality() jitter.Stats { return v.buffer.Stats() }
+
+// Play implements audio.Duplex.
+func (v *Voice) Play(frame []int16) {
+	w := v.line.leg.way.Load()
+	if w == nil || !w.hears || v.closed.Load() {
+		clear(frame)
+		if !v.silent {
+			v.silent = true
+			v.buffer.Reset()
+		}
+		return
+	}
+	if v.silent {
+		v.silent = false
+		v.buffer.Reset() // what came meanwhile
+	}
+	v.buffer.Play(frame, v.line.engine.now())
+}
+
+// Capture implements audio.Duplex.
+func (v *Voice) Capture(frame []int16) {
+	now := v.line.engine.now()
+	away := now - v.last
+	if v.last == 0 {
+		away = 0
+	}
+	v.last = now
+	m, w := v.speaks.Load(), v.line.leg.way.Load()
+	if m == nil || w == nil || !w.talks || v.closed.Load() {
+		v.rest(time.Duration(len(v.sound)+len(frame)) * time.Second / audio.CardRate)
+		return
+	}
+	if away > captureGap {
+		v.rest(away)
+	}
+	v.sound = append(v.sound, frame...)
+	for len(v.sound) >= voiceSamples {
+		v.say(m, v.sound[:voiceSamples], now)
+		v.sound = v.sound[:copy(v.sound, v.sound[voiceSamples:])]
+	}
+}
+
+// rest passes over time in which nothing is said.
+func (v *Voice) rest(d time.Duration) {
+	v.speech.stamp += ticks(d, v.clock)
+	v.sound, v.began = v.sound[:0], false
+}
+
+// lossLooks is how often it is looked at how much the other side loses, in packets.
+const lossLooks = 50
+
+// say sends a packet.
+func (v *Voice) say(m *voiceCodec, sound []int16, now time.Duration) {
+	v.clock = m.codec.ClockRate
+	v.speech.header.pt = m.codec.PT
+	if v.sent++; v.sent%lossLooks == 0 && m.opus != nil {
+		if w := v.line.leg.way.Load(); w != nil && w.peer != nil {
+			if percent, known := w.peer.lossReported(); known {
+				m.opus.ExpectLoss(percent)
+			}
+		}
+	}
+	lasts := ticks(packetTime, v.clock)
+	payload, err := m.encode(sound)
+	if err != nil {
+		v.speech.stamp += lasts
+		return
+	}
+	p, h := v.speech.say(payload, lasts, !v.began)
+	v.began = true
+	v.line.leg.receive(p, h, now)
+}
+
+// voiceCodec encodes the voice of a party in one codec.
+type voiceCodec struct {
+	codec   sdp.Codec
+	encoder codec.Encoder
+	opus    *codec.OpusEncoder // encoder, if it is that
+	scaler  *codec.Resampler   // from the card's rate
+	scaled  []int16
+	payload []byte
+}
+
+// voiceOpusRate is what Opus encodes of the card's sound, in Hz.
+const voiceOpusRate = 24000
+
+func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
+	m = &voiceCodec{codec: c, scaled: make([]int16, 0, voiceSamples), payload: make([]byte, 0, maxPacket)}
+	rate := voiceOpusRate
+	if isOpus(c) {
+		if m.opus, err = codec.NewOpusEncoder(rate, 1); err == nil {
+			m.opus.ExpectLoss(expectedLoss)
+		}
+		m.encoder = m.opus
+	} else {
+		m.encoder, rate, err = codec.NewEncoder(c.Name, c.ClockRate, c.Channels)
+	}
+	if err == nil {
+		m.scaler, err = codec.NewResampler(audio.CardRate, rate)
+	}
+	return m, err
+}
+
+// encode gives the payload for a packet's sound, good until it is called again.
+func (m *voiceCodec) encode(sound []int16) ([]byte, error) {
+	m.scaled = m.scaler.Resample(m.scaled[:0], sound)
+	payload, err := m.encoder.Encode(m.payload[:0], m.scaled)
+	m.payload = payload
+	return payload, err
+}
