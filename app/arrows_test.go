@@ -18,7 +18,7 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"gateway", "assets", "app/ui", "audio/device"}},
+	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio/device"}},
 	{"app/ui", []string{"gateway/call"}},
 	{"assets", nil},
 	{"audio", nil},
@@ -30,6 +30,7 @@ var arrows = []struct {
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
+	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},
 	{"gateway/presence", nil},

@@ -49,7 +49,9 @@ func serve(c console, p place) error {
 		return err
 	}
 	log, level := newLog(c.err, cfg.Log)
-	g, err := gateway.New(cfg, gateway.Host{Dir: dir, Version: version, Page: assets.Web()}, log)
+	host := gateway.Host{Dir: dir, Version: version, Page: assets.Web()}
+	defer openCard(cfg.Audio, &host, log)()
+	g, err := gateway.New(cfg, host, log)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

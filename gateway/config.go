@@ -38,7 +38,7 @@ type Config struct {
 	Web       web.Config       `toml:"web"`
 	TLS       cert.Config      `toml:"tls"`
 	TURN      Switch           `toml:"turn"`
-	Audio     Switch           `toml:"audio"`
+	Audio     Audio            `toml:"audio"`
 	Discovery Switch           `toml:"discovery"`
 	Store     Store            `toml:"store"`
 	Recording recording.Config `toml:"recording"`
@@ -94,6 +94,17 @@ type Guard struct {
 	NeverBan  []string `toml:"never_ban"` // networks; PBXs and trusted proxies are among them anyway
 }
 
+// Audio is the [audio] table: the phone that this machine is.
+type Audio struct {
+	Enabled     bool   `toml:"enabled"`
+	Owner       string `toml:"owner"`       // the user whose device it is; empty: the first one
+	Microphone  string `toml:"microphone"`  // by name; empty: the system's default, as for the two below
+	Loudspeaker string `toml:"loudspeaker"` //
+	Ringer      string `toml:"ringer"`      // for incoming calls
+	Country     string `toml:"country"`     // whose tones are heard: two letters (ISO 3166); empty: those that the ITU recommends
+	Echo        bool   `toml:"echo"`        // echo is cancelled
+}
+
 // Switch is a table of a part that can be switched off.
 type Switch struct {
 	Enabled bool `toml:"enabled"`
@@ -143,7 +154,7 @@ func defaults() Config {
 	return Config{
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
-		TURN:   Switch{true}, Audio: Switch{true}, Discovery: Switch{true},
+		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true}, Discovery: Switch{true},
 		Log:       Log{Level: "info", Format: "text"},
 		Media:     Media{Opus: media.OpusAuto},
 		Metrics:   Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},

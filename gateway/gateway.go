@@ -12,9 +12,11 @@ import (
 	"slices"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/discovery"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
+	"cordboard/gateway/desk"
 	"cordboard/gateway/guard"
 	"cordboard/gateway/media"
 	"cordboard/gateway/metrics"
@@ -29,6 +31,9 @@ type Host struct {
 	Dir     string // data folder; made when it is missing
 	Version string
 	Page    fs.FS // the built page, index.html at its top
+
+	Card   audio.Card // the machine's sound; nil: none
+	NoCard string     // then why there is none, one sentence; empty: not known
 }
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
@@ -46,6 +51,7 @@ type Gateway struct {
 	web        *web.Server
 	sound      *sound
 	discovery  *discovery.Service // nil: switched off
+	desk       *desk.Phone        // nil: none
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -162,6 +168,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
 		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll, Recorder: g.recordings,
+		NoDesk: func() string { return g.noDesk(host) },
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
@@ -171,15 +178,21 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
+	g.openDesk(host)
 	page := cfg.Web
 	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
 	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
+	var phone web.Desk
+	if g.desk != nil {
+		phone = g.desk
+	}
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.neighbours, Found: g.found,
+		Card: host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
 }

@@ -123,3 +123,13 @@ func (s *sound) of(id string) call.Media {
 	}
 	return m
 }
+
+// dialog names the dialog of a user in a call as a Replaces header does; "" when there is none.
+func (s *sound) dialog(call, user string) string {
+	for _, p := range s.signaling.Participants()[call] {
+		if p.User == user {
+			return p.Replaces
+		}
+	}
+	return ""
+}

@@ -72,6 +72,7 @@ func (c *Config) faults() []Fault {
 	check.part("web", c.Web.Validate())
 	check.part("tls", c.TLS.Validate())
 	c.checkRecording(&check)
+	c.checkAudio(&check)
 	check.oneOf("media.opus", c.Media.Opus, media.OpusAuto, media.OpusNever, media.OpusPrefer)
 	check.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	check.oneOf("log.format", c.Log.Format, "text", "json")

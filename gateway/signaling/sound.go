@@ -13,6 +13,8 @@ type Participant struct {
 	User   string // whose browser it is; empty: none of ours
 	Party  string // the user, or the PBX by its name
 	CallID string // of the dialog (RFC 3261 §8.1.1.4)
+
+	Replaces string // names the dialog in a Replaces header of its user (RFC 3891 §6.1); empty before the answer
 }
 
 // Participants are the sides of each call of the moment, by the call's ID.
@@ -22,7 +24,11 @@ func (s *Server) Participants() map[string][]Participant {
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
 		l.mu.Lock()
-		all[l.call.id] = append(all[l.call.id], Participant{Leg: l.token, User: l.user, Party: nameOf(l), CallID: l.callID})
+		p := Participant{Leg: l.token, User: l.user, Party: nameOf(l), CallID: l.callID}
+		if l.confirmed {
+			p.Replaces = dialogID{l.callID, l.local.tag, l.remote.tag}.String()
+		}
+		all[l.call.id] = append(all[l.call.id], p)
 		l.mu.Unlock()
 	}
 	for _, list := range all {

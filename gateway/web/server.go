@@ -12,6 +12,16 @@
 // {"on": true} or {"on": false} there switches it. GET /api/v1/recordings?before=…&limit=50 lists those that have ended, newest first;
 // GET and DELETE of /api/v1/recordings/{id}, with the call's id, give one's sound (?download names it as a file) and delete it.
 //
+// The phone that this machine is: GET /api/v1/desk, for its owner and administrators, tells how it is doing (call.DeskState), and
+// /api/v1/desk/events streams that as events "desk". POST /api/v1/desk {"busy": true} lets callers hear that it is busy. POST
+// /api/v1/desk/calls {"target": "300"} calls and answers {"id"}; {"take": id of /api/v1/calls} moves a call of the owner's there. POST
+// /api/v1/desk/calls/{id}/VERB does something with a call: answer, hangup, hold, resume, mute ({"on": false} ends it), digits
+// ({"digits": "12#"}), transfer ({"target": a number, a name or another call's id}); {} is the body where nothing needs to be said. POST
+// /api/v1/desk/join makes one conference of all its calls.
+//
+// The machine's sound, for the phone's owner and administrators: GET /api/v1/devices answers Sound, PUT takes SoundChange and answers
+// the same.
+//
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
 //	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason", "recording"}]}
@@ -34,6 +44,7 @@ import (
 	"strings"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 	"cordboard/gateway/guard"
@@ -62,10 +73,14 @@ type Deps struct {
 	Recordings Recordings         // of calls; nil: none
 	Neighbours func() []Neighbour // Cordboards nearby, sorted by name; nil: none
 	Found      func() []Found     // PBXs nearby; nil: none
-	Metrics    http.Handler       // for Prometheus; nil: none
-	Bans       *guard.Bans        // who is kept out; nil: a list of our own
-	CA         []byte             // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now        func() time.Time   // nil: time.Now
+	Card       audio.Card         // the machine's sound; nil: none
+	Desk       Desk               // the phone that this machine is; nil: it is none
+	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
+	Dialog  func(call, user string) string
+	Metrics http.Handler     // for Prometheus; nil: none
+	Bans    *guard.Bans      // who is kept out; nil: a list of our own
+	CA      []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now     func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -151,6 +166,12 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/found", s.api(http.MethodGet, s.found))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
+	mux.Handle("/api/v1/desk", s.api("", s.desk(s.deskState)))
+	mux.Handle("/api/v1/desk/events", s.api(http.MethodGet, s.desk(s.deskEvents)))
+	mux.Handle("/api/v1/desk/calls", s.api(http.MethodPost, s.desk(s.deskCall)))
+	mux.Handle("/api/v1/desk/calls/{id}/{verb}", s.api(http.MethodPost, s.desk(s.deskDo)))
+	mux.Handle("/api/v1/desk/join", s.api(http.MethodPost, s.desk(s.deskJoin)))
+	mux.Handle("/api/v1/devices", s.api("", s.devices))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil

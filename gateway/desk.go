@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode"
+
+	"cordboard/gateway/desk"
+)
+
+// openDesk makes the phone that this machine is, if it has sound.
+func (g *Gateway) openDesk(host Host) {
+	if !g.cfg.Audio.Enabled || host.Card == nil {
+		return
+	}
+	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Name: g.cfg.Name, Version: host.Version}, desk.Deps{
+		Attach: func(user string) (desk.Line, error) {
+			line, err := g.signaling.Attach(user)
+			if err != nil { // a nil *Line is no nil Line
+				return nil, err
+			}
+			return line, nil
+		},
+		Owner: g.deskOwner,
+		Voice: func(label string, heard func(rune)) (desk.Voice, error) {
+			voice, err := g.media.Voice(label, heard)
+			if err != nil {
+				return nil, err
+			}
+			return voice, nil
+		},
+		Card: host.Card, Country: g.cfg.Audio.Country,
+	}, g.log)
+}
+
+// deskOwner is the user whose device this machine is.
+func (g *Gateway) deskOwner(ctx context.Context) (name, display string, err error) {
+	if name := g.cfg.Audio.Owner; name != "" {
+		u, err := g.accounts.User(ctx, strings.ToLower(name))
+		return u.Name, u.Display, err
+	}
+	u, err := g.owner(ctx)
+	if err == nil && u.Name == "" {
+		err = errors.New("there is no account yet")
+	}
+	return u.Name, u.Display, err
+}
+
+// noDesk says why nobody can call this machine.
+func (g *Gateway) noDesk(host Host) string {
+	switch {
+	case !g.cfg.Audio.Enabled:
+		return "The sound of this machine is switched off"
+	case g.desk != nil:
+		return g.desk.State().Problem
+	}
+	return host.NoCard
+}
+
+// checkAudio checks the [audio] table.
+func (c *Config) checkAudio(check *checker) {
+	country := c.Audio.Country
+	if country != "" && (len(country) != 2 || strings.ContainsFunc(country, func(r rune) bool { return r > 'z' || !unicode.IsLetter(r) })) {
+		check.add("audio.country", "%q, want two letters like de", country)
+	}
+}
