@@ -33,6 +33,18 @@ need_go() {
 	return 1
 }
 
+# need_cgo gets a C compiler, which the machine's sound needs. Without one, or where CGO_ENABLED is 0 already, builds have no sound.
+need_cgo() {
+	[[ ${CGO_ENABLED-} == 0 ]] && return
+	export CGO_ENABLED=1
+	compiles_c || install_packages gcc libc6-dev || true
+	compiles_c && return
+	say "There is no C compiler: Cordboard is built without the sound of this machine."
+	CGO_ENABLED=0
+}
+
+compiles_c() { echo '#include <stdlib.h>' | "${CC:-gcc}" -x c -c -o /dev/null - 2>/dev/null; }
+
 # need_node leaves a Node.js that is already there alone, whatever package it came with.
 need_node() {
 	command -v node >/dev/null || install_packages nodejs
