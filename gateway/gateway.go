@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cordboard/audio"
+	"cordboard/discovery"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
 	"cordboard/gateway/desk"
@@ -49,7 +50,8 @@ type Gateway struct {
 	signaling  *signaling.Server
 	web        *web.Server
 	sound      *sound
-	desk       *desk.Phone // nil: none
+	discovery  *discovery.Service // nil: switched off
+	desk       *desk.Phone        // nil: none
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -126,6 +128,9 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
+	if err = g.openDiscovery(ctx, host.Version); err != nil {
+		return g, err
+	}
 	if g.greeting, err = g.greet(ctx); err != nil {
 		return g, err
 	}
@@ -186,8 +191,8 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings,
-		Desk: phone, Dialog: g.sound.dialog,
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.neighbours, Found: g.found,
+		Card: host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
 }

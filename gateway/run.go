@@ -36,6 +36,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "account changes", run: g.forwardChanges},
 		{name: "bans", run: g.keepBans},
 	}
+	if g.discovery != nil { // says goodbye before the rest ends
+		stages = slices.Insert(stages, 0, &stage{name: "discovery", run: g.discovery.Run})
+	}
 	if g.desk != nil { // stops first, to hang up its calls
 		stages = slices.Insert(stages, 0, &stage{name: "desk", run: g.desk.Run})
 	}

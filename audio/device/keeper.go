@@ -17,6 +17,8 @@ const (
 	// it anew.
 	lateTime  = 150 * time.Millisecond
 	stuckTime = 500 * time.Millisecond
+	// startTime is how long it may take to begin: a wireless headset must first be woken.
+	startTime = 3 * time.Second
 )
 
 // keeper opens the devices that are wanted and closes those that are not. It alone uses the sound system.
@@ -120,12 +122,15 @@ func (k *keeper) tend() time.Duration {
 			k.report(purpose, "", nil)
 			continue
 		}
-		silent := k.silent(purpose, o)
-		if silent > stuckTime {
+		silent, limit := k.silent(purpose, o), startTime
+		if o.proof {
+			limit = stuckTime
+			look = look || silent > lateTime
+		}
+		if silent > limit {
 			k.shut(purpose)
 			k.report(purpose, o.name, errStuck)
 		}
-		look = look || silent > lateTime
 	}
 	if len(wanted) == 0 {
 		k.disconnect()
@@ -141,6 +146,7 @@ func (k *keeper) tend() time.Duration {
 	k.listed = time.Now()
 	devices, err := k.list()
 	if err != nil {
+		k.shutAll()
 		return checkEvery
 	}
 	for purpose, name := range wanted {
@@ -223,11 +229,17 @@ func (k *keeper) shut(purpose audio.Purpose) {
 	wake(k.card.left)
 }
 
-// disconnect closes everything.
-func (k *keeper) disconnect() {
+// shutAll closes all that is open.
+func (k *keeper) shutAll() {
 	for purpose := range k.open {
 		k.shut(purpose)
+		k.report(purpose, "", nil)
 	}
+}
+
+// disconnect closes everything.
+func (k *keeper) disconnect() {
+	k.shutAll()
 	if k.connected {
 		k.sys.disconnect()
 		k.connected = false

@@ -19,6 +19,9 @@
 // ({"digits": "12#"}), transfer ({"target": a number, a name or another call's id}); {} is the body where nothing needs to be said. POST
 // /api/v1/desk/join makes one conference of all its calls.
 //
+// The machine's sound, for the phone's owner and administrators: GET /api/v1/devices answers Sound, PUT takes SoundChange and answers
+// the same.
+//
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
 //	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason", "recording"}]}
@@ -41,6 +44,7 @@ import (
 	"strings"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 	"cordboard/gateway/guard"
@@ -66,8 +70,11 @@ type Deps struct {
 	// Concerns tells a user what is wrong with the media of the user's calls, and when that is over, until ctx ends or the channel
 	// is closed because its reader was too slow; nil: nobody is told.
 	Concerns   func(ctx context.Context, user string) <-chan call.Concern
-	Recordings Recordings // of calls; nil: none
-	Desk       Desk       // the phone that this machine is; nil: it is none
+	Recordings Recordings         // of calls; nil: none
+	Neighbours func() []Neighbour // Cordboards nearby, sorted by name; nil: none
+	Found      func() []Found     // PBXs nearby; nil: none
+	Card       audio.Card         // the machine's sound; nil: none
+	Desk       Desk               // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
 	Dialog  func(call, user string) string
 	Metrics http.Handler     // for Prometheus; nil: none
@@ -155,6 +162,8 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/recordings", s.api(http.MethodGet, s.recordings))
 	mux.Handle("/api/v1/recordings/{id}", s.api("", s.recording))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
+	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
+	mux.Handle("/api/v1/found", s.api(http.MethodGet, s.found))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
 	mux.Handle("/api/v1/desk", s.api("", s.desk(s.deskState)))
@@ -162,6 +171,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/desk/calls", s.api(http.MethodPost, s.desk(s.deskCall)))
 	mux.Handle("/api/v1/desk/calls/{id}/{verb}", s.api(http.MethodPost, s.desk(s.deskDo)))
 	mux.Handle("/api/v1/desk/join", s.api(http.MethodPost, s.desk(s.deskJoin)))
+	mux.Handle("/api/v1/devices", s.api("", s.devices))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
