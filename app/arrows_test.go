@@ -24,9 +24,10 @@ var arrows = []struct {
 	{"audio", nil},
 	{"audio/codec", []string{"audio"}},
 	{"audio/device", []string{"audio"}},
+	{"audio/echo", []string{"audio", "audio/codec"}},
 	{"audio/jitter", []string{"audio", "audio/codec"}},
 	{"discovery", nil},
-	{"gateway", []string{"gateway/", "discovery", "audio"}},
+	{"gateway", []string{"gateway/", "discovery", "audio", "audio/echo"}},
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // Mixer joins a card with any number of parties: the loudspeaker sounds all of them, and each hears the microphone and all
@@ -25,7 +24,7 @@ type Mixer struct {
 // party is one that has joined.
 type party struct {
 	duplex Duplex
-	says   frames           // what it says, for the others
+	says   Frames           // what it says, for the others
 	said   [CardFrame]int16 // the frame of that which is due
 }
 
@@ -68,7 +67,7 @@ func (m *Mixer) Play(frame []int16) {
 		p.duplex.Play(m.heard[:])
 		m.played.add(m.heard[:])
 		if len(m.parties) > 1 {
-			p.says.put(&m.heard)
+			p.says.Put(&m.heard)
 		}
 	}
 	for _, play := range m.sources {
@@ -85,7 +84,7 @@ func (m *Mixer) Capture(frame []int16) {
 	defer m.capturing.Unlock()
 	if len(m.parties) > 1 {
 		for _, p := range m.parties {
-			p.says.take(&p.said)
+			p.says.Take(&p.said)
 		}
 	}
 	for _, p := range m.parties {
@@ -147,47 +146,4 @@ func soft(x int32) int16 {
 		return int16(-knee - over*room/(over+room))
 	}
 	return int16(x)
-}
-
-// Two clocks meet in frames: that of the loudspeaker, which puts, and that of the microphone, which takes.
-const (
-	framesHeld  = 8  // at most: 80 ms, as cards work in bursts
-	framesWatch = 50 // takes, half a second, in which it's seen whether there are more than bursts need
-)
-
-// frames hands sound from one thread to another. When none is there silence comes instead; so as many are held as keeps that
-// from happening again, and when there were more for a while, one is left out.
-type frames struct {
-	ring     [framesHeld][CardFrame]int16
-	given    atomic.Uint32 // so many were put so far
-	taken    atomic.Uint32 // so many were taken
-	least    uint32        // were held in the takes that are watched
-	watching int           // that many takes
-}
-
-// put adds a frame; if there's no room it is lost.
-func (f *frames) put(frame *[CardFrame]int16) {
-	if at := f.given.Load(); at-f.taken.Load() < framesHeld {
-		f.ring[at%framesHeld] = *frame
-		f.given.Store(at + 1)
-	}
-}
-
-// take gives the frame that is due.
-func (f *frames) take(frame *[CardFrame]int16) {
-	at := f.taken.Load()
-	held := f.given.Load() - at
-	f.least = min(f.least, held)
-	if f.watching++; f.watching >= framesWatch {
-		if f.least > 1 && held > 1 {
-			at, held = at+1, held-1
-		}
-		f.least, f.watching = framesHeld, 0
-	}
-	if held == 0 {
-		clear(frame[:])
-		return
-	}
-	*frame = f.ring[at%framesHeld]
-	f.taken.Store(at + 1)
 }

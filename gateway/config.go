@@ -102,7 +102,7 @@ type Audio struct {
 	Loudspeaker string `toml:"loudspeaker"` //
 	Ringer      string `toml:"ringer"`      // for incoming calls
 	Country     string `toml:"country"`     // whose tones are heard: two letters (ISO 3166); empty: those that the ITU recommends
-	Echo        bool   `toml:"echo"`        // echo is cancelled
+	Echo        bool   `toml:"echo"`        // what the microphone hears of the loudspeaker and of the room's noise is taken out, and soft voices made louder
 }
 
 // Switch is a table of a part that can be switched off.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 
+	"cordboard/audio"
+	"cordboard/audio/echo"
 	"cordboard/gateway/desk"
 )
 
@@ -31,6 +33,10 @@ func (g *Gateway) openDesk(host Host) {
 			return voice, nil
 		},
 		Card: host.Card, Country: g.cfg.Audio.Country,
+		Clean: func(d audio.Duplex) audio.Duplex {
+			on := g.cfg.Audio.Echo
+			return echo.Wrap(d, echo.Config{Echo: on, Noise: on, Gain: on})
+		},
 	}, g.log)
 }
 

@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// Of the lower of the two rates this share is passed, and from that share on all is stopped: at 8 kHz up to 3400 Hz, and
-// what would fold back below it. Between them lies what telephony has no use for.
+// Of the lower of the two rates this share is passed, and from that share on all is stopped: at 8 kHz up to 3500 Hz, at 16 kHz
+// up to the 7 kHz of G.722, and what would fold back below it. Between them lies what telephony has no use for.
 const (
-	resamplePass      = 0.425
-	resampleStop      = 0.575
+	resamplePass      = 0.4375
+	resampleStop      = 0.5625
 	resampleAttenuate = 75.0 // dB, in the stop band
 )
 
-// Resampler changes the sampling rate of one stream by a polyphase filter with linear phase. It delays by the half of
-// its length, 3.2 ms at 8 kHz.
+// Resampler changes the sampling rate of one stream by a polyphase filter with linear phase. It delays by half of the
+// filter's length, 19 samples of the lower rate: 2.4 ms at 8 kHz.
 type Resampler struct {
 	up, down int
 	phases   [][]float32 // the filter's taps, by phase, the newest sample's last
@@ -37,6 +37,15 @@ func NewResampler(from, to int) (*Resampler, error) {
 	return r, nil
 }
 
+// Delay is by how much sound comes later out of it than in, in samples of the higher of two rates of which one is a multiple of
+// the other. There and back again, it is a whole number of samples.
+func (r *Resampler) Delay() float64 {
+	if r.up == r.down {
+		return 0
+	}
+	return float64(len(r.phases)*len(r.phases[0])-1) / 2
+}
+
 // Resample appends the samples that src gives at the new rate; over time their number is exactly that of the ratio.
 func (r *Resampler) Resample(dst, src []int16) []int16 {
 	if r.up == r.down {
@@ -47,12 +56,7 @@ func (r *Resampler) Resample(dst, src []int16) []int16 {
 	}
 	length := len(r.phases[0])
 	for r.at < len(r.samples) {
-		var sum float32
-		taps := r.phases[r.phase]
-		window := r.samples[r.at-length+1 : r.at+1]
-		for i, tap := range taps {
-			sum += tap * window[i]
-		}
+		sum := product(r.phases[r.phase], r.samples[r.at-length+1:r.at+1])
 		dst = append(dst, int16(max(math.MinInt16, min(math.RoundToEven(float64(sum)), math.MaxInt16))))
 		r.phase += r.down
 		r.at += r.phase / r.up
@@ -62,6 +66,22 @@ func (r *Resampler) Resample(dst, src []int16) []int16 {
 	r.samples = r.samples[:copy(r.samples, r.samples[used:])]
 	r.at -= used
 	return dst
+}
+
+// product is the sum of the products of two vectors of the same length, in four sums, as each addition waits for the one before.
+func product(a, b []float32) float32 {
+	var s0, s1, s2, s3 float32
+	for len(a) >= 4 && len(b) >= 4 {
+		s0 += a[0] * b[0]
+		s1 += a[1] * b[1]
+		s2 += a[2] * b[2]
+		s3 += a[3] * b[3]
+		a, b = a[4:], b[4:]
+	}
+	for i := range min(len(a), len(b)) {
+		s0 += a[i] * b[i]
+	}
+	return (s0 + s1) + (s2 + s3)
 }
 
 // filters are the filters that were asked for, by their ratio.
@@ -75,7 +95,7 @@ func filterOf(up, down int) [][]float32 {
 	}
 	wide := float64(max(up, down)) // the common rate, where the lower of the two rates is 1
 	width := (resampleStop - resamplePass) / wide
-	length := int(math.Ceil((resampleAttenuate - 7.95) / (14.36 * width) / float64(up)))
+	length := 2 * int(math.Ceil((resampleAttenuate-7.95)/(14.36*width)/float64(2*up)))
 	beta := 0.1102 * (resampleAttenuate - 8.7)
 	phases := make([][]float32, up)
 	n := length * up

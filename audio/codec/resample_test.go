@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -50,10 +51,40 @@ func TestResampler(t *testing.T) {
 		if stop > -70 {
 			t.Errorf("%d Hz to %d Hz: stop band at %.1f dB, want -70", tt.from, tt.to, stop)
 		}
-		t.Logf("%d Hz to %d Hz: pass band within %.4f dB, stop band %.1f dB", tt.from, tt.to, ripple, stop)
+		image := math.Inf(-1)
+		for freq := 100.0; freq <= resamplePass*low; freq += 100 { // what is mirrored above half the rate it had
+			out := resampled(t, tt.from, tt.to, freq, amplitude)
+			for mirror := float64(tt.from) - freq; mirror < float64(tt.to)/2; mirror += float64(tt.from) {
+				image = max(image, 10*math.Log10(audio.Goertzel(out, tt.to, mirror)))
+			}
+		}
+		if image > -70 {
+			t.Errorf("%d Hz to %d Hz: images at %.1f dB, want -70", tt.from, tt.to, image)
+		}
+		t.Logf("%d Hz to %d Hz: pass band within %.4f dB, stop band %.1f dB, images %.1f dB", tt.from, tt.to, ripple, stop, image)
 	}
 	if _, err := NewResampler(44100, 8000); err == nil {
 		t.Error("a resampler from 44100 Hz to 8000 Hz was made")
+	}
+}
+
+// There and back again, sound is as much later as the two say.
+func TestResamplerDelay(t *testing.T) {
+	for _, rate := range []int{8000, 16000} {
+		down, _ := NewResampler(48000, rate)
+		up, _ := NewResampler(rate, 48000)
+		delay := down.Delay() + up.Delay()
+		if delay != math.Trunc(delay) {
+			t.Fatalf("%d Hz: %v samples are not whole", rate, delay)
+		}
+		pcm := make([]int16, 4800)
+		audio.NewTone(440, 48000, 10000).Fill(pcm)
+		out := up.Resample(nil, down.Resample(nil, pcm))
+		for i := 1000; i < len(out); i++ {
+			if off := int(out[i]) - int(pcm[i-int(delay)]); off < -8 || off > 8 {
+				t.Fatalf("%d Hz: sample %d is off by %d", rate, i, off)
+			}
+		}
 	}
 }
 
@@ -81,11 +112,10 @@ func TestResamplerPieces(t *testing.T) {
 }
 
 func BenchmarkResampler(b *testing.B) {
-	for _, tt := range []struct {
-		name     string
-		from, to int
-	}{{"8to16", 8000, 16000}, {"16to8", 16000, 8000}, {"48to8", 48000, 8000}} {
-		b.Run(tt.name, func(b *testing.B) {
+	for _, tt := range []struct{ from, to int }{
+		{8000, 16000}, {16000, 8000}, {48000, 8000}, {8000, 48000}, {48000, 16000}, {16000, 48000}, {48000, 48000},
+	} {
+		b.Run(fmt.Sprintf("%dto%d", tt.from/1000, tt.to/1000), func(b *testing.B) {
 			r, err := NewResampler(tt.from, tt.to)
 			if err != nil {
 				b.Fatal(err)

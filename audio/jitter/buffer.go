@@ -149,6 +149,7 @@ func (b *Buffer) Play(frame []int16, now time.Duration) {
 			p.take(k)
 		}
 	}
+	b.came = b.came[:0]
 	p.play(frame)
 	b.mu.Lock()
 	b.free = append(b.free, p.done...)

@@ -23,10 +23,9 @@ const (
 	speechGap = 100 * millisecond  // gaps up to this are in somebody's speech
 	airTime   = 5 * audio.CardRate // without packets; then there is silence
 
-	insertFrom = 15 * millisecond  // short of the reserve: sound is inserted at once
-	skipFrom   = 30 * millisecond  // above it: silence is left out
-	cutFrom    = 200 * millisecond // above it: sound is left out
-	quiet      = 60.0              // RMS of what may be left out
+	skipFrom = 30 * millisecond  // above it: silence is left out
+	cutFrom  = 200 * millisecond // above it: sound is left out
+	quiet    = 60.0              // RMS of what may be left out
 
 	settleTime = 4 * audio.CardRate // in which resampling makes up for a difference
 	maxSpeed   = 0.005              // by which sound may be faster or slower
@@ -216,7 +215,7 @@ func (p *player) step() {
 		p.cut(p.clock + least - p.reserve() + int64(len(p.sound)))
 		return
 	}
-	if p.since >= 2 && p.gap == 0 && !p.hush && -p.excess() > insertFrom {
+	if p.since >= 2 && p.gap == 0 && !p.hush && -p.excess() > p.reserve() {
 		p.since = 0
 		n := p.cover(audio.CardRate, nil)
 		p.total.Inserted += duration(n)

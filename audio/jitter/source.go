@@ -161,4 +161,4 @@ func (a *air) mix(sound []int16, on bool) {
 // decibels is the RMS of a level in dBov: 0 is a square wave as loud as can be (RFC 3389 §3.1).
 func decibels(dB float64) float64 { return math.MaxInt16 * math.Pow(10, dB/20) }
 
-func clip(x float64) int16 { return int16(max(math.MinInt16, min(math.Round(x), math.MaxInt16))) }
+func clip(x float64) int16 { return int16(max(math.MinInt16, min(math.RoundToEven(x), math.MaxInt16))) }

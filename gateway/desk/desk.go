@@ -4,11 +4,13 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,8 +101,12 @@ func New(cfg Config, deps Deps, log *slog.Logger) *Phone {
 	return p
 }
 
-// attachEvery is how long the phone waits before it tries again to reach the server.
-const attachEvery = time.Second
+// attachEvery is how long the phone waits before it tries again to reach the server, lookEvery how often it looks whether there is a
+// sound card.
+const (
+	attachEvery = time.Second
+	lookEvery   = 10 * time.Second
+)
 
 // Run is the phone's life. When ctx ends it hangs up and unregisters.
 func (p *Phone) Run(ctx context.Context) error {
@@ -108,10 +114,16 @@ func (p *Phone) Run(ctx context.Context) error {
 	sound.Go(func() { p.room.run(ctx) })
 	sound.Go(func() { p.hearKeys(ctx) })
 	for ctx.Err() == nil {
-		p.live(ctx)
+		pause := attachEvery
+		if problem := p.soundless(); problem != "" {
+			p.report(problem)
+			pause = lookEvery
+		} else {
+			p.live(ctx)
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(attachEvery):
+		case <-time.After(pause):
 		}
 	}
 	sound.Wait()
@@ -133,11 +145,22 @@ func (p *Phone) live(ctx context.Context) {
 	done := make(chan struct{})
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
-		select {
-		case <-ctx.Done():
-			p.leave()
-			line.Close()
-		case <-done:
+		look := time.NewTicker(lookEvery)
+		defer look.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				p.leave()
+				line.Close()
+				return
+			case <-done:
+				return
+			case <-look.C:
+				if p.isFree() && p.soundless() != "" {
+					line.Close()
+					return
+				}
+			}
 		}
 	})
 	defer leaving.Wait()
@@ -161,6 +184,27 @@ func (p *Phone) live(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lost()
+}
+
+// soundless says why the machine can't be a phone at the moment; empty: it can.
+func (p *Phone) soundless() string {
+	devices, err := p.deps.Card.Devices()
+	if err != nil {
+		return cmp.Or(p.deps.Card.State(), fmt.Sprintf("The sound card can't be used: %v.", err))
+	}
+	for _, purpose := range []audio.Purpose{audio.Loudspeaker, audio.Microphone} {
+		if !slices.ContainsFunc(devices, func(d audio.Device) bool { return d.Purpose == purpose && !d.Missing }) {
+			return cmp.Or(p.deps.Card.State(), fmt.Sprintf("This machine has no %s. Plug one in.", purpose))
+		}
+	}
+	return ""
+}
+
+// isFree says whether there is no call.
+func (p *Phone) isFree() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ongoing()) == 0
 }
 
 // leave says goodbye while the line is still there.

@@ -176,6 +176,16 @@ type fakeCard struct {
 	talk    audio.Duplex
 	rings   int
 	refuses error
+	missing bool
+}
+
+func (c *fakeCard) Devices() ([]audio.Device, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.missing {
+		return nil, nil
+	}
+	return []audio.Device{{Name: "headset", Purpose: audio.Microphone}, {Name: "headset", Purpose: audio.Loudspeaker}}, nil
 }
 
 func (c *fakeCard) Talk(d audio.Duplex) (func(), error) {
@@ -238,7 +248,6 @@ func (c *fakeCard) play() []int16 {
 	return frame
 }
 
-func (*fakeCard) Devices() ([]audio.Device, error)   { return nil, nil }
 func (*fakeCard) Choose(audio.Purpose, string) error { return nil }
 func (*fakeCard) Mute(bool)                          {}
 func (*fakeCard) Gain(audio.Purpose, float64) error  { return nil }

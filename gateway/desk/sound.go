@@ -24,6 +24,7 @@ type room struct {
 	log    *slog.Logger
 	failed func(error) // told when the card does not work, and with nil when it does again
 	mixer  audio.Mixer
+	duplex audio.Duplex  // the mixer, with what cleans sound before it
 	wake   chan struct{} // holds one when there is something to open or to close
 
 	mu       sync.Mutex
@@ -52,7 +53,12 @@ func (s *seat) Capture(frame []int16) {
 }
 
 func newRoom(deps Deps, failed func(error), log *slog.Logger) *room {
-	return &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
+	r := &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
+	r.duplex = &r.mixer
+	if deps.Clean != nil {
+		r.duplex = deps.Clean(&r.mixer)
+	}
+	return r
 }
 
 // set changes what is to be heard. It waits for no device.
@@ -129,13 +135,7 @@ func (r *room) run(ctx context.Context) {
 		r.mu.Lock()
 		talk, ring := len(r.seats) > 0 || r.tone != "", r.ringing
 		r.mu.Unlock()
-		err := turn(&talking, talk, func() (func(), error) {
-			var d audio.Duplex = &r.mixer
-			if r.deps.Clean != nil {
-				d = r.deps.Clean(d)
-			}
-			return r.deps.Card.Talk(d)
-		})
+		err := turn(&talking, talk, func() (func(), error) { return r.deps.Card.Talk(r.duplex) })
 		if e := turn(&ringing, ring, func() (func(), error) { return r.deps.Card.Ring(audio.NewRingtone().Play) }); err == nil {
 			err = e
 		}

@@ -171,8 +171,8 @@ type voiceCodec struct {
 	payload []byte
 }
 
-// voiceOpusRate is what Opus encodes of the card's sound, in Hz.
-const voiceOpusRate = 24000
+// voiceOpusRate is what Opus encodes of the card's sound, in Hz: wide-band speech, at half the cost of more.
+const voiceOpusRate = codec.G722Rate
 
 func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
 	m = &voiceCodec{codec: c, scaled: make([]int16, 0, voiceSamples), payload: make([]byte, 0, maxPacket)}

@@ -1,0 +1,110 @@
+package echo
+
+import (
+	"math"
+
+	"cordboard/audio"
+	"cordboard/audio/codec"
+)
+
+// The band below 7 kHz is worked on at half its rate again, in frames of the card's length.
+const (
+	bandRate  = 16000
+	bandFrame = bandRate / 100
+	bandRatio = audio.CardRate / bandRate
+)
+
+// band is a frame of the lower band.
+type band [bandFrame]int16
+
+// cleaner cleans one microphone's sound. It's not safe for use by several goroutines.
+type cleaner struct {
+	engine *engine
+	align  *aligner // nil: no reference is needed
+
+	down, downReference, up *codec.Resampler
+	delay                   int // of the card's samples: what the resamplers and the engine take
+
+	late  []int16    // the last of the microphone's at its own rate: so many that the one that is delay late is the first
+	gains [3]float64 // of what is beside the band: at the beginning of the last frame, at that of this one, and at its end
+
+	// Frames of the lower band.
+	now, last band // of the microphone's
+	due       band // of the reference
+	made      band // by the engine: the last one, cleaned
+
+	samples, rise []int16 // for the resamplers
+}
+
+// newCleaner makes one that does what the configuration says.
+func newCleaner(config Config) *cleaner {
+	c := &cleaner{engine: newEngine(config), gains: [3]float64{1, 1, 1}}
+	c.down, c.up = resampler(audio.CardRate, bandRate), resampler(bandRate, audio.CardRate)
+	if config.Echo {
+		c.downReference = resampler(audio.CardRate, bandRate)
+		c.align = newAligner()
+	}
+	c.delay = audio.CardFrame + int(c.down.Delay()+c.up.Delay())
+	c.late = make([]int16, c.delay+audio.CardFrame)
+	c.samples, c.rise = make([]int16, 0, bandFrame), make([]int16, 0, audio.CardFrame)
+	return c
+}
+
+// resampler makes one between two rates for which there is one.
+func resampler(from, to int) *codec.Resampler {
+	r, err := codec.NewResampler(from, to)
+	if err != nil {
+		panic(err) // both rates are constants here
+	}
+	return r
+}
+
+// clean puts what is left of a frame in its place.
+func (c *cleaner) clean(frame, reference *[audio.CardFrame]int16) {
+	copy(c.late, c.late[audio.CardFrame:])
+	copy(c.late[c.delay:], frame[:])
+
+	c.last = c.now
+	copy(c.now[:], c.down.Resample(c.samples, frame[:]))
+	if c.align != nil {
+		if c.align.hear((*band)(c.downReference.Resample(c.samples, reference[:])), &c.now) {
+			c.engine.forget()
+		}
+		c.due = *c.align.due()
+	}
+	c.engine.process(&c.now, &c.due, &c.made)
+
+	// What was taken out of the lower band, or added to it, is taken out of or added to the whole in the same share: the whole
+	// times that share, and what the clean lower band has more or less than the lower band times that share.
+	c.gains[0], c.gains[1], c.gains[2] = c.gains[1], c.gains[2], share(&c.made, &c.last)
+	samples := c.samples[:bandFrame]
+	for i := range samples {
+		gain := c.gains[1] + (c.gains[2]-c.gains[1])*float64(i)/bandFrame
+		samples[i] = sample(float64(c.made[i]) - gain*float64(c.last[i]))
+	}
+	rise := c.up.Resample(c.rise, samples)
+	behind := int(c.up.Delay())
+	for i := range frame {
+		from, to, at := c.gains[1], c.gains[2], i-behind
+		if at < 0 {
+			from, to, at = c.gains[0], c.gains[1], at+audio.CardFrame
+		}
+		gain := from + (to-from)*float64(at)/audio.CardFrame
+		frame[i] = sample(gain*float64(c.late[i]) + float64(rise[i]))
+	}
+}
+
+// share is how loud a sound is that was made from another.
+func share(made, from *band) float64 {
+	const most = 4 // as loud as a soft voice gets
+	var a, b float64
+	for i := range made {
+		a += float64(made[i]) * float64(made[i])
+		b += float64(from[i]) * float64(from[i])
+	}
+	return min(most, math.Sqrt((a+bandFrame)/(b+bandFrame)))
+}
+
+func sample(x float64) int16 {
+	return int16(math.Round(max(math.MinInt16, min(math.MaxInt16, x))))
+}

@@ -1,0 +1,96 @@
+//go:build cgo && speex
+
+package echo
+
+/*
+#cgo linux LDFLAGS: -l:libspeexdsp.a -lm
+#cgo !linux LDFLAGS: -lspeexdsp -lm
+#include <speex/speex_echo.h>
+#include <speex/speex_preprocess.h>
+
+static int set(SpeexPreprocessState *state, int request, int value) {
+	return speex_preprocess_ctl(state, request, &value);
+}
+
+static void process(SpeexEchoState *echo, SpeexPreprocessState *rest, const spx_int16_t *microphone, const spx_int16_t *reference, spx_int16_t *clean) {
+	if (echo)
+		speex_echo_cancellation(echo, microphone, reference, clean);
+	else
+		for (int i = 0; i < 160; i++)
+			clean[i] = microphone[i];
+	speex_preprocess_run(rest, clean);
+}
+
+static void release(SpeexEchoState *echo, SpeexPreprocessState *rest) {
+	if (echo)
+		speex_echo_state_destroy(echo);
+	speex_preprocess_state_destroy(rest);
+}
+*/
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// Available says that this build can do it.
+const Available = true
+
+// tail is how long an echo may last that is taken out, in samples: 150 ms, of which the aligner leaves up to 45 before the echo
+// begins. What a room returns later is 40 dB weaker, or suppressed as what is left of the rest.
+const tail = bandRate * 150 / 1000
+
+// Settings of the preprocessor.
+const (
+	noiseSuppress = -15  // dB, at most
+	gainMost      = 12   // dB
+	gainTarget    = 8000 // brings a voice to -24 dBFS, 2 dB above what ITU-T P.56 has as nominal
+)
+
+// engine works on the lower band by speexdsp: an adaptive filter (MDF, with two paths for double talk), then a preprocessor that
+// suppresses what is left of the echo, and noise, and has the gain control. Its memory is C's, and is given back with it.
+type engine struct{ states states }
+
+type states struct {
+	echo *C.SpeexEchoState // nil: none
+	rest *C.SpeexPreprocessState
+}
+
+func newEngine(config Config) *engine {
+	e := &engine{}
+	e.states.rest = C.speex_preprocess_state_init(bandFrame, bandRate)
+	if config.Echo {
+		rate := C.int(bandRate)
+		e.states.echo = C.speex_echo_state_init(bandFrame, tail)
+		C.speex_echo_ctl(e.states.echo, C.SPEEX_ECHO_SET_SAMPLING_RATE, unsafe.Pointer(&rate))
+		C.speex_preprocess_ctl(e.states.rest, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(e.states.echo))
+	}
+	// What is left of the echo is only suppressed by what suppresses noise too; for that alone it gets nothing to do.
+	suppress := 0
+	if config.Noise {
+		suppress = noiseSuppress
+	}
+	e.set(C.SPEEX_PREPROCESS_SET_DENOISE, 1)
+	e.set(C.SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, suppress)
+	if config.Gain {
+		e.set(C.SPEEX_PREPROCESS_SET_AGC, 1)
+		e.set(C.SPEEX_PREPROCESS_SET_AGC_TARGET, gainTarget)
+		e.set(C.SPEEX_PREPROCESS_SET_AGC_MAX_GAIN, gainMost)
+	}
+	runtime.AddCleanup(e, func(held states) { C.release(held.echo, held.rest) }, e.states)
+	return e
+}
+
+func (e *engine) set(request, value int) { C.set(e.states.rest, C.int(request), C.int(value)) }
+
+// process cleans a frame of the microphone's, with one of the loudspeaker's as reference. What it gives is the frame before.
+func (e *engine) process(microphone, reference, clean *band) {
+	C.process(e.states.echo, e.states.rest, samples(microphone), samples(reference), samples(clean))
+	runtime.KeepAlive(e)
+}
+
+// forget begins anew with learning how the loudspeaker is heard.
+func (e *engine) forget() { C.speex_echo_state_reset(e.states.echo) }
+
+func samples(b *band) *C.spx_int16_t { return (*C.spx_int16_t)(unsafe.Pointer(b)) }
