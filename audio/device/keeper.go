@@ -17,6 +17,8 @@ const (
 	// it anew.
 	lateTime  = 150 * time.Millisecond
 	stuckTime = 500 * time.Millisecond
+	// startTime is how long it may take to begin: a wireless headset must first be woken.
+	startTime = 3 * time.Second
 )
 
 // keeper opens the devices that are wanted and closes those that are not. It alone uses the sound system.
@@ -27,6 +29,7 @@ type keeper struct {
 	was       bool // connected before, in this talk
 	open      map[audio.Purpose]*opened
 	listed    time.Time
+	checked   time.Time
 }
 
 // opened is a device at work.
@@ -114,18 +117,23 @@ func (k *keeper) list() ([]found, error) {
 func (k *keeper) tend() time.Duration {
 	wanted := k.wanted()
 	look := time.Since(k.listed) >= listEvery
+	starved := time.Since(k.checked) > 2*checkEvery // on a machine that keeps us waiting devices wait too
+	k.checked = time.Now()
 	for purpose, o := range k.open {
 		if _, still := wanted[purpose]; !still {
 			k.shut(purpose)
 			k.report(purpose, "", nil)
 			continue
 		}
-		silent := k.silent(purpose, o)
-		if silent > stuckTime {
-			k.shut(purpose)
-			k.report(purpose, o.name, errStuck)
+		silent, limit := k.silent(purpose, o), startTime
+		if o.proof {
+			limit = stuckTime
+			look = look || silent > lateTime
 		}
-		look = look || silent > lateTime
+		if silent > limit && !starved {
+			k.report(purpose, o.name, errStuck) // first: a sound server that hangs holds up the other
+			k.shut(purpose)
+		}
 	}
 	if len(wanted) == 0 {
 		k.disconnect()
@@ -141,6 +149,7 @@ func (k *keeper) tend() time.Duration {
 	k.listed = time.Now()
 	devices, err := k.list()
 	if err != nil {
+		k.shutAll()
 		return checkEvery
 	}
 	for purpose, name := range wanted {
@@ -223,11 +232,17 @@ func (k *keeper) shut(purpose audio.Purpose) {
 	wake(k.card.left)
 }
 
-// disconnect closes everything.
-func (k *keeper) disconnect() {
+// shutAll closes all that is open.
+func (k *keeper) shutAll() {
 	for purpose := range k.open {
 		k.shut(purpose)
+		k.report(purpose, "", nil)
 	}
+}
+
+// disconnect closes everything.
+func (k *keeper) disconnect() {
+	k.shutAll()
 	if k.connected {
 		k.sys.disconnect()
 		k.connected = false

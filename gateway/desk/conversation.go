@@ -212,7 +212,7 @@ func (c *conversation) learn(msg sip.Message) {
 	c.peer, c.name = uri.User, display
 }
 
-// apply takes the other side's description, if there is one.
+// apply takes the other side's answer to an offer of ours, if there is one.
 func (c *conversation) apply(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -221,7 +221,12 @@ func (c *conversation) apply(text []byte) error {
 	if err != nil {
 		return err
 	}
-	return c.hear(d)
+	waits := c.waits
+	err = c.hear(d)
+	if c.held { // the answer to that says nothing of whether the other side holds us too
+		c.waits = waits
+	}
+	return err
 }
 
 // hear joins the sound that a description stands for.

@@ -108,26 +108,20 @@ func (d description) waits() bool {
 	return s.direction == "sendonly" || s.direction == "inactive"
 }
 
-// direction is what we say of a stream: held, we send only silence; offered is what the other side said, "" for an offer of ours.
+// direction is what we say of a stream: held, nothing passes either way, so that nobody waits for sound of ours; offered is what the other
+// side said, "" for an offer of ours.
 func direction(held bool, offered string) string {
-	sends, hears := true, !held
-	switch offered {
-	case "sendonly":
-		sends = false
-	case "recvonly":
-		hears = false
-	case "inactive":
+	switch {
+	case held:
+		return "inactive"
+	case offered == "sendonly":
+		return "recvonly"
+	case offered == "recvonly":
+		return "sendonly"
+	case offered == "inactive":
 		return "inactive"
 	}
-	switch {
-	case sends && hears:
-		return "sendrecv"
-	case sends:
-		return "sendonly"
-	case hears:
-		return "recvonly"
-	}
-	return "inactive"
+	return "sendrecv"
 }
 
 // head begins a description of ours: session and version are numbers of its own.

@@ -389,6 +389,7 @@ func (*fakeMedia) Digit(context.Context, string, string, rune, time.Duration) er
 func (*fakeMedia) Picture(context.Context, string, string) error                    { return nil }
 func (*fakeMedia) Save(string) ([]byte, error)                                      { return nil, errors.ErrUnsupported }
 func (*fakeMedia) Restore(string, []byte) error                                     { return errors.ErrUnsupported }
+func (*fakeMedia) Introduce(string, call.Party) error                               { return nil }
 func (*fakeMedia) Reoffer(context.Context, string, string) ([]byte, error)          { return nil, io.EOF }
 func (*fakeMedia) Reanswer(context.Context, string, string, []byte) error           { return nil }
 func (*fakeMedia) Delete(string, string)                                            {}

@@ -88,6 +88,11 @@ func TestDeskRingsByItsOwnName(t *testing.T) {
 	o.must(first(o.phones["alice"].Call("desk")))
 	o.must(o.phones["bob"].Answer(o.in("bob", "alice", call.Ringing).ID))
 	o.with("alice", "desk", "talking", func(c call.DeskCall) bool { return c.State == call.Talking })
+	taken := o.in("bob", "alice", call.Talking)
+	o.must(o.phones["bob"].Hold(taken.ID))
+	o.with("alice", "desk", "held", func(c call.DeskCall) bool { return c.Waits })
+	o.must(o.phones["bob"].HangUp(taken.ID))
+	o.with("alice", "desk", "ended", func(c call.DeskCall) bool { return c.State == call.Ended })
 }
 
 func TestOwnCallIsBusy(t *testing.T) {

@@ -24,6 +24,7 @@ type room struct {
 	log    *slog.Logger
 	failed func(error) // told when the card does not work, and with nil when it does again
 	mixer  audio.Mixer
+	duplex audio.Duplex  // the mixer, with what cleans sound before it
 	wake   chan struct{} // holds one when there is something to open or to close
 
 	mu       sync.Mutex
@@ -45,7 +46,12 @@ type seat struct {
 func (s *seat) Muted() bool { return s.muted.Load() }
 
 func newRoom(deps Deps, failed func(error), log *slog.Logger) *room {
-	return &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
+	r := &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
+	r.duplex = &r.mixer
+	if deps.Clean != nil {
+		r.duplex = deps.Clean(&r.mixer)
+	}
+	return r
 }
 
 // set changes what is to be heard. It waits for no device.
@@ -107,7 +113,6 @@ const retryCard = time.Second
 // run opens and closes the card until ctx ends: it may take long.
 func (r *room) run(ctx context.Context) {
 	var talking, ringing func()
-	var sound audio.Duplex
 	again := time.NewTimer(retryCard)
 	again.Stop()
 	defer again.Stop()
@@ -123,15 +128,7 @@ func (r *room) run(ctx context.Context) {
 		r.mu.Lock()
 		talk, ring := len(r.seats) > 0 || r.tone != "", r.ringing
 		r.mu.Unlock()
-		err := turn(&talking, talk, func() (func(), error) {
-			if sound == nil { // once for all calls: it learns how the loudspeaker is heard
-				sound = &r.mixer
-				if r.deps.Clean != nil {
-					sound = r.deps.Clean(sound)
-				}
-			}
-			return r.deps.Card.Talk(sound)
-		})
+		err := turn(&talking, talk, func() (func(), error) { return r.deps.Card.Talk(r.duplex) })
 		if e := turn(&ringing, ring, func() (func(), error) { return r.deps.Card.Ring(audio.NewRingtone().Play) }); err == nil {
 			err = e
 		}

@@ -19,9 +19,10 @@ const (
 	sipJS   = "SIP.js"
 	desk    = "desk phone (baresip)"
 	sipTest = "sipp"
+	machine = "this machine"
 )
 
-var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest}
+var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, machine}
 
 // features are what tests have proven: by feature and client, whether all that tried succeeded.
 var features = struct {

@@ -80,6 +80,9 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 		g.sips = o.SIPS
 		text.WriteString(fmt.Sprintf("sips = %q\n\n", g.sips.addr()))
 	}
+	if !strings.Contains(o.Extra, "[audio]") { // this machine may have a sound card, and the others shall not ring there
+		text.WriteString("[audio]\nenabled = false\n\n")
+	}
 	fmt.Fprintf(&text, "[log]\nlevel = \"debug\"\n\n%s\n%s\n", o.Extra, o.PBX)
 	for _, u := range o.Users {
 		fmt.Fprintf(&text, "[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\npbx_password = %q\n\n",

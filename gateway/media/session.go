@@ -167,6 +167,15 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 	return l, nil
 }
 
+// overWebRTC says whether the leg's packets travel by ICE and DTLS, as toward browsers, and from us as toward a server.
+func (l *leg) overWebRTC() bool {
+	switch l.line.(type) {
+	case *secureLine, *clientLine:
+		return true
+	}
+	return false
+}
+
 // secure gives the leg a line with ICE.
 func (l *leg) secure() {
 	line := newSecureLine(l.engine, l)
@@ -198,7 +207,7 @@ func (l *leg) hear(text []byte) (*sdp.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, plain := l.line.(*plainLine); plain {
+	if !l.overWebRTC() {
 		if remote.Profile == sdp.WebRTC { // the ICE of a phone may be passed over
 			remote.Profile = sdp.DTLS
 		}

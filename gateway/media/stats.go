@@ -135,10 +135,10 @@ func (c *counters) lost() uint64 {
 
 // profile is what the leg's media is, or will be.
 func (l *leg) profile() sdp.Profile {
-	switch l.line.(type) {
-	case *secureLine, *clientLine:
+	if l.overWebRTC() {
 		return sdp.WebRTC
-	case *pcmLine:
+	}
+	if _, local := l.line.(*pcmLine); local {
 		return sdp.PCM
 	}
 	if r := l.talk.agreed; r != nil && !r.Rejected {

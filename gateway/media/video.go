@@ -43,7 +43,7 @@ func (l *leg) watch() error {
 		return nil
 	}
 	v := &leg{engine: l.engine, call: l.call, name: l.name + videoSuffix, party: l.party, log: l.log.With("stream", "video")}
-	if _, plain := l.line.(*plainLine); !plain {
+	if l.overWebRTC() {
 		v.line = bundled{l.line}
 	} else {
 		line, err := l.engine.openPlainLine(v, 0)

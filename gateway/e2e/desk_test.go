@@ -1,0 +1,255 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// toneDesk is what the machine's microphone hears.
+const toneDesk = 360.0
+
+// deskPhone is the phone that the gateway's machine is, on a PulseAudio of the test's own. It belongs to alice.
+type deskPhone struct {
+	*session
+	*tape  // of the loudspeaker
+	ringer *tape
+}
+
+// withDesk is the [audio] table of such a gateway. Whoever talks here is a tone, which is no speech to clean.
+const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\n\n"
+
+// deskSound makes the machine's devices, before the gateway starts.
+func deskSound(t *testing.T) *pulse {
+	t.Helper()
+	p := startPulse(t)
+	p.use()
+	p.sink("loudspeaker")
+	p.sink("bell")
+	p.microphone("microphone")
+	p.pactl("set-default-sink", "loudspeaker")
+	p.pactl("set-default-source", "microphone")
+	p.play("microphone_feed", toneDesk)
+	return p
+}
+
+// openDesk waits until the machine's phone is ready.
+func openDesk(t *testing.T, p *pulse, g *gateway) *deskPhone {
+	t.Helper()
+	d := &deskPhone{session: signIn(t, g, alice), tape: p.record("loudspeaker.monitor"), ringer: p.record("bell.monitor")}
+	eventually(t, patience, "phone of the machine", func() bool {
+		_, state := d.get(t, "/api/v1/desk")
+		return state["ready"] == true
+	})
+	return d
+}
+
+// calls are those of the phone that have not ended.
+func (d *deskPhone) calls(t *testing.T) (list []map[string]any) {
+	t.Helper()
+	code, state := d.get(t, "/api/v1/desk")
+	if code != 200 {
+		t.Fatalf("state of the desk: %d %v", code, state)
+	}
+	for _, c := range state["calls"].([]any) {
+		if c := c.(map[string]any); c["state"] != "ended" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// with waits for a call with peer in that state and gives its ID.
+func (d *deskPhone) with(t *testing.T, peer, state string) (id string) {
+	t.Helper()
+	eventually(t, patience, fmt.Sprintf("call of the desk with %s that is %s", peer, state), func() bool {
+		for _, c := range d.calls(t) {
+			if c["peer"] == peer && c["state"] == state {
+				id = c["id"].(string)
+			}
+		}
+		return id != ""
+	})
+	return id
+}
+
+// does something with a call.
+func (d *deskPhone) does(t *testing.T, id, verb string, body map[string]any) {
+	t.Helper()
+	if body == nil {
+		body = map[string]any{}
+	}
+	if code, answer := d.post(t, "/api/v1/desk/calls/"+id+"/"+verb, body); code != 200 {
+		t.Fatalf("%s: %d %v", verb, code, answer)
+	}
+}
+
+// wantFree waits until the desk has no call.
+func (d *deskPhone) wantFree(t *testing.T) {
+	t.Helper()
+	eventually(t, patience, "end of the desk's calls", func() bool { return len(d.calls(t)) == 0 })
+}
+
+// wantBoth waits until two tones are heard together.
+func wantBoth(t *testing.T, who string, l listener, one, other float64) {
+	t.Helper()
+	var last sound
+	if !within(12*time.Second, func() bool {
+		last = l.heard(t).last(1500 * time.Millisecond)
+		return last.share(one) > 0.1 && last.share(other) > 0.1
+	}) {
+		t.Fatalf("%s doesn't hear %.0f and %.0f Hz but: %v", who, one, other, last)
+	}
+}
+
+// The machine's microphone and loudspeaker call, and are called by, a browser and a phone at the PBX.
+func TestDesk(t *testing.T) {
+	p := deskSound(t)
+	o := openOffice(t, withDesk)
+	o.withBob(t)
+	d := openDesk(t, p, o.gateway)
+	run := func(name string, f func(*testing.T)) {
+		if !t.Failed() { // a call that is left would fail all that follow
+			t.Run(name, f)
+		}
+	}
+	must := func(v string, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	run("a browser calls it", func(t *testing.T) {
+		proves(t, "Call in", machine)
+		proves(t, "Hold and resume", machine)
+		o.bob.dial(t, "desk")
+		id := d.with(t, "bob", "ringing")
+		eventually(t, patience, "ringing", func() bool { return rings(d.ringer.heard(t)) })
+		d.does(t, id, "answer", nil)
+		o.bob.wantState(t, "talking")
+		wantTone(t, "bob's page", o.bob, toneDesk)
+		wantTone(t, "the loudspeaker", d, toneBob)
+		d.does(t, id, "hold", nil)
+		wantNoTone(t, "bob's page", o.bob, toneDesk)
+		d.does(t, id, "resume", nil)
+		wantTone(t, "bob's page", o.bob, toneDesk)
+		o.bob.hangUp(t)
+		d.wantFree(t)
+	})
+	run("by command", func(t *testing.T) {
+		proves(t, "Call out", machine)
+		proves(t, "DTMF (RFC 4733)", machine)
+		o.phone.startOver()
+		cmd := exec.Command(must(buildGateway()), "call", "201", "--data", o.gateway.data)
+		said := start(t, "call", cmd)
+		o.phone.wantEvent(t, "CALL_INCOMING")
+		o.phone.answer(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		d.does(t, d.with(t, "201", "talking"), "digits", map[string]any{"digits": "7"})
+		o.phone.wantEvent(t, "CALL_DTMF_START")
+		said.signal(syscall.SIGINT)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+		<-said.done
+		for _, line := range []string{"Calling 201.", "It rings at 201.", "Talking with 201. Ctrl-C hangs up.", "The call has ended."} {
+			if !strings.Contains(said.output(), line+"\n") {
+				t.Errorf("cordboard call says %q, want %q in it", said.output(), line)
+			}
+		}
+		if said.err != nil {
+			t.Errorf("cordboard call: %v after a call that was answered", said.err)
+		}
+		out, err := exec.Command(must(buildGateway()), "call", "nobody", "--data", o.gateway.data).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "No call with nobody: No such name or number.") {
+			t.Errorf("cordboard call nobody: %v, says %q", err, out)
+		}
+	})
+	run("conference", func(t *testing.T) {
+		proves(t, "Call waiting", machine)
+		proves(t, "Conference of three", machine)
+		proves(t, "Attended transfer", machine)
+		o.bob.dial(t, "desk")
+		bob := d.with(t, "bob", "ringing")
+		d.does(t, bob, "answer", nil)
+		o.bob.wantState(t, "talking")
+		wantTone(t, "the loudspeaker", d, toneBob)
+		o.phone.startOver()
+		o.phone.dial(t, "101") // rings the browser too
+		o.alice.wantState(t, "incoming")
+		phone := d.with(t, "201", "ringing")
+		d.does(t, phone, "answer", nil)
+		o.phone.wantEvent(t, "CALL_ESTABLISHED")
+		o.alice.wantOver(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		wantNoTone(t, "the loudspeaker", d, toneBob)
+		wantNoTone(t, "bob's page", o.bob, toneDesk)
+		if code, answer := d.post(t, "/api/v1/desk/join", map[string]any{}); code != 200 {
+			t.Fatalf("join: %d %v", code, answer)
+		}
+		wantBoth(t, "the loudspeaker", d, tonePhone, toneBob)
+		wantBoth(t, "bob's page", o.bob, toneDesk, tonePhone)
+		wantBoth(t, "the phone", o.phone, toneDesk, toneBob)
+		d.does(t, bob, "hold", nil)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		wantNoTone(t, "the loudspeaker", d, toneBob)
+		d.does(t, bob, "resume", nil) // swap
+		wantTone(t, "the loudspeaker", d, toneBob)
+		d.does(t, bob, "transfer", map[string]any{"target": phone})
+		d.wantFree(t)
+		wantTone(t, "bob's page", o.bob, tonePhone)
+		wantNoTone(t, "bob's page", o.bob, toneDesk)
+		o.bob.hangUp(t)
+		o.phone.wantEvent(t, "CALL_CLOSED")
+	})
+	run("transferred to it, and moved", func(t *testing.T) {
+		proves(t, "Being transferred", machine)
+		proves(t, "Call moves to another device", machine, page)
+		o.pageCallsPhone(t, o.alice, toneAlice)
+		var calls []any
+		eventually(t, patience, "one call", func() bool {
+			_, list := d.get(t, "/api/v1/calls")
+			calls, _ = list["calls"].([]any)
+			return len(calls) == 1
+		})
+		if code, answer := d.post(t, "/api/v1/desk/calls", map[string]any{"take": calls[0].(map[string]any)["id"]}); code != 201 {
+			t.Fatalf("take: %d %v", code, answer)
+		}
+		o.alice.wantOver(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		o.phone.hangUp(t)
+		d.wantFree(t)
+
+		o.bob.dial(t, "desk")
+		d.does(t, d.with(t, "bob", "ringing"), "answer", nil)
+		o.bob.wantState(t, "talking")
+		o.phone.startOver()
+		o.bob.askFirst(t, "201")
+		o.phone.wantEvent(t, "CALL_INCOMING")
+		o.phone.answer(t)
+		o.bob.wantState(t, "talking")
+		o.bob.does(t, "connect")
+		o.bob.wantOver(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		wantNoTone(t, "the loudspeaker", d, toneBob)
+		o.phone.hangUp(t)
+		d.wantFree(t)
+	})
+}
+
+// rings says whether there is any sound.
+func rings(s sound) bool {
+	for _, x := range s.last(time.Second).samples {
+		if x > 1000 {
+			return true
+		}
+	}
+	return false
+}
