@@ -27,7 +27,11 @@ type caller struct {
 
 // name is the caller as the board shows it.
 func (c caller) name() string {
-	if c.pbx != nil {
+	switch {
+	case c.pbx != nil && c.pbx.neighbour != nil:
+		uri := c.pbx.colleague(c.req.From()).uri
+		return uri.User + "@" + uri.Host
+	case c.pbx != nil:
 		return c.req.From().Address.User
 	}
 	return c.user.Name

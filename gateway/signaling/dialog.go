@@ -44,7 +44,7 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 		return false
 	}
 	if l.pbx != nil {
-		return f == nil && (!l.pbx.secure() || req.Transport() == locate.TLS)
+		return f == nil && (!l.pbx.secure() || req.Transport() == locate.TLS) && (l.pbx.trusted() || l.srv.pbxAt(req) == l.pbx)
 	}
 	if f == nil {
 		return false

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -34,6 +35,8 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 		return s.routeGuest(from, req)
 	case from.pbx.passes():
 		return s.toGuests(from, req)
+	case from.pbx != nil && from.pbx.neighbour != nil:
+		return s.fromNeighbour(ctx, from, req)
 	}
 	if p, named, err := s.toPinned(ctx, from, req); named {
 		return p, err
@@ -50,6 +53,9 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 		return plan{}, err
 	}
 	if !s.isOurs(req.Recipient.Host, from.flow) {
+		if p := s.neighbourAt(req.Recipient.Host); p != nil {
+			return s.toNeighbour(ctx, from, p, cmp.Or(target, ownerName))
+		}
 		return plan{}, errNotOurs
 	}
 	ways := s.ways(target, req.Recipient.Host)
@@ -62,6 +68,9 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
 		if err != nil {
+			if p := s.neighbourAt(target); p != nil {
+				return s.toNeighbour(ctx, from, p, ownerName)
+			}
 			return plan{}, errNotFound
 		}
 		return s.toUsers(from, []auth.User{user}, req)
@@ -95,6 +104,9 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 	if from.pbx != nil {
 		h := req.From()
 		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
+		if from.pbx.neighbour != nil {
+			local = from.pbx.colleague(h)
+		}
 	}
 	for _, user := range users {
 		bindings := s.devices(user.Name, req)
