@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cordboard/gateway/web"
@@ -34,6 +35,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "addresses", run: g.watchAddresses},
 		{name: "account changes", run: g.forwardChanges},
 		{name: "bans", run: g.keepBans},
+	}
+	if g.neighbours != nil {
+		stages = slices.Insert(stages, 1, &stage{name: "neighbours", run: g.neighbours.Run})
 	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {

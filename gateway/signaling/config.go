@@ -24,7 +24,6 @@ type Config struct {
 	Origins          []string
 	TrustedProxies   []netip.Prefix
 	RequireHandshake bool
-	Owner            string // the user whose machine this is; empty: the first one
 }
 
 // Modes of a PBX: how it knows us.

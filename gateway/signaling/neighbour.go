@@ -235,8 +235,8 @@ func (s *Server) fromNeighbour(ctx context.Context, from caller, req *sip.Reques
 	switch {
 	case slices.Contains(builtins, target):
 		return plan{builtin: target}, nil
-	case target == ownerName:
-		user, err = s.owner(ctx)
+	case target == ownerName && s.deps.Owner != nil:
+		user, err = s.deps.Owner(ctx)
 	case IsNumber(target):
 		user, err = s.deps.Users.ByExtension(ctx, target)
 	default:
@@ -246,21 +246,6 @@ func (s *Server) fromNeighbour(ctx context.Context, from caller, req *sip.Reques
 		return plan{}, errNotFound
 	}
 	return s.toUsers(from, []auth.User{user}, req)
-}
-
-// owner is whose machine this is: who is named so, else the first user.
-func (s *Server) owner(ctx context.Context) (auth.User, error) {
-	if s.cfg.Owner != "" {
-		return s.deps.Users.User(ctx, s.cfg.Owner)
-	}
-	users, err := s.deps.Users.List(ctx)
-	if err != nil {
-		return auth.User{}, err
-	}
-	if len(users) == 0 {
-		return auth.User{}, auth.ErrNoUser
-	}
-	return users[0], nil
 }
 
 // colleague is the caller as our users see it: with the neighbour's address and name, whatever else it claims.

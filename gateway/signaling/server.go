@@ -84,6 +84,8 @@ type Deps struct {
 	Recorder     Recorder        // records calls; nil: nobody does
 	Judge        Judge           // of how calls sound; nil: none
 	Neighbours   Neighbours      // reaches other Cordboards; nil: none
+
+	Owner func(ctx context.Context) (auth.User, error) // whose machine this is, whom neighbours call by its name alone; nil: nobody's
 }
 
 // Judge is what signaling needs of those who judge how calls sound. Locks are held while it is asked, so it must not wait for signaling.

@@ -12,6 +12,12 @@
 // {"on": true} or {"on": false} there switches it. GET /api/v1/recordings?before=…&limit=50 lists those that have ended, newest first;
 // GET and DELETE of /api/v1/recordings/{id}, with the call's id, give one's sound (?download names it as a file) and delete it.
 //
+// Other Cordboards: GET /api/v1/neighbours lists the paired ones with their people, to administrators also those that are not paired
+// and pairings that go on (call.NeighbourState says what each field is); "neighbours" in the event stream tells an administrator
+// the same list at each change. POST {} to /api/v1/neighbours/{name}/pair, with an id, a name or "host:port", begins a pairing, or finds the
+// one that the neighbour has begun, and answers with the code to compare ({"id", "name", "code", "asked", "waits", "expires"}); POST
+// {"code", "same": true} there says that the neighbour shows the same, and "same": false ends it. DELETE /api/v1/neighbours/{name} forgets it.
+//
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
 //	{"calls": [{"id", "from", "to", "display", "direction", "began", "answered", "ended", "seconds", "reason", "recording"}]}
@@ -61,6 +67,7 @@ type Deps struct {
 	Concerns   func(ctx context.Context, user string) <-chan call.Concern
 	Recordings Recordings       // of calls; nil: none
 	Metrics    http.Handler     // for Prometheus; nil: none
+	Neighbours Neighbours       // other Cordboards; nil: there shall be none
 	Bans       *guard.Bans      // who is kept out; nil: a list of our own
 	CA         []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
 	Now        func() time.Time // nil: time.Now
@@ -147,6 +154,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
+	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
+	mux.Handle("/api/v1/neighbours/{name}", s.api(http.MethodDelete, s.forgetNeighbour))
+	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
