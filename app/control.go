@@ -30,7 +30,7 @@ const maxAnswer = 8 << 20
 
 // control gives the way to the running Cordboard of that place. Whether one runs shows at the first request.
 func (p place) control() (*control, error) {
-	_, dir, err := p.find()
+	dir, err := p.dir()
 	if err != nil {
 		return nil, err
 	}

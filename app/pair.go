@@ -35,7 +35,7 @@ func pairCommand() command {
 		name: "pair", args: "NAME", short: "make a neighbour's people colleagues, once both machines show the same code",
 		examples: []string{"cordboard pair \"Front office\"", "cordboard pair 192.168.1.30:8443", "cordboard pair --forget front-office"},
 		flags: func(f *flag.FlagSet) {
-			p.flags(f)
+			p.dataFlag(f)
 			f.BoolVar(&forget, "forget", false, "end the pairing: its people are no colleagues any more, and it learns nothing of yours")
 		},
 		run: func(c console, args []string) error {

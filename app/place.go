@@ -10,7 +10,12 @@ import (
 type place struct{ config, data string }
 
 func (p *place) flags(f *flag.FlagSet) {
+	p.dataFlag(f)
 	f.StringVar(&p.config, "config", "", "the configuration `FILE`; else cordboard.toml in the data folder or in /etc/cordboard")
+}
+
+// dataFlag is for commands that speak to the Cordboard of a data folder and read no configuration.
+func (p *place) dataFlag(f *flag.FlagSet) {
 	f.StringVar(&p.data, "data", "", "the data folder `DIR`, with accounts and certificates")
 }
 
@@ -26,15 +31,21 @@ func (p place) load() (cfg gateway.Config, file, dir string, err error) {
 
 // find gives the configuration file, empty when there is none, and the data folder.
 func (p place) find() (file, dir string, err error) {
-	if dir = p.data; dir == "" {
-		if dir, err = gateway.DataDir(); err != nil {
-			return "", "", err
-		}
+	if dir, err = p.dir(); err != nil {
+		return "", "", err
 	}
 	if file = p.config; file == "" {
 		file, err = gateway.FindConfig(dir)
 	}
 	return file, dir, err
+}
+
+// dir gives the data folder.
+func (p place) dir() (string, error) {
+	if p.data != "" {
+		return p.data, nil
+	}
+	return gateway.DataDir()
 }
 
 // accounts opens the accounts of that place; close them after use.

@@ -29,7 +29,7 @@ type Neighbour struct {
 type PBX struct {
 	Name      string
 	Transport string // "udp", "tcp" or "tls"
-	Host      string // with ".local."
+	Host      string // with ".local"
 	Port      uint16
 	Addrs     []netip.Addr
 }

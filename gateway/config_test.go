@@ -280,7 +280,6 @@ uri = "sip:h"
 	want := []string{
 		"cordboard.toml:5: [turn] enabled: does nothing yet",
 		"cordboard.toml:7: [audio] enabled: does nothing yet",
-		"cordboard.toml:9: [discovery] enabled: does nothing yet",
 		"cordboard.toml:11: [store] url: does nothing yet",
 		`cordboard.toml:21: [[pbx]] uri: transport wss is not there yet, so PBX "c" is left out`,
 	}

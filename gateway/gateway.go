@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"cordboard/discovery"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/cert"
 	"cordboard/gateway/guard"
@@ -44,7 +45,8 @@ type Gateway struct {
 	signaling  *signaling.Server
 	web        *web.Server
 	sound      *sound
-	neighbours *neighbours // nil: none
+	discovery  *discovery.Service // nil: switched off
+	neighbours *neighbours        // nil: none
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -124,6 +126,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
+	g.openDiscovery(host.Version)
 	if g.greeting, err = g.greet(ctx); err != nil {
 		return g, err
 	}
@@ -182,7 +185,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(),
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found,
 	}, g.log)
 	return err
 }

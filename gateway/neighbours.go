@@ -31,10 +31,12 @@ func (g *Gateway) openNeighbours(dir string) error {
 	n := &neighbours{g: g}
 	port := g.https.Addr().(*net.TCPAddr).Port
 	n.Keeper, err = neighbour.New(neighbour.Config{Name: g.cfg.Name, Port: uint16(port), Identity: identity}, neighbour.Deps{
-		Book:   g.accounts.store,
-		People: func(ctx context.Context) <-chan call.News { return g.signaling.Watch(ctx, "", nil) },
-		Link:   func(conn net.Conn, id string) { g.signaling.Link(conn, id) },
-		Paired: n.paired,
+		Book:    g.accounts.store,
+		Found:   g.announced,
+		Changes: g.announcements,
+		People:  func(ctx context.Context) <-chan call.News { return g.signaling.Watch(ctx, "", nil) },
+		Link:    func(conn net.Conn, id string) { g.signaling.Link(conn, id) },
+		Paired:  n.paired,
 	}, g.log)
 	if err != nil {
 		return err

@@ -152,7 +152,7 @@ func notices(c *Config, doc *document) []Fault {
 			if c.Store.URL == "" {
 				continue
 			}
-		case "turn.enabled", "audio.enabled", "discovery.enabled":
+		case "turn.enabled", "audio.enabled":
 		default:
 			continue
 		}

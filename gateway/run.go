@@ -39,6 +39,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.neighbours != nil {
 		stages = slices.Insert(stages, 1, &stage{name: "neighbours", run: g.neighbours.Run})
 	}
+	if g.discovery != nil { // says goodbye before the rest ends
+		stages = slices.Insert(stages, 0, &stage{name: "discovery", run: g.discovery.Run})
+	}
 	failed := make(chan struct{}, len(stages))
 	for _, s := range stages {
 		s.start(context.WithoutCancel(ctx), failed)

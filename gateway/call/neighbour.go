@@ -20,12 +20,19 @@ type NeighbourState struct {
 	ID      string   `json:"id"`
 	Name    string   `json:"name"`
 	Address string   `json:"address,omitempty"` // of a paired one: its people are called alice@address, its owner by address alone
-	At      string   `json:"at,omitempty"`      // "192.0.2.10:8443"
 	Paired  bool     `json:"paired"`
 	Here    bool     `json:"here"`              // it is announced, or connected
 	People  []Lamp   `json:"people,omitempty"`  // of a paired one that is connected
 	Trouble string   `json:"trouble,omitempty"` // one sentence
 	Pairing *Pairing `json:"pairing,omitempty"` // that goes on
+
+	// As it announces itself, of which nothing is proven.
+	Host        string   `json:"host,omitempty"`
+	Addresses   []string `json:"addresses,omitempty"` // the best first; of a paired one also where it was reached last
+	HTTPS       uint16   `json:"https,omitempty"`     // port
+	Version     string   `json:"version,omitempty"`
+	Fingerprint string   `json:"fingerprint"`    // SHA-256 of its certificate; of a paired one proven
+	Seen        int64    `json:"seen,omitempty"` // when it was heard of last, in Unix milliseconds
 }
 
 // Pairing is two Cordboards getting to know one another: both show the same code, and on both somebody says that it is.

@@ -3,7 +3,6 @@ package neighbour
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -83,9 +82,10 @@ func (k *Keeper) List() []call.NeighbourState {
 	defer k.mu.Unlock()
 	by := make(map[string]*call.NeighbourState)
 	for _, a := range found {
-		s := &call.NeighbourState{ID: a.ID, Name: clean(a.Name), Here: true}
-		if len(a.Addrs) > 0 {
-			s.At = netip.AddrPortFrom(a.Addrs[0], a.HTTPS).String()
+		s := &call.NeighbourState{ID: a.ID, Name: clean(a.Name), Here: true, Host: a.Host + ".local", HTTPS: a.HTTPS,
+			Version: a.Version, Fingerprint: a.Fingerprint, Seen: a.Seen.UnixMilli()}
+		for _, addr := range a.Addrs {
+			s.Addresses = append(s.Addresses, addr.String())
 		}
 		by[a.ID] = s
 	}
@@ -97,14 +97,14 @@ func (k *Keeper) List() []call.NeighbourState {
 		}
 		s.Name, s.Address, s.Paired, s.Here = f.Name, f.Address, true, s.Here || f.connected
 		s.People = slices.Clone(f.people)
-		if s.At == "" && f.At.IsValid() {
-			s.At = f.At.String()
+		if s.Fingerprint = f.Fingerprint; len(s.Addresses) == 0 && f.At.IsValid() {
+			s.Addresses, s.HTTPS = []string{f.At.Addr().String()}, f.At.Port()
 		}
 	}
 	for id, p := range k.pairings {
 		s := by[id]
 		if s == nil {
-			s = &call.NeighbourState{ID: id, Name: p.Name, Here: true}
+			s = &call.NeighbourState{ID: id, Name: p.Name, Here: true, Fingerprint: p.fingerprint}
 			by[id] = s
 		}
 		shown := p.Pairing

@@ -53,7 +53,7 @@ func startMachine(t *testing.T, name string, identity *tls.Certificate, book *me
 	}
 	m := &machine{at: l.Addr().(*net.TCPAddr).AddrPort(), book: book, people: make(chan call.News, 10), log: new(safeBuffer), links: make(chan string, 10), ticks: make(chan struct{}, 1)}
 	m.Keeper, err = New(Config{Name: name, Port: m.at.Port(), Identity: identity}, Deps{
-		Book: book, Found: m.announced, Changed: m.ticks,
+		Book: book, Found: m.announced, Changes: func(context.Context) <-chan struct{} { return m.ticks },
 		People: func(ctx context.Context) <-chan call.News { return m.people },
 		Link: func(conn net.Conn, id string) {
 			m.links <- id

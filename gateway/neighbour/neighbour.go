@@ -39,7 +39,7 @@ type Book interface {
 type Deps struct {
 	Book    Book
 	Found   func() []discovery.Neighbour               // what is announced at the moment, nothing of it proven; nil: nothing
-	Changed <-chan struct{}                            // a tick when that changes; may be nil
+	Changes func(ctx context.Context) <-chan struct{}  // gives a tick when that changes; may be nil
 	People  func(ctx context.Context) <-chan call.News // how our own people are doing, and then each change
 	Link    func(conn net.Conn, id string)             // takes a connection for calls from a paired neighbour, until it ends
 	Paired  func()                                     // is told when who is paired has changed; may be nil
@@ -109,7 +109,10 @@ func (k *Keeper) Fingerprint() string { return k.fingerprint }
 func (k *Keeper) Run(ctx context.Context) error {
 	again := time.NewTicker(lookEvery)
 	defer again.Stop()
-	changed := k.deps.Changed
+	var changed <-chan struct{}
+	if k.deps.Changes != nil {
+		changed = k.deps.Changes(ctx)
+	}
 	for {
 		k.check()
 		k.follow()
@@ -117,10 +120,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			k.close()
 			return nil
-		case _, open := <-changed:
-			if !open {
-				changed = nil
-			}
+		case <-changed:
 			k.changed()
 		case <-k.wake:
 		case <-again.C:

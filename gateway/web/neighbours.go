@@ -29,6 +29,16 @@ type Neighbours interface {
 	Forget(ctx context.Context, name string) error
 }
 
+// Found is a PBX that announces itself.
+type Found struct {
+	Name      string   `json:"name"`
+	Transport string   `json:"transport"` // "udp", "tcp" or "tls"
+	Host      string   `json:"host"`
+	Port      uint16   `json:"port"`
+	Addresses []string `json:"addresses"` // the best first
+	URI       string   `json:"uri"`       // for [[pbx]]
+}
+
 var errNoNeighbours = &fault{Status: http.StatusNotFound, Code: "no_neighbours", Message: "Neighbours are switched off here: [discovery] enabled is false, or this machine has no identity; the log says more."}
 
 // neighbourProtocols hand connections of other Cordboards away from HTTP.
@@ -67,7 +77,7 @@ func (s *Server) neighbourList(admin bool) []call.NeighbourState {
 			if !n.Paired {
 				continue
 			}
-			n.At, n.Trouble, n.Pairing = "", "", nil
+			n.Trouble, n.Pairing = "", nil
 		}
 		list = append(list, n)
 	}
@@ -127,4 +137,18 @@ func refusedNeighbour(err error) error {
 		return err
 	}
 	return &fault{Status: http.StatusConflict, Code: "neighbour", Message: err.Error()}
+}
+
+// found lists the PBXs nearby, for who may set one up.
+func (s *Server) found(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.admin(r); err != nil {
+		return err
+	}
+	var list []Found
+	if s.deps.Found != nil {
+		list = s.deps.Found()
+	}
+	return write(w, http.StatusOK, struct {
+		PBX []Found `json:"pbx"`
+	}{notNil(list)})
 }

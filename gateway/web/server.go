@@ -66,6 +66,7 @@ type Deps struct {
 	// is closed because its reader was too slow; nil: nobody is told.
 	Concerns   func(ctx context.Context, user string) <-chan call.Concern
 	Recordings Recordings       // of calls; nil: none
+	Found      func() []Found   // PBXs nearby; nil: none
 	Metrics    http.Handler     // for Prometheus; nil: none
 	Neighbours Neighbours       // other Cordboards; nil: there shall be none
 	Bans       *guard.Bans      // who is kept out; nil: a list of our own
@@ -152,6 +153,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/recordings", s.api(http.MethodGet, s.recordings))
 	mux.Handle("/api/v1/recordings/{id}", s.api("", s.recording))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
+	mux.Handle("/api/v1/found", s.api(http.MethodGet, s.found))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
 	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))

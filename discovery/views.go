@@ -1,0 +1,77 @@
+package discovery
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// neighbours gives the Cordboards that can be reached, but the one with the ID own, sorted by name.
+func (c *cache) neighbours(own string, links []link) []Neighbour {
+	var all []Neighbour
+	for _, i := range c.instances {
+		if i.kind != cordboardType || i.host == "" || i.port == 0 {
+			continue
+		}
+		a, ok := readText(i.text)
+		if !ok || a.ID == own {
+			continue
+		}
+		addrs := c.addrs(i.host, links)
+		if len(addrs) == 0 {
+			continue
+		}
+		a.Name = cmp.Or(a.Name, clean(i.label, maxShown), i.host)
+		a.Host, a.HTTPS = i.host, i.port
+		if phone := c.instances[strings.ToLower(escape(i.label)+"."+sipUDPType)]; phone != nil && phone.host == i.host {
+			a.SIP = phone.port
+		}
+		all = append(all, Neighbour{Announcement: a, Addrs: addrs, Seen: i.heard})
+	}
+	slices.SortFunc(all, func(a, b Neighbour) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Host, b.Host), cmp.Compare(a.HTTPS, b.HTTPS))
+	})
+	return all
+}
+
+// pbxs gives the SIP servers that can be reached and are no Cordboards, sorted by name.
+func (c *cache) pbxs(links []link) []PBX {
+	var all []PBX
+	for _, i := range c.instances {
+		transport, ok := transports[i.kind]
+		if !ok || i.host == "" || i.port == 0 {
+			continue
+		}
+		if board := c.instances[strings.ToLower(escape(i.label)+"."+cordboardType)]; board != nil && board.host == i.host {
+			continue
+		}
+		if addrs := c.addrs(i.host, links); len(addrs) > 0 {
+			all = append(all, PBX{Name: cmp.Or(clean(i.label, maxShown), i.host), Transport: transport, Host: i.host + ".local", Port: i.port, Addrs: addrs})
+		}
+	}
+	slices.SortFunc(all, func(a, b PBX) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Port, b.Port))
+	})
+	return all
+}
+
+// rival reports whether another Cordboard, whose ID comes before ours, has our service's name.
+func (c *cache) rival(label, own string) bool {
+	i := c.instances[strings.ToLower(escape(label)+"."+cordboardType)]
+	if i == nil {
+		return false
+	}
+	a, ok := readText(i.text)
+	return ok && a.ID < own
+}
+
+// sameNeighbours reports whether two lists say the same, whenever it was heard.
+func sameNeighbours(a, b []Neighbour) bool {
+	return slices.EqualFunc(a, b, func(a, b Neighbour) bool { return a.Announcement == b.Announcement && slices.Equal(a.Addrs, b.Addrs) })
+}
+
+func samePBXs(a, b []PBX) bool {
+	return slices.EqualFunc(a, b, func(a, b PBX) bool {
+		return a.Name == b.Name && a.Transport == b.Transport && a.Host == b.Host && a.Port == b.Port && slices.Equal(a.Addrs, b.Addrs)
+	})
+}
