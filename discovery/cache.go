@@ -14,7 +14,7 @@ import (
 const (
 	maxInstances = 512 // services
 	maxPerSource = 128 // of them, that one address told of
-	maxAddrs     = 8   // of one host and link
+	maxAddrs     = 8   // of one host
 
 	minTTL = time.Second // also what a goodbye leaves (RFC 6762 §10.1)
 	maxTTL = 75 * time.Minute
@@ -54,40 +54,48 @@ type address struct {
 	expires time.Time
 }
 
+// host is a machine that services are on.
+type host struct {
+	services int
+	addrs    []address
+}
+
 // cache is what the network said and what of it still holds. Only the services' own hosts are remembered, so the bound on services
 // bounds all of it.
 type cache struct {
+	own       string               // our ID
+	label     string               // our services' name
+	clash     bool                 // a Cordboard whose ID comes before ours has that name too
 	instances map[string]*instance // by name in lower case
-	hosts     map[string][]address // by host without ".local."
+	hosts     map[string]*host     // by name without ".local."
+	sources   map[netip.Addr]int   // how many services each told of
 	next      time.Time            // nothing expires before
 }
 
-func newCache() *cache {
-	return &cache{instances: map[string]*instance{}, hosts: map[string][]address{}}
+func newCache(own string) *cache {
+	return &cache{own: own, instances: map[string]*instance{}, hosts: map[string]*host{}, sources: map[netip.Addr]int{}}
 }
 
-// take learns from a response. from is who sent it, link where it came in.
-func (c *cache) take(m *dns.Msg, from netip.Addr, link int, now time.Time) {
+// take learns from a response. from is who sent it, link where it came in. It reports whether there was anything of use.
+func (c *cache) take(m *dns.Msg, from netip.Addr, link int, now time.Time) (learned bool) {
 	records := slices.Concat(m.Answer, m.Ns, m.Extra)
 	for _, rr := range records { // services first, whose texts and whose hosts' addresses are kept
 		switch rr := rr.(type) {
 		case *dns.PTR:
 			if slices.Contains(types, strings.ToLower(rr.Hdr.Name)) {
-				c.hear(rr.Ptr, rr.Hdr.Ttl, from, now)
+				learned = c.hear(rr.Ptr, rr.Hdr.Ttl, from, now) != nil || learned
 			}
 		case *dns.SRV:
-			host, ok := localHost(rr.Target)
+			name, ok := localHost(rr.Target)
 			if !ok {
 				continue
 			}
-			if i := c.hear(rr.Hdr.Name, rr.Hdr.Ttl, from, now); i != nil && rr.Hdr.Ttl > 0 {
-				i.host, i.port = host, rr.Port
+			i := c.hear(rr.Hdr.Name, rr.Hdr.Ttl, from, now)
+			if learned = i != nil || learned; i != nil && rr.Hdr.Ttl > 0 {
+				c.place(i, name)
+				i.port = rr.Port
 			}
 		}
-	}
-	wanted := map[string]bool{}
-	for _, i := range c.instances {
-		wanted[i.host] = true
 	}
 	for _, rr := range records {
 		var a netip.Addr
@@ -98,16 +106,58 @@ func (c *cache) take(m *dns.Msg, from netip.Addr, link int, now time.Time) {
 			a, _ = netip.AddrFromSlice(rr.AAAA.To16())
 		case *dns.TXT:
 			if i := c.instances[strings.ToLower(rr.Hdr.Name)]; i != nil && rr.Hdr.Ttl > 0 {
-				i.text = append([]string{}, rr.Txt...)
+				i.text, learned = append([]string{}, rr.Txt...), true
+				c.compare(i)
 			}
 			continue
 		default:
 			continue
 		}
-		if host, ok := localHost(rr.Header().Name); ok && wanted[host] && usable(a) && !a.Is4In6() {
-			c.hearAddress(host, a, rr.Header(), link, now)
+		if name, ok := localHost(rr.Header().Name); ok && c.hosts[name] != nil && usable(a) && !a.Is4In6() {
+			c.hearAddress(c.hosts[name], a, rr.Header(), link, now)
+			learned = true
 		}
 	}
+	return learned
+}
+
+// compare finds out whether a service has our name and is not ours. Of two the one whose ID comes later takes another name.
+func (c *cache) compare(i *instance) {
+	if i.kind == cordboardType && strings.EqualFold(i.label, c.label) {
+		a, ok := readText(i.text)
+		c.clash = c.clash || ok && a.ID < c.own
+	}
+}
+
+// place puts a service on a host.
+func (c *cache) place(i *instance, name string) {
+	if i.host == name {
+		return
+	}
+	c.displace(i)
+	if c.hosts[name] == nil {
+		c.hosts[name] = new(host)
+	}
+	c.hosts[name].services++
+	i.host = name
+}
+
+// displace takes a service off its host.
+func (c *cache) displace(i *instance) {
+	if h := c.hosts[i.host]; h != nil {
+		if h.services--; h.services == 0 {
+			delete(c.hosts, i.host)
+		}
+	}
+}
+
+// remove forgets a service.
+func (c *cache) remove(key string, i *instance) {
+	c.displace(i)
+	if c.sources[i.source]--; c.sources[i.source] == 0 {
+		delete(c.sources, i.source)
+	}
+	delete(c.instances, key)
 }
 
 // hear notes that a service is there, or with ttl 0 that it goes. nil: it is none that is looked for, or there are too many.
@@ -115,10 +165,11 @@ func (c *cache) hear(name string, ttl uint32, from netip.Addr, now time.Time) *i
 	key := strings.ToLower(name)
 	i := c.instances[key]
 	if i == nil {
-		if i = newInstance(name); i == nil || ttl == 0 || len(c.instances) >= maxInstances || c.of(from) >= maxPerSource {
+		if i = newInstance(name); i == nil || ttl == 0 || len(c.instances) >= maxInstances || c.sources[from] >= maxPerSource {
 			return nil
 		}
 		i.source = from
+		c.sources[from]++
 		c.instances[key] = i
 	}
 	i.expires = now.Add(lifetime(ttl))
@@ -145,16 +196,6 @@ func newInstance(name string) *instance {
 	return nil
 }
 
-// of counts what an address told of.
-func (c *cache) of(from netip.Addr) (n int) {
-	for _, i := range c.instances {
-		if i.source == from {
-			n++
-		}
-	}
-	return n
-}
-
 // lifetime is how long a record holds.
 func lifetime(ttl uint32) time.Duration {
 	return min(max(time.Duration(ttl)*time.Second, minTTL), maxTTL)
@@ -163,8 +204,8 @@ func lifetime(ttl uint32) time.Duration {
 // cacheFlush is the bit of a record's class that says that it replaces earlier ones (RFC 6762 §10.2).
 const cacheFlush = 1 << 15
 
-func (c *cache) hearAddress(host string, a netip.Addr, h *dns.RR_Header, link int, now time.Time) {
-	all := c.hosts[host]
+func (c *cache) hearAddress(on *host, a netip.Addr, h *dns.RR_Header, link int, now time.Time) {
+	all := on.addrs
 	if h.Class&cacheFlush != 0 {
 		for i := range all {
 			if old := &all[i]; old.link == link && old.Is4() == a.Is4() && old.Addr != a && now.Sub(old.heard) > time.Second {
@@ -181,7 +222,7 @@ func (c *cache) hearAddress(host string, a netip.Addr, h *dns.RR_Header, link in
 		i, all = len(all), append(all, address{Addr: a, link: link})
 	}
 	all[i].heard, all[i].expires = now, now.Add(lifetime(h.Ttl))
-	c.hosts[host] = all
+	on.addrs = all
 	c.wake(all[i].expires)
 }
 
@@ -207,7 +248,7 @@ func (c *cache) expire(now time.Time) (changed bool) {
 	}
 	for key, i := range c.instances {
 		if !now.Before(i.expires) {
-			delete(c.instances, key)
+			c.remove(key, i)
 			changed = true
 		}
 	}
@@ -228,30 +269,24 @@ func (c *cache) missing(since time.Time) (all []*instance) {
 func (c *cache) drop(since, now time.Time) (changed bool) {
 	for key, i := range c.instances {
 		if i.heard.Before(since) {
-			delete(c.instances, key)
+			c.remove(key, i)
 			changed = true
 		}
 	}
 	return c.tidy(now) || changed
 }
 
-// tidy forgets addresses that do not hold any more or belong to no service, and sets when to look again.
+// tidy forgets addresses that do not hold any more, and sets when to look again.
 func (c *cache) tidy(now time.Time) (changed bool) {
 	c.next = time.Time{}
-	wanted := map[string]bool{}
 	for _, i := range c.instances {
-		wanted[i.host] = true
 		c.wake(i.expires)
 	}
-	for host, all := range c.hosts {
-		kept := slices.DeleteFunc(all, func(a address) bool { return !wanted[host] || !now.Before(a.expires) })
-		changed = changed || len(kept) < len(all)
-		if len(kept) == 0 {
-			delete(c.hosts, host)
-			continue
-		}
-		c.hosts[host] = kept
-		for _, a := range kept {
+	for _, h := range c.hosts {
+		before := len(h.addrs)
+		h.addrs = slices.DeleteFunc(h.addrs, func(a address) bool { return !now.Before(a.expires) })
+		changed = changed || len(h.addrs) < before
+		for _, a := range h.addrs {
 			c.wake(a.expires)
 		}
 	}
@@ -266,6 +301,9 @@ func (c *cache) incomplete(most int) (questions []dns.Question) {
 		}
 	}
 	for _, i := range c.instances {
+		if len(questions) == most {
+			break
+		}
 		switch {
 		case i.host == "":
 			ask(i.name, dns.TypeSRV)
@@ -273,7 +311,7 @@ func (c *cache) incomplete(most int) (questions []dns.Question) {
 		case i.kind == cordboardType && i.text == nil:
 			ask(i.name, dns.TypeTXT)
 		}
-		if i.host != "" && len(c.hosts[i.host]) == 0 {
+		if i.host != "" && len(c.hosts[i.host].addrs) == 0 {
 			ask(i.host+".local.", dns.TypeA)
 			ask(i.host+".local.", dns.TypeAAAA)
 		}
@@ -282,10 +320,14 @@ func (c *cache) incomplete(most int) (questions []dns.Question) {
 }
 
 // addrs gives a host's addresses, the best first: those of our own networks, IPv4 before IPv6, link-local ones last, with their zone.
-func (c *cache) addrs(host string, links []link) []netip.Addr {
+func (c *cache) addrs(name string, links []link) []netip.Addr {
 	var all []netip.Addr
 	near := map[netip.Addr]bool{}
-	for _, a := range c.hosts[host] {
+	h := c.hosts[name]
+	if h == nil {
+		return nil
+	}
+	for _, a := range h.addrs {
 		addr := a.Addr
 		i := slices.IndexFunc(links, func(l link) bool { return l.Index == a.link })
 		if addr.IsLinkLocalUnicast() && addr.Is6() {

@@ -112,8 +112,7 @@ type replyKey struct {
 // Run announces and looks until ctx ends, then says goodbye. Interfaces that come, go or get other addresses, and a machine that
 // slept, make it begin anew. It gives nil: where nothing can be sent it says so and waits for a better time.
 func (s *Service) Run(ctx context.Context) error {
-	r := &running{Service: s, packets: make(chan packet, maxQueue), cache: newCache(), number: 1, replied: map[replyKey]time.Time{},
-		host: &hostname{name: strings.ToLower(s.self.Host) + ".local.", log: s.log}}
+	r := s.fresh()
 	defer r.leave()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -131,6 +130,12 @@ func (s *Service) Run(ctx context.Context) error {
 		r.tick(time.Now())
 		timer.Reset(time.Until(r.next()))
 	}
+}
+
+// fresh is a service that knows nothing yet.
+func (s *Service) fresh() *running {
+	return &running{Service: s, packets: make(chan packet, maxQueue), cache: newCache(s.self.ID), number: 1,
+		host: &hostname{name: strings.ToLower(s.self.Host) + ".local.", log: s.log}}
 }
 
 // next is when something is to be done.
@@ -169,12 +174,12 @@ func (r *running) tick(now time.Time) {
 	}
 	if !r.show.IsZero() && !now.Before(r.show) {
 		r.show = time.Time{}
-		if r.cache.rival(label(r.self.Name, r.number), r.self.ID) {
+		if r.cache.clash {
 			r.number++
 			r.tell()
 			r.round.restart(now)
 		}
-		r.publish(r.cache.neighbours(r.self.ID, r.at), r.cache.pbxs(r.at))
+		r.publish(r.cache.neighbours(r.at), r.cache.pbxs(r.at))
 	}
 }
 
@@ -188,7 +193,7 @@ func (r *running) news(now time.Time) {
 // begin starts anew on these links.
 func (r *running) begin(links []link, now time.Time) {
 	r.leave()
-	r.at = links
+	r.at, r.replied = links, map[replyKey]time.Time{}
 	var err error
 	if len(links) > 0 {
 		if r.net, err = r.open(links, r.packets); err != nil {
@@ -197,7 +202,7 @@ func (r *running) begin(links []link, now time.Time) {
 	}
 	if r.net == nil {
 		r.quiet(err)
-		r.cache = newCache()
+		r.cache = newCache(r.self.ID)
 		r.publish(nil, nil)
 		return
 	}
@@ -213,7 +218,8 @@ func (r *running) tell() {
 		r.silence()
 		r.silence = nil
 	}
-	stop, err := r.announce(r.self, label(r.self.Name, r.number), r.at)
+	r.cache.label, r.cache.clash = label(r.self.Name, r.number), false
+	stop, err := r.announce(r.self, r.cache.label, r.at)
 	if err != nil {
 		r.quiet(err)
 		return
@@ -273,9 +279,10 @@ func (r *running) take(p packet, now time.Time) {
 	on := r.at[i]
 	r.host.hear(&m, p.from.Addr(), r.at, now)
 	if m.Response {
-		r.cache.take(&m, p.from.Addr(), on.Index, now)
-		r.round.hurry(r.cache, now)
-		r.news(now)
+		if r.cache.take(&m, p.from.Addr(), on.Index, now) {
+			r.round.hurry(r.cache, now)
+			r.news(now)
+		}
 		return
 	}
 	r.round.overhear(&m, now)

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// neighbours gives the Cordboards that can be reached, but the one with the ID own, sorted by name.
-func (c *cache) neighbours(own string, links []link) []Neighbour {
+// neighbours gives the Cordboards that can be reached, but this one, sorted by name.
+func (c *cache) neighbours(links []link) []Neighbour {
 	var all []Neighbour
 	for _, i := range c.instances {
 		if i.kind != cordboardType || i.host == "" || i.port == 0 {
 			continue
 		}
 		a, ok := readText(i.text)
-		if !ok || a.ID == own {
+		if !ok || a.ID == c.own {
 			continue
 		}
 		addrs := c.addrs(i.host, links)
@@ -53,16 +53,6 @@ func (c *cache) pbxs(links []link) []PBX {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Port, b.Port))
 	})
 	return all
-}
-
-// rival reports whether another Cordboard, whose ID comes before ours, has our service's name.
-func (c *cache) rival(label, own string) bool {
-	i := c.instances[strings.ToLower(escape(label)+"."+cordboardType)]
-	if i == nil {
-		return false
-	}
-	a, ok := readText(i.text)
-	return ok && a.ID < own
 }
 
 // sameNeighbours reports whether two lists say the same, whenever it was heard.

@@ -1,0 +1,357 @@
+package discovery
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// after lets time pass on the test's clock.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func TestNeighboursComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		a, b, c := e.machine("a", "Anna", lan("10.0.0.1/24")), e.machine("b", "Ben", lan("10.0.0.2/24")), e.machine("c", "Cora", lan("10.0.0.3/24", "fe80::3/64"))
+		defer a.run(t)()
+		stopB := b.run(t)
+		stopC := c.run(t)
+		changes := a.Changes(t.Context())
+		after(3 * time.Second)
+		for _, m := range []*machine{a, b, c} {
+			want := strings.Join(strings.Fields(strings.Replace("Anna Ben Cora", m.self.Name, "", 1)), " ")
+			var names []string
+			for _, n := range m.Neighbours() {
+				names = append(names, n.Name)
+			}
+			if got := strings.Join(names, " "); got != want {
+				t.Errorf("%s sees %q, want %q", m.self.Name, got, want)
+			}
+		}
+		select {
+		case <-changes:
+		default:
+			t.Error("nobody was told of the change")
+		}
+		cora := a.Neighbours()[1]
+		want := c.self
+		if cora.Announcement != want || !slices.Equal(cora.Addrs, []netip.Addr{netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("fe80::3%eth0")}) {
+			t.Errorf("Cora is seen as %+v", cora)
+		}
+		if found := a.PBXs(); len(found) > 0 {
+			t.Errorf("neighbours taken for PBXs: %v", found)
+		}
+		after(10 * time.Minute)
+		if got := a.sees(); got != "Ben@10.0.0.2 Cora@10.0.0.3" {
+			t.Errorf("after ten minutes: %q", got)
+		}
+		stopB()
+		after(2 * time.Second)
+		if got := a.sees(); got != "Cora@10.0.0.3" {
+			t.Errorf("2 s after a goodbye: %q", got)
+		}
+		c.dead.Store(true)
+		stopC()
+		after(20 * time.Second)
+		if got := a.sees(); got != "" {
+			t.Errorf("20 s after a power cut: %q", got)
+		}
+	})
+}
+
+// However many there are, each round is asked by one of them.
+func TestOneAsksForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		var asked atomic.Int32
+		listener := e.attach(netip.MustParseAddr("10.0.0.99"), func(p packet) {
+			var m dns.Msg
+			if p.query() && m.Unpack(p.data) == nil && slices.Contains(m.Question, typeQuestions()[0]) {
+				asked.Add(1)
+			}
+		})
+		defer listener.Close()
+		for i, letter := range []string{"1", "2", "3", "4", "5", "6"} {
+			defer e.machine(letter, "M"+letter, lan(fmt.Sprintf("10.0.0.%d/24", i+1))).run(t)()
+		}
+		after(time.Minute)
+		asked.Store(0)
+		after(100 * time.Second)
+		if asked := asked.Load(); asked > 15 {
+			t.Errorf("asked %d times in 100 s, want about 10", asked)
+		}
+	})
+}
+
+func TestFloodStaysBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		a, b := e.machine("a", "Anna", lan("10.0.0.1/24")), e.machine("b", "Ben", lan("10.0.0.2/24"))
+		defer a.run(t)()
+		defer b.run(t)()
+		after(3 * time.Second)
+		liar := e.attach(netip.MustParseAddr("10.0.0.66"), func(packet) {})
+		sent := e.sent
+		for i := range 10000 {
+			name := fmt.Sprintf("fake%d.%s", i, cordboardType)
+			liar.addr = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) // as from many
+			liar.say(rr("%s 4500 IN PTR %s", cordboardType, name), rr("%s 4500 IN SRV 0 0 8443 h%d.local.", name, i),
+				rr("%s 4500 IN TXT \"id=%032x\" \"fingerprint=%064x\" \"name=Fake\"", name, i, i), rr("h%d.local. 4500 IN A 10.0.0.7", i))
+			if i%50 == 0 {
+				after(time.Millisecond)
+			}
+		}
+		after(time.Second)
+		if n := len(a.Neighbours()); n > maxInstances {
+			t.Errorf("%d neighbours, want at most %d", n, maxInstances)
+		}
+		if !strings.Contains(a.sees(), "Ben@10.0.0.2") {
+			t.Error("the real neighbour was lost")
+		}
+		if more := e.sent - sent - 10000; more > 50 {
+			t.Errorf("the flood made us send %d messages", more)
+		}
+		liar.Close()
+		after(time.Minute)
+		if got := a.sees(); got != "Ben@10.0.0.2" {
+			t.Errorf("a minute after the flood: %d neighbours", len(a.Neighbours()))
+		}
+	})
+}
+
+func TestSameNameIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		a, b := e.machine("a", "Office", lan("10.0.0.1/24")), e.machine("b", "Office", lan("10.0.0.2/24"))
+		defer a.run(t)()
+		defer b.run(t)()
+		after(30 * time.Second)
+		if a.label != "Office" || b.label != "Office (2)" {
+			t.Errorf("services are named %q and %q", a.label, b.label)
+		}
+		if a.sees() != "Office@10.0.0.2" || b.sees() != "Office@10.0.0.1" {
+			t.Errorf("they see %q and %q", a.sees(), b.sees())
+		}
+	})
+}
+
+func TestNetworkChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		a, b := e.machine("a", "Anna", lan("10.0.0.1/24")), e.machine("b", "Ben")
+		defer a.run(t)()
+		defer b.run(t)()
+		set := func(links ...link) {
+			b.mu.Lock()
+			b.links = links
+			b.mu.Unlock()
+			after(5 * time.Second)
+		}
+		after(30 * time.Second)
+		if got := strings.Count(b.log.String(), "no network carries multicast"); got != 1 {
+			t.Errorf("said %d times that there is no network: %s", got, &b.log)
+		}
+		for _, tt := range []struct {
+			links []link
+			a, b  string
+		}{
+			{[]link{lan("10.0.0.2/24")}, "Ben@10.0.0.2", "Anna@10.0.0.1"},
+			{[]link{lan("10.0.0.22/24")}, "Ben@10.0.0.22", "Anna@10.0.0.1"}, // another address
+			{nil, "", ""}, // with goodbye, while it still can
+			{[]link{lan("10.0.0.22/24")}, "Ben@10.0.0.22", "Anna@10.0.0.1"},
+		} {
+			set(tt.links...)
+			if a.sees() != tt.a || b.sees() != tt.b {
+				t.Errorf("with %v: Anna sees %q, Ben %q", tt.links, a.sees(), b.sees())
+			}
+		}
+		if n := len(a.Neighbours()); n == 1 {
+			after(20 * time.Second)
+			if addrs := a.Neighbours()[0].Addrs; len(addrs) != 1 {
+				t.Errorf("old addresses stay: %v", addrs)
+			}
+		}
+	})
+}
+
+func TestNoMulticast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		m := e.machine("a", "Anna", lan("10.0.0.1/24"))
+		m.open = func([]link, chan<- packet) (network, error) { return nil, errors.New("operation not permitted") }
+		stop := m.run(t)
+		after(time.Minute)
+		stop()
+		if got := strings.Count(m.log.String(), "multicast is not possible"); got != 1 || e.sent > 0 {
+			t.Errorf("said %d times that nothing can be sent, and sent %d messages: %s", got, e.sent, &m.log)
+		}
+	})
+}
+
+func TestFindsPBX(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		a := e.machine("a", "Anna", lan("10.0.0.1/24"))
+		defer a.run(t)()
+		after(time.Second)
+		pbx := &station{ether: e, addr: netip.MustParseAddr("10.0.0.9")}
+		var dead atomic.Bool
+		host := []dns.RR{rr("pbx.local. 120 IN A 10.0.0.9")}
+		service := []dns.RR{rr("_sip._tcp.local. 4500 IN PTR Main\\032PBX._sip._tcp.local.")}
+		more := []dns.RR{rr("Main\\032PBX._sip._tcp.local. 120 IN SRV 0 0 5070 PBX.local.")}
+		e.join(pbx, func(p packet) { // which tells only what it is asked for
+			var q dns.Msg
+			if !p.query() || q.Unpack(p.data) != nil || dead.Load() {
+				return
+			}
+			for _, one := range q.Question {
+				switch {
+				case one.Name == "_sip._tcp.local." && one.Qtype == dns.TypePTR:
+					pbx.say(service...)
+				case strings.HasPrefix(one.Name, "Main") && one.Qtype == dns.TypeSRV:
+					pbx.say(more...)
+				case strings.EqualFold(one.Name, "pbx.local.") && one.Qtype == dns.TypeA:
+					pbx.say(host...)
+				}
+			}
+		})
+		after(15 * time.Second)
+		found := a.PBXs()
+		if len(found) != 1 || found[0].Name != "Main PBX" || found[0].Transport != "tcp" || found[0].Host != "pbx.local" || found[0].Port != 5070 ||
+			!slices.Equal(found[0].Addrs, []netip.Addr{netip.MustParseAddr("10.0.0.9")}) {
+			t.Errorf("found %+v", found)
+		}
+		after(5 * time.Minute)
+		if len(a.PBXs()) != 1 {
+			t.Error("a PBX that answers was forgotten")
+		}
+		dead.Store(true)
+		after(20 * time.Second)
+		if len(a.PBXs()) > 0 {
+			t.Error("a PBX that does not answer stays")
+		}
+	})
+}
+
+func TestHostName(t *testing.T) {
+	self := netip.MustParseAddr("10.0.0.1")
+	at := []link{lan("10.0.0.1/24", "fd00::1/64")}
+	other := netip.MustParseAddr("10.0.0.5")
+	question := func(kind uint16) *dns.Msg {
+		return &dns.Msg{Question: []dns.Question{{Name: "Box.local.", Qtype: kind, Qclass: dns.ClassINET}}}
+	}
+	answer := func(records ...dns.RR) *dns.Msg {
+		return &dns.Msg{MsgHdr: dns.MsgHdr{Response: true}, Answer: records}
+	}
+	start := func() (*hostname, *[]*dns.Msg, func(time.Duration), *time.Time) {
+		now := time.Unix(1e9, 0)
+		h := &hostname{name: "box.local.", log: slog.New(slog.DiscardHandler)}
+		var sent []*dns.Msg
+		h.restart(now)
+		return h, &sent, func(d time.Duration) {
+			for end := now.Add(d); !end.Before(h.at); {
+				now = later(now, h.at)
+				h.tick(now, at, func(m *dns.Msg, _ link, _ bool) { sent = append(sent, m) })
+			}
+			now = now.Add(d)
+		}, &now
+	}
+	t.Run("nobody else", func(t *testing.T) {
+		h, sent, pass, _ := start()
+		if m, _ := h.reply(question(dns.TypeA), netip.AddrPortFrom(other, port), at[0]); m != nil {
+			t.Error("answered before asking around")
+		}
+		pass(5 * time.Second)
+		if len(*sent) != 5 || (*sent)[0].Response || !(*sent)[3].Response {
+			t.Fatalf("sent %v, want 3 questions and 2 announcements", *sent)
+		}
+		for _, tt := range []struct {
+			name         string
+			q            *dns.Msg
+			from         netip.AddrPort
+			answer, more int
+			alone        bool
+			ttl          uint32
+		}{
+			{"A", question(dns.TypeA), netip.AddrPortFrom(other, port), 1, 2, false, 120},
+			{"any", question(dns.TypeANY), netip.AddrPortFrom(other, port), 2, 1, false, 120},
+			{"legacy", question(dns.TypeAAAA), netip.AddrPortFrom(other, 4000), 1, 2, true, 10},
+			{"legacy from elsewhere", question(dns.TypeA), netip.MustParseAddrPort("192.0.2.1:4000"), 0, 0, false, 0},
+			{"TXT", question(dns.TypeTXT), netip.AddrPortFrom(other, port), 0, 0, false, 0},
+			{"known", &dns.Msg{Question: question(dns.TypeA).Question, Answer: []dns.RR{rr("box.local. 100 IN A 10.0.0.1")}}, netip.AddrPortFrom(other, port), 0, 0, false, 0},
+			{"known for a short time", &dns.Msg{Question: question(dns.TypeA).Question, Answer: []dns.RR{rr("box.local. 20 IN A 10.0.0.1")}}, netip.AddrPortFrom(other, port), 1, 2, false, 120},
+		} {
+			m, alone := h.reply(tt.q, tt.from, at[0])
+			if m == nil {
+				m = &dns.Msg{}
+			}
+			if len(m.Answer) != tt.answer || len(m.Extra) != tt.more || alone != tt.alone || tt.answer > 0 && m.Answer[0].Header().Ttl != tt.ttl {
+				t.Errorf("%s: answered %v, alone %v", tt.name, m, alone)
+			}
+		}
+		if m, _ := h.reply(question(dns.TypeAAAA), netip.AddrPortFrom(other, port), lan("10.0.0.1/24")); m == nil || m.Answer[0].Header().Rrtype != dns.TypeNSEC {
+			t.Errorf("asked for IPv6 where there is none: %v", m)
+		}
+	})
+	t.Run("the system's responder", func(t *testing.T) {
+		h, sent, pass, now := start()
+		pass(100 * time.Millisecond)
+		h.hear(answer(rr("BOX.local. 120 IN A 10.0.0.1")), self, at, *now)
+		pass(30 * time.Second)
+		if h.mine || len(*sent) != 1 {
+			t.Errorf("answers beside the system's responder; sent %v", *sent)
+		}
+		pass(40 * time.Second)
+		if !h.mine {
+			t.Error("does not answer a minute after the responder ended")
+		}
+		probe := question(dns.TypeANY)
+		probe.Ns = []dns.RR{rr("box.local. 120 IN A 10.0.0.1")}
+		h.hear(probe, self, at, *now)
+		if m, _ := h.reply(probe, netip.AddrPortFrom(self, port), at[0]); m != nil || h.mine {
+			t.Error("defends the name against the system's responder")
+		}
+	})
+	t.Run("zeroconf's own words", func(t *testing.T) {
+		h, _, pass, now := start()
+		pass(100 * time.Millisecond)
+		h.hear(answer(rr("X._https._tcp.local. 120 IN SRV 0 0 8443 box.local."), rr("box.local. 120 IN A 10.0.0.1")), self, at, *now)
+		pass(5 * time.Second)
+		if !h.mine {
+			t.Error("our services were taken for a responder")
+		}
+	})
+	t.Run("another machine", func(t *testing.T) {
+		h, _, pass, now := start()
+		var log strings.Builder
+		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		for range 3 {
+			h.hear(answer(rr("box.local. 120 IN A 10.0.0.5")), other, at, *now)
+			pass(time.Second)
+		}
+		if h.mine || strings.Count(log.String(), "another machine") != 1 {
+			t.Errorf("answers for another machine's name, or said: %s", &log)
+		}
+	})
+}
+
+func TestMachineLinksNeverHaveLoopback(t *testing.T) {
+	for _, l := range machineLinks() {
+		if l.Flags&net.FlagLoopback != 0 || len(l.prefixes) == 0 {
+			t.Errorf("link %v", l)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Cordboards on one network find each other and are found by Avahi; one that loses power is gone soon.
+func TestDiscovery(t *testing.T) {
+	if os.Geteuid() != 0 {
+		missing(t, "only root can join namespaces by a bridge")
+	}
+	program(t, "nsenter")
+	program(t, "avahi-browse")
+	if !inNamespace(t) {
+		return
+	}
+	office := newLAN(t)
+	heard := listenMDNS(t, office.bridge)
+	one, two, three, four, five := office.machine(t, 1), office.machine(t, 2), office.machine(t, 3), office.machine(t, 4), office.machine(t, 5)
+	for _, m := range []*machine{one, two, three, four} {
+		m.plug(t)
+	}
+	one.board(t, "[[pbx]]\nname = \"main\"\nuri = \"sip:"+lanNet+"250\"\nmode = \"peer\"\n") // which has it open a SIP port
+	second := two.board(t, "")
+	one.sees(t, 10*time.Second, two)
+	two.sees(t, 10*time.Second, one)
+
+	// A third comes. A fourth has discovery switched off, a fifth no network.
+	third := three.board(t, "")
+	four.board(t, "[discovery]\nenabled = false\n")
+	fifth := five.board(t, "")
+	one.sees(t, 10*time.Second, two, three)
+	two.sees(t, 10*time.Second, one, three)
+	three.sees(t, 10*time.Second, one, two)
+	third.kill()
+	killed := time.Now()
+
+	t.Run("command", func(t *testing.T) {
+		binary, _ := buildGateway()
+		out, err := exec.Command(binary, "neighbours", "--data", one.data()).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "NAME") || !strings.Contains(string(out), "Office 2  "+two.addr()) {
+			t.Errorf("cordboard neighbours: %v\n%s", err, out)
+		}
+		out, err = exec.Command(binary, "neighbours", "--data", five.data()).CombinedOutput()
+		if err != nil || string(out) != "No other Cordboard is nearby.\n" {
+			t.Errorf("cordboard neighbours without a network: %v\n%s", err, out)
+		}
+		if n := strings.Count(fifth.output(), "no network carries multicast"); n != 1 {
+			t.Errorf("a Cordboard without a network said so %d times:\n%s", n, fifth.output())
+		}
+	})
+	seer := three // whose Cordboard is dead
+	avahi := seer.avahi(t)
+	t.Run("avahi", func(t *testing.T) { seenByAvahi(t, seer, one) })
+	t.Run("name", func(t *testing.T) {
+		for _, family := range []string{"-4", "-6"} {
+			var out string
+			eventually(t, 10*time.Second, family+" address of box1.local", func() bool {
+				text, _ := seer.command("avahi-resolve", family, "-n", "box1.local").CombinedOutput()
+				out = string(text)
+				return strings.HasPrefix(out, "box1.local\t")
+			})
+			if family == "-4" && !strings.Contains(out, one.addr()) {
+				t.Errorf("box1.local is %s, want %s", out, one.addr())
+			}
+		}
+	})
+	t.Run("PBX", func(t *testing.T) { findsPBX(t, seer, one) })
+	t.Run("power cut", func(t *testing.T) {
+		one.sees(t, 30*time.Second, two)
+		t.Logf("gone at the latest %v after the power cut", time.Since(killed).Round(time.Second))
+	})
+	t.Run("goodbye", func(t *testing.T) {
+		watch := start(t, "avahi-browse", seer.command("avahi-browse", "-pk", "_cordboard._tcp"))
+		eventually(t, 10*time.Second, "sight of box2", func() bool { return strings.Contains(watch.output(), `+;eth0;IPv4;Office\0322;`) })
+		second.stop()
+		// What was announced would hold for almost an hour.
+		eventually(t, 10*time.Second, "goodbye", func() bool { return strings.Contains(watch.output(), `-;eth0;IPv4;Office\0322;`) })
+		one.sees(t, 10*time.Second)
+	})
+	t.Run("cable", func(t *testing.T) {
+		five.plug(t)
+		one.sees(t, 15*time.Second, five)
+		five.sees(t, 15*time.Second, one)
+		five.unplug(t)
+		five.sees(t, 15*time.Second)
+		five.plug(t)
+		five.sees(t, 15*time.Second, one)
+		one.sees(t, 15*time.Second, five)
+	})
+	t.Run("beside Avahi", func(t *testing.T) {
+		seer.board(t, "")
+		one.sees(t, 15*time.Second, seer, five)
+		eventually(t, 10*time.Second, "address of box3.local", func() bool {
+			text, _ := seer.command("avahi-resolve", "-4", "-n", "box3.local").CombinedOutput()
+			return strings.Contains(string(text), seer.addr())
+		})
+		if text := avahi.output(); strings.Contains(strings.ToLower(text), "conflict") {
+			t.Errorf("Avahi had to take another name:\n%s", text)
+		}
+	})
+	if n := heard.from(one.addr()); n == 0 {
+		t.Error("the test's ear heard nothing")
+	}
+	if n := heard.from(four.addr()); n > 0 {
+		t.Errorf("%d messages left a Cordboard whose discovery is off", n)
+	}
+}
+
+// seenByAvahi wants Avahi's tools to list and resolve a machine's Cordboard: what they tell of it, and nothing else.
+func seenByAvahi(t *testing.T, seer, other *machine) {
+	for kind, port := range map[string]int{"_cordboard._tcp": 8443, "_https._tcp": 8443, "_sip._udp": 5060} {
+		var line string
+		if !within(10*time.Second, func() bool {
+			out, _ := seer.command("avahi-browse", "-rtpk", kind).CombinedOutput()
+			for one := range strings.Lines(string(out)) {
+				if strings.HasPrefix(one, "=;eth0;IPv4;Office\\0321;"+kind+";local;") {
+					line = strings.TrimSpace(one)
+				}
+			}
+			return line != ""
+		}) {
+			t.Errorf("Avahi does not resolve %s of %s", kind, other.name())
+			continue
+		}
+		fields := strings.SplitN(line, ";", 10)
+		if len(fields) < 9 || fields[6] != other.name()+".local" || fields[8] != fmt.Sprint(port) {
+			t.Errorf("%s: %s", kind, line)
+			continue
+		}
+		if addr, err := netip.ParseAddr(fields[7]); err != nil || addr.Is4() && addr.String() != other.addr() {
+			t.Errorf("%s is at %s", kind, fields[7])
+		}
+		text := ""
+		if len(fields) == 10 {
+			text = fields[9]
+		}
+		keys := 0
+		for _, key := range []string{"version=", "id=", "name=Office 1", "fingerprint="} {
+			keys += strings.Count(text, `"`+key)
+		}
+		if want := map[bool]int{true: 4}[kind == "_cordboard._tcp"]; keys != want || strings.Count(text, "=") != want {
+			t.Errorf("%s tells %s", kind, text)
+		}
+	}
+}
+
+// findsPBX has Avahi announce a PBX.
+func findsPBX(t *testing.T, avahi, board *machine) {
+	var got struct {
+		PBX []struct {
+			Name, Transport, Host, URI string
+			Port                       int
+		}
+	}
+	names := func() string {
+		if err := board.ask("found", &got); err != nil {
+			return err.Error()
+		}
+		var all []string
+		for _, p := range got.PBX {
+			all = append(all, fmt.Sprint(p.Name, " ", p.Host, " ", p.URI))
+		}
+		return strings.Join(all, ", ")
+	}
+	if s := names(); s != "" {
+		t.Errorf("found before there is a PBX: %s", s)
+	}
+	publish := start(t, "avahi-publish", avahi.command("avahi-publish", "-s", "Main PBX", "_sip._tcp", "5070"))
+	want := "Main PBX box3.local sip:" + avahi.addr() + ":5070;transport=tcp"
+	if !within(15*time.Second, func() bool { return names() == want }) {
+		t.Errorf("found %q, want %q", names(), want)
+	}
+	publish.stop()
+	if !within(15*time.Second, func() bool { return names() == "" }) {
+		t.Errorf("still found: %s", names())
+	}
+}
+
+// ear counts the messages of multicast DNS on the lan by who sent them.
+type ear struct {
+	mu   sync.Mutex
+	sent map[string]int
+}
+
+func (e *ear) from(addr string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sent[addr]
+}
+
+// listenMDNS joins the group on the test's own end of the lan.
+func listenMDNS(t *testing.T, name string) *ear {
+	t.Helper()
+	on, err := net.InterfaceByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.ListenMulticastUDP("udp4", on, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &ear{sent: map[string]int{}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 9000)
+		for {
+			_, from, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			e.mu.Lock()
+			e.sent[from.Addr().Unmap().String()]++
+			e.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		c.Close()
+		<-done
+	})
+	return e
+}
