@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -35,14 +34,12 @@ var (
 
 // gatewayOptions are what tests vary about a gateway.
 type gatewayOptions struct {
-	Name  string // empty: Front office
 	Users []gatewayUser
 	PBX   string // [[pbx]] tables as text
 	Extra string // more tables as text
 	SIP   *port  // SIP port; nil: any
 	Host  string // of the SIP port; empty: 127.0.0.1
 	SIPS  *port  // SIP port for TLS; nil: none
-	HTTPS *port  // of the page; nil: any
 	At    string // another address of this machine than loopback, for the page and its media; empty: loopback alone
 }
 
@@ -62,9 +59,6 @@ type gateway struct {
 func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	t.Helper()
 	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost"}
-	if o.HTTPS != nil {
-		g.https = o.HTTPS
-	}
 	if g.sip == nil {
 		g.sip = freePort(t)
 	}
@@ -76,8 +70,8 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "name = %q\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%q]\n\n",
-		cmp.Or(o.Name, "Front office"), domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
+	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%q]\n\n",
+		domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
 	if o.SIPS != nil {
 		g.sips = o.SIPS
 		text.WriteString(fmt.Sprintf("sips = %q\n\n", g.sips.addr()))

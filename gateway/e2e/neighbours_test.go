@@ -4,12 +4,15 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"cordboard/gateway/call"
 )
 
 var pairCode = regexp.MustCompile(`(?m)^    (\d{3} \d{3})$`)
@@ -20,14 +23,30 @@ type pairing struct {
 	say func(string)
 }
 
-// pairing runs `cordboard pair` until it shows its code, and gives that too.
-func (g *gateway) pairing(t *testing.T, name string) (p pairing, code string) {
+// site is a machine of a lan with its Cordboard, whose only user has a page.
+type site struct {
+	*machine
+	*gateway
+	user gatewayUser
+}
+
+// site starts a Cordboard in a machine of the lan, whose page can be opened.
+func (l *lan) site(t *testing.T, number int, user gatewayUser) *site {
+	t.Helper()
+	m := l.machine(t, number)
+	m.plug(t)
+	p := m.board(t, fmt.Sprintf("[log]\nlevel = \"debug\"\n[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\nadmin = true\n", user.Name, user.Display, user.Password, user.Extension))
+	return &site{m, &gateway{process: p, dir: m.dir, data: m.data(), https: &port{number: 8443}, host: m.addr()}, user}
+}
+
+// pair runs `cordboard pair` until it shows its code, and gives that too.
+func (s *site) pair(t *testing.T, name string) (p pairing, code string) {
 	t.Helper()
 	binary, err := buildGateway()
 	if err != nil {
 		t.Fatalf("build the gateway: %v", err)
 	}
-	cmd := exec.Command(binary, "pair", name, "--data", g.data)
+	cmd := exec.Command(binary, "pair", name, "--data", s.machine.data())
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -38,11 +57,11 @@ func (g *gateway) pairing(t *testing.T, name string) (p pairing, code string) {
 	return p, pairCode.FindStringSubmatch(p.output())[1]
 }
 
-// pairGateways pairs two by the commands of their owners.
-func pairGateways(t *testing.T, a, b *gateway, nameOfA string) {
+// pairSites pairs two by the commands of their owners.
+func pairSites(t *testing.T, a, b *site) {
 	t.Helper()
-	one, code := a.pairing(t, b.https.addr())
-	other, same := b.pairing(t, nameOfA)
+	one, code := a.pair(t, fmt.Sprint("Office ", b.number))
+	other, same := b.pair(t, fmt.Sprint("office ", a.number))
 	if code != same {
 		t.Fatalf("the machines show %q and %q", code, same)
 	}
@@ -53,86 +72,99 @@ func pairGateways(t *testing.T, a, b *gateway, nameOfA string) {
 	}
 }
 
-// neighbourOf is what the API tells a user of the only neighbour.
-func (s *session) neighbourOf(t *testing.T) map[string]any {
+// neighbour is what the machine's Cordboard tells of another.
+func (s *site) neighbour(t *testing.T, name string) (n call.NeighbourState) {
 	t.Helper()
-	code, body := s.get(t, "/api/v1/neighbours")
-	list, _ := body["neighbours"].([]any)
-	if code != http.StatusOK || len(list) == 0 {
-		return nil
+	var got struct{ Neighbours []call.NeighbourState }
+	if err := s.machine.ask("neighbours", &got); err != nil {
+		t.Fatalf("neighbours: %v", err)
 	}
-	return list[0].(map[string]any)
+	for _, n = range got.Neighbours {
+		if n.Name == name {
+			return n
+		}
+	}
+	return call.NeighbourState{}
 }
 
-// Two machines that were paired are one office: called by name, with lamps, and nothing for who is not paired.
+// Two machines of a network that were paired are one office: called by name, with lamps, and nothing for who is not paired.
 func TestNeighbours(t *testing.T) {
-	proves(t, "Neighbours: paired, called by name, lamps", page)
-	front := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}})
-	workshop := startGateway(t, gatewayOptions{Name: "Workshop", Users: []gatewayUser{bob}})
-	p := openPage(t, startBrowser(t, toneAlice, front.ca()), front, alice)
-	q := openPage(t, startBrowser(t, toneBob, workshop.ca()), workshop, bob)
-	watcher := signIn(t, front, alice)
-	lamps := watcher.events(t, "")
-
-	p.dial(t, "bob@workshop") // who is not paired can't be called
-	if words := p.wantOver(t); words == "" {
-		t.Error("a call to who is not paired ends without a word")
+	if os.Geteuid() != 0 {
+		missing(t, "only root can join namespaces by a bridge")
 	}
-	pairGateways(t, front, workshop, "Front office")
-	lamps.wantLamp(t, "bob@workshop", "idle")
+	program(t, "nsenter")
+	program(t, "avahi-publish")
+	if !inNamespace(t) {
+		return
+	}
+	proves(t, "Neighbours: paired, called by name, lamps", page)
+	office := newLAN(t)
+	front, workshop := office.site(t, 1, alice), office.site(t, 2, bob)
+	p := openPage(t, startBrowser(t, toneAlice, front.ca()), front.gateway, alice)
+	q := openPage(t, startBrowser(t, toneBob, workshop.ca()), workshop.gateway, bob)
+	lamps := signIn(t, front.gateway, alice).events(t, "")
+	front.sees(t, 10*time.Second, workshop.machine)
 
-	const row = `#people-list [data-target="bob@workshop"] button`
-	p.wantColleague(t, "bob@workshop", "idle")
+	p.dial(t, "bob@office-2") // who is not paired can't be called
+	p.wantOver(t)
+	if n := front.neighbour(t, "Office 2"); n.Paired || len(n.People) > 0 {
+		t.Errorf("before they are paired one knows of the other %+v", n)
+	}
+	pairSites(t, front, workshop)
+	lamps.wantLamp(t, "bob@office-2", "idle")
+
+	const row = `#people-list [data-target="bob@office-2"] button`
+	p.wantColleague(t, "bob@office-2", "idle")
+	p.looks(t, "neighbours")
 	p.click(t, row)
 	q.wantState(t, "incoming")
-	if peer := q.text(t, "#call-peer"); !strings.Contains(peer, "Alice Doe (Front office)") {
-		t.Errorf("bob's page says that %q calls", peer)
+	if who := q.text(t, "#call"); !strings.Contains(who, "Alice Doe") || !strings.Contains(who, "alice@office-1") {
+		t.Errorf("bob's page says that %q calls", who)
 	}
-	lamps.wantLamp(t, "bob@workshop", "ringing")
+	q.looks(t, "neighbour-calls")
+	lamps.wantLamp(t, "bob@office-2", "ringing")
 	q.click(t, "#answer")
 	talk(t, p, q)
-	lamps.wantLamp(t, "bob@workshop", "busy")
+	lamps.wantLamp(t, "bob@office-2", "busy")
 	q.click(t, "#hold")
 	wantNoTone(t, "alice on hold", p, toneBob)
 	q.click(t, "#hold")
 	talk(t, p, q)
 	q.hangUp(t)
 	p.wantOver(t)
-	lamps.wantLamp(t, "bob@workshop", "idle")
+	lamps.wantLamp(t, "bob@office-2", "idle")
 
-	for _, target := range []string{"alice@front-office", "front-office", "101@front-office"} {
-		q.dial(t, target)
-		p.wantState(t, "incoming")
-		p.click(t, "#answer")
-		talk(t, p, q)
-		p.hangUp(t)
-		q.wantOver(t)
-	}
-	p.dial(t, "echo@workshop")
-	p.wantState(t, "talking")
-	wantTone(t, "alice", p, toneAlice)
+	q.dial(t, "office-1") // rings its owner
+	p.wantState(t, "incoming")
+	p.click(t, "#answer")
+	talk(t, p, q)
 	p.hangUp(t)
+	q.wantOver(t)
 
+	// A third repeats word for word what the second announces, but has not its key.
+	third := office.site(t, 3, bob)
+	third.avahi(t)
+	n := front.neighbour(t, "Office 2")
+	start(t, "avahi-publish", third.machine.command("avahi-publish", "-s", "Office 2 ", "_cordboard._tcp", "8443",
+		"version="+n.Version, "id="+n.ID, "name="+n.Name, "fingerprint="+n.Fingerprint))
+	eventually(t, 20*time.Second, "the forged announcement", func() bool {
+		return slices.Contains(front.neighbour(t, "Office 2").Addresses, third.addr())
+	})
 	workshop.kill() // without goodbye
-	lamps.wantLamp(t, "bob@workshop", "unreachable")
-	p.dial(t, "bob@workshop")
-	if words := p.wantOver(t); !strings.Contains(words, "can't be reached") {
-		t.Errorf("a call to a neighbour that is gone ends with %q", words)
-	}
-	// Another machine takes its place, with its name and address but not its key.
-	startGateway(t, gatewayOptions{Name: "Workshop", Users: []gatewayUser{bob}, HTTPS: workshop.https})
-	const words = "is not Workshop: it shows another certificate"
+	lamps.wantLamp(t, "bob@office-2", "unreachable")
+	words := "The machine at " + third.addr() + ":8443 is not Office 2: it shows another certificate"
 	front.wantLog(t, words)
-	p.dial(t, "bob@workshop")
+	p.dial(t, "bob@office-2")
 	p.wantOver(t)
+	if n := front.neighbour(t, "Office 2"); !strings.HasPrefix(n.Trouble, words) || !n.Paired {
+		t.Errorf("of the forged one is told: %+v", n)
+	}
 	if n := strings.Count(front.output(), words); n != 1 {
 		t.Errorf("reported %d times, want once", n)
 	}
-	if n := watcher.neighbourOf(t); n["here"] != false {
-		t.Errorf("afterwards the neighbour is %v", n)
+	binary, _ := buildGateway()
+	if out, err := exec.Command(binary, "pair", "--forget", "office-2", "--data", front.machine.data()).CombinedOutput(); err != nil {
+		t.Errorf("forget: %v\n%s", err, out)
 	}
-	front.command(t, "pair", "--forget", "workshop")
-	if n := watcher.neighbourOf(t); n != nil {
-		t.Errorf("forgotten, it is still there: %v", n)
-	}
+	eventually(t, 10*time.Second, "no neighbour among the people", func() bool { return p.truth("!document.querySelector('#people-list [data-target]')") })
 }

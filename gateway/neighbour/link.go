@@ -114,7 +114,13 @@ func (k *Keeper) Dial(ctx context.Context, id string) (net.Conn, error) {
 	return k.dial(ctx, id, protoSIP)
 }
 
-// dial tries all addresses at which a paired neighbour may be. Only its own certificate will do.
+// A neighbour is looked for at so many addresses at most, each a while after the one before (RFC 8305 §5).
+const (
+	maxPlaces = 8
+	placeWait = 200 * time.Millisecond
+)
+
+// dial tries all addresses at which a paired neighbour may be, the best first. Only its own certificate will do.
 func (k *Keeper) dial(ctx context.Context, id, proto string) (*tls.Conn, error) {
 	k.mu.Lock()
 	f := k.friends[id]
@@ -126,30 +132,61 @@ func (k *Keeper) dial(ctx context.Context, id, proto string) (*tls.Conn, error) 
 	if f == nil {
 		return nil, errors.New("not paired")
 	}
-	err := errors.New("it is not announced, and where it was before is not known")
-	var impostor netip.AddrPort
-	for _, at := range k.places(n) {
-		conn, failed := k.dialAt(ctx, at, proto, n.Fingerprint)
-		if failed == nil {
-			k.moved(ctx, id, at, impostor.IsValid())
-			return conn, nil
+	places := k.places(n)
+	if len(places) == 0 {
+		return nil, errors.New("it is not announced, and where it was before is not known")
+	}
+	ctx, stop := context.WithCancel(ctx) // for those that are slower than the first to succeed
+	defer stop()
+	type result struct {
+		place int
+		conn  *tls.Conn
+		err   error
+	}
+	results := make(chan result, len(places))
+	for i, at := range places {
+		go func() { // ends soon after ctx
+			select {
+			case <-ctx.Done():
+				results <- result{i, nil, context.Cause(ctx)}
+				return
+			case <-time.After(time.Duration(i) * placeWait):
+			}
+			conn, err := k.dialAt(ctx, at, proto, n.Fingerprint)
+			results <- result{i, conn, err}
+		}()
+	}
+	var err error
+	impostor, left := -1, len(places)
+	for ; left > 0; left-- {
+		r := <-results
+		switch {
+		case r.err == nil:
+			k.moved(ctx, id, places[r.place], impostor >= 0)
+			go func() { // ends soon: who is slower is stopped
+				for range left - 1 {
+					if late := <-results; late.conn != nil {
+						late.conn.Close()
+					}
+				}
+			}()
+			return r.conn, nil
+		case errors.Is(r.err, errOther):
+			if err = r.err; impostor < 0 || r.place < impostor {
+				impostor = r.place
+			}
+		case impostor < 0:
+			err = r.err
 		}
-		if !impostor.IsValid() {
-			err = failed
-		}
-		if errors.Is(failed, errOther) {
-			impostor = at
-			k.trouble(id, kindLink, fmt.Sprintf("The machine at %v is not %s: it shows another certificate, and was refused. "+
-				"If %s was set up anew, pair again; otherwise somebody pretends to be it.", at, n.Name, n.Name))
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	}
+	if impostor >= 0 {
+		k.trouble(id, kindLink, fmt.Sprintf("The machine at %v is not %s: it shows another certificate, and was refused. "+
+			"If %s was set up anew, pair again; otherwise somebody pretends to be it.", places[impostor], n.Name, n.Name))
 	}
 	return nil, err
 }
 
-// places are the addresses of a paired neighbour, those that are announced first.
+// places are the addresses of a paired neighbour: where it was last, and those that are announced.
 func (k *Keeper) places(n call.Neighbour) (list []netip.AddrPort) {
 	for _, a := range k.found() {
 		if a.ID == n.ID && a.Fingerprint == n.Fingerprint {
@@ -158,10 +195,19 @@ func (k *Keeper) places(n call.Neighbour) (list []netip.AddrPort) {
 			}
 		}
 	}
-	if n.At.IsValid() && !slices.Contains(list, n.At) {
-		list = append(list, n.At)
+	if n.At.IsValid() && !slices.Contains(list, n.At) { // first, so that no flood of forged ones pushes it out
+		list = slices.Insert(list, 0, n.At)
 	}
-	return list
+	slices.SortStableFunc(list, func(a, b netip.AddrPort) int { // sound does not go by addresses that need a zone
+		switch far, near := !a.Addr().IsLinkLocalUnicast(), !b.Addr().IsLinkLocalUnicast(); {
+		case far && !near:
+			return -1
+		case near && !far:
+			return 1
+		}
+		return 0
+	})
+	return list[:min(len(list), maxPlaces)]
 }
 
 // dialAt opens a connection and checks the certificate; fingerprint empty: any will do, as for pairing.

@@ -17,8 +17,12 @@ const (
 	kindLink   = "link"   // what answers at its address is not it
 	kindForged = "forged" // somebody announces its ID
 	kindName   = "name"   // somebody announces its name
+	kindGone   = "gone"   // it does not know us any more
 	kindPair   = "pair"   // the last pairing came to nothing
 )
+
+// pinnedKinds are those that only a paired neighbour has.
+var pinnedKinds = []string{kindLink, kindForged, kindName, kindGone}
 
 // lookEvery is how often announcements are looked through when nothing tells that they have changed.
 const lookEvery = 5 * time.Second
@@ -82,7 +86,14 @@ func (k *Keeper) List() []call.NeighbourState {
 	defer k.mu.Unlock()
 	by := make(map[string]*call.NeighbourState)
 	for _, a := range found {
-		s := &call.NeighbourState{ID: a.ID, Name: clean(a.Name), Here: true, Host: a.Host + ".local", HTTPS: a.HTTPS,
+		s := by[a.ID]
+		if s != nil { // somebody else says the same, or it has two names
+			for _, addr := range a.Addrs {
+				s.Addresses = append(s.Addresses, addr.String())
+			}
+			continue
+		}
+		s = &call.NeighbourState{ID: a.ID, Name: clean(a.Name), Here: true, Host: a.Host + ".local", HTTPS: a.HTTPS,
 			Version: a.Version, Fingerprint: a.Fingerprint, Seen: a.Seen.UnixMilli()}
 		for _, addr := range a.Addrs {
 			s.Addresses = append(s.Addresses, addr.String())
@@ -112,7 +123,7 @@ func (k *Keeper) List() []call.NeighbourState {
 	}
 	list := make([]call.NeighbourState, 0, len(by))
 	for id, s := range by {
-		for _, kind := range []string{kindLink, kindForged, kindName, kindPair} {
+		for _, kind := range append(pinnedKinds[:len(pinnedKinds):len(pinnedKinds)], kindPair) {
 			if text := k.troubles[id+" "+kind]; text != "" && s.Trouble == "" {
 				s.Trouble = text
 			}

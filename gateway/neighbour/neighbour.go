@@ -191,11 +191,12 @@ func (k *Keeper) Watch(ctx context.Context) <-chan struct{} {
 	return ch
 }
 
-// trouble notes a sentence about a neighbour, and logs it when it is news; empty: it is over.
+// trouble notes a sentence about a neighbour, and logs the first one of its kind; empty: it is over.
 func (k *Keeper) trouble(id, kind, text string) {
 	key := id + " " + kind
 	k.mu.Lock()
-	same := k.troubles[key] == text
+	before, known := k.troubles[key]
+	same := before == text
 	if text == "" {
 		delete(k.troubles, key)
 	} else {
@@ -205,7 +206,7 @@ func (k *Keeper) trouble(id, kind, text string) {
 	if same {
 		return
 	}
-	if text != "" {
+	if text != "" && !known {
 		k.log.Warn("neighbour", "id", id, "trouble", text)
 	}
 	k.changed()
@@ -222,7 +223,7 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 	}
 	k.mu.Lock()
 	delete(k.friends, f.ID)
-	for _, kind := range []string{kindLink, kindName, kindForged} {
+	for _, kind := range pinnedKinds {
 		delete(k.troubles, f.ID+" "+kind)
 	}
 	stop := f.stop

@@ -326,7 +326,7 @@ func (k *Keeper) pin(p *pairing) error {
 	} else {
 		k.friends[n.ID] = &friend{Neighbour: n}
 	}
-	for _, kind := range []string{kindLink, kindName, kindForged} {
+	for _, kind := range pinnedKinds {
 		delete(k.troubles, n.ID+" "+kind)
 	}
 	return nil

@@ -164,7 +164,7 @@ func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 		}
 		var alert *net.OpError
 		if !heard && errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls tells of an alert
-			k.trouble(id, kindLink, f.Name+" does not know this machine any more. Pair again.")
+			k.trouble(id, kindGone, f.Name+" does not know this machine any more. Pair again.")
 		}
 		select {
 		case <-ctx.Done():
@@ -198,12 +198,15 @@ func (k *Keeper) hear(ctx context.Context, id string, f *friend) (heard bool, er
 			return heard, err
 		}
 		k.mu.Lock()
-		first := !heard && !f.impostor
+		first, alone := !heard, !f.impostor
 		heard = true
 		same := f.connected && slices.Equal(f.people, lamps)
 		f.connected, f.people = true, lamps
 		k.mu.Unlock()
 		if first {
+			k.trouble(id, kindGone, "")
+		}
+		if first && alone {
 			k.trouble(id, kindLink, "")
 		}
 		if !same {

@@ -12,6 +12,7 @@ import (
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 	"cordboard/gateway/guard"
+	"cordboard/gateway/locate"
 	"cordboard/gateway/sdp"
 )
 
@@ -41,6 +42,9 @@ func (c caller) name() string {
 func (c caller) leg(req *sip.Request) *leg {
 	if c.pbx != nil {
 		source, _ := netip.ParseAddrPort(req.Source())
+		if l := c.pbx.srv.lines.at(locate.TLS, req.Source()); l != nil && c.pbx.neighbour != nil {
+			return &leg{pbx: c.pbx, hop: l.target(), party: c.pbx.party(source.Addr().Unmap())}
+		}
 		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: c.pbx.party(source.Addr().Unmap())}
 	}
 	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: call.Party{Profile: sdp.WebRTC, Host: c.flow.Remote().Addr().Unmap()}}

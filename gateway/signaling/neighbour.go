@@ -117,14 +117,19 @@ func (s *Server) linked(p *pbx, conn net.Conn) (*line, error) {
 		return nil, net.ErrClosed
 	}
 	l.taken.Store(true)
-	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-	local, _ := netip.ParseAddrPort(conn.LocalAddr().String())
-	t := &target{Target: locate.Target{Transport: locate.TLS, Addr: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())},
-		local: local.Addr().Unmap().WithZone("")}
+	t := l.target()
 	p.mu.Lock()
 	p.targets, p.using = []*target{t}, t
 	p.mu.Unlock()
 	return l, nil
+}
+
+// target is the far end of a connection with a neighbour.
+func (l *line) target() *target {
+	remote, _ := netip.ParseAddrPort(l.RemoteAddr().String())
+	local, _ := netip.ParseAddrPort(l.LocalAddr().String())
+	return &target{Target: locate.Target{Transport: locate.TLS, Addr: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())},
+		local: local.Addr().Unmap().WithZone("")}
 }
 
 // link is an open connection with a neighbour, made when there is none: the one to at, if that is still open.
@@ -214,10 +219,11 @@ func (p *pbx) trusted() bool { return p != nil && p.neighbour == nil }
 
 // toNeighbour calls a user of a neighbour.
 func (s *Server) toNeighbour(ctx context.Context, from caller, p *pbx, user string) (plan, error) {
-	if _, err := p.link(ctx, ""); err != nil {
+	l, err := p.link(ctx, "")
+	if err != nil {
 		return plan{out: true}, &downError{p.cfg.Name, err}
 	}
-	hop := p.server()
+	hop := l.target()
 	to := sip.Uri{Scheme: "sips", User: user, Host: p.neighbour.ID}
 	return plan{out: true, branches: []*leg{{
 		pbx: p, hop: hop, target: to,
@@ -248,16 +254,13 @@ func (s *Server) fromNeighbour(ctx context.Context, from caller, req *sip.Reques
 	return s.toUsers(from, []auth.User{user}, req)
 }
 
-// colleague is the caller as our users see it: with the neighbour's address and name, whatever else it claims.
+// colleague is the caller as our users see it: at the neighbour's address, whatever host it claims.
 func (p *pbx) colleague(from *sip.FromHeader) address {
 	user, display := strings.ToLower(from.Address.User), from.DisplayName
 	if auth.ValidateName(user) != nil {
 		user, display = "anonymous", ""
 	}
-	if display == "" {
-		display = user
-	}
-	return address{display: display + " (" + p.neighbour.Name + ")", uri: sip.Uri{Scheme: "sip", User: user, Host: p.neighbour.Address}}
+	return address{display: display, uri: sip.Uri{Scheme: "sip", User: user, Host: p.neighbour.Address}}
 }
 
 // dialed is whom a request is for, as its sender would write it.

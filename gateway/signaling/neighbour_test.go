@@ -173,7 +173,7 @@ func TestNeighbourCalls(t *testing.T) {
 		n.send(n.build("INVITE", tt.user, id, "v=0 of bob", "P-Asserted-Identity: \"Chief\" <sip:chief@"+ownID+">", "Alert-Info: <http://127.0.0.1>;info=alert-autoanswer",
 			"Diversion: <sip:chief@"+ownID+">"))
 		invite := tt.at.request(sip.INVITE)
-		if f := invite.From(); f.DisplayName != "Bob (Workshop)" || f.Address.String() != "sip:bob@workshop" {
+		if f := invite.From(); f.DisplayName != "Bob" || f.Address.String() != "sip:bob@workshop" {
 			t.Errorf("the call is from %s", f.Value())
 		}
 		for _, h := range []string{"P-Asserted-Identity", "Alert-Info", "Diversion"} {
