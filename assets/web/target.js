@@ -72,7 +72,7 @@ export function grouped(text) {
 /** One or two letters that stand for a peer in its round sign; "" for a bare number. */
 export function initials(peer) {
   if (!peer.name) return "";
-  const words = peer.name.split(/[\s._-]+/u).filter((w) => /^[\p{L}\p{N}]/u.test(w));
+  const words = peer.name.split("@", 1)[0].split(/[\s._-]+/u).filter((w) => /^[\p{L}\p{N}]/u.test(w));
   const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
   return picked.map((w) => [...w][0].toUpperCase()).join("");
 }

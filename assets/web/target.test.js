@@ -47,7 +47,7 @@ test("numbers for reading", () => {
 });
 
 test("initials", () => {
-  for (const [name, text] of [["Alice Doe", "AD"], ["echo", "E"], ["Jean-Luc van Dijk", "JD"], ["", ""], ["(reception)", ""]]) {
+  for (const [name, text] of [["Alice Doe", "AD"], ["echo", "E"], ["Jean-Luc van Dijk", "JD"], ["", ""], ["(reception)", ""], ["bob@office-2", "B"]]) {
     assert.equal(initials({ name }), text);
   }
 });
