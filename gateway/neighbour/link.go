@@ -24,8 +24,11 @@ const (
 // dialTime is how long one address of a neighbour is tried, TLS handshake and all.
 const dialTime = 2 * time.Second
 
-// maxConns bounds the connections that neighbours and strangers have open.
-const maxConns = 200
+// maxConns bounds the connections that paired neighbours have open, maxStrangers those of machines that want to be paired.
+const (
+	maxConns     = 200
+	maxStrangers = 16
+)
 
 // errOther is that another certificate is shown than the one that is pinned, or announced.
 var errOther = errors.New("it shows another certificate than it should")
@@ -82,10 +85,21 @@ func peerID(cs tls.ConnectionState) string {
 // Take serves a connection that Server gave its settings, and returns when it is over.
 func (k *Keeper) Take(conn *tls.Conn) {
 	defer conn.Close()
+	cs := conn.ConnectionState()
+	strange, most := cs.NegotiatedProtocol == protoPair, maxConns
+	if strange {
+		most = maxStrangers
+	}
 	k.mu.Lock()
-	full := k.life.Err() != nil || len(k.conns) >= maxConns
+	alike := 0
+	for _, other := range k.conns {
+		if other == strange {
+			alike++
+		}
+	}
+	full := k.life.Err() != nil || alike >= most
 	if !full {
-		k.conns[conn] = true
+		k.conns[conn] = strange
 	}
 	k.mu.Unlock()
 	if full {
@@ -96,7 +110,6 @@ func (k *Keeper) Take(conn *tls.Conn) {
 		defer k.mu.Unlock()
 		delete(k.conns, conn)
 	}()
-	cs := conn.ConnectionState()
 	switch cs.NegotiatedProtocol {
 	case protoPair:
 		k.asked(conn)

@@ -43,6 +43,7 @@ type Deps struct {
 	People  func(ctx context.Context) <-chan call.News // how our own people are doing, and then each change
 	Link    func(conn net.Conn, id string)             // takes a connection for calls from a paired neighbour, until it ends
 	Paired  func()                                     // is told when who is paired has changed; may be nil
+	Lost    func(id string)                            // is told that a neighbour can't be heard any more: its connections are no good; may be nil
 }
 
 // Keeper knows the neighbours. Run owns what it starts; the connections that Take gets are the caller's goroutines, and end with Run.
@@ -63,7 +64,7 @@ type Keeper struct {
 	friends  map[string]*friend  // the paired, by ID
 	pairings map[string]*pairing // that go on, by the other's ID
 	troubles map[string]string   // sentences by ID and kind
-	conns    map[net.Conn]bool   // open ones that Take got
+	conns    map[net.Conn]bool   // open ones that Take got; true: of who wants to be paired
 	watchers map[chan struct{}]bool
 }
 

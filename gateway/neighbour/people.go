@@ -164,7 +164,7 @@ func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 		}
 		var alert *net.OpError
 		if !heard && errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls tells of an alert
-			k.trouble(id, kindGone, f.Name+" does not know this machine any more. Pair again.")
+			k.trouble(id, kindGone, k.nameOf(f)+" does not know this machine any more. Pair again.")
 		}
 		select {
 		case <-ctx.Done():
@@ -215,6 +215,13 @@ func (k *Keeper) hear(ctx context.Context, id string, f *friend) (heard bool, er
 	}
 }
 
+// nameOf is a friend's name of the moment.
+func (k *Keeper) nameOf(f *friend) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return f.Name
+}
+
 // lost notes that nothing is known of a neighbour's people any more.
 func (k *Keeper) lost(f *friend) {
 	k.mu.Lock()
@@ -226,6 +233,9 @@ func (k *Keeper) lost(f *friend) {
 	f.people = slices.Clone(f.people)
 	k.mu.Unlock()
 	if was {
+		if k.deps.Lost != nil {
+			k.deps.Lost(f.ID)
+		}
 		k.changed()
 	}
 }

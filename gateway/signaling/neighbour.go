@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 
@@ -231,27 +230,6 @@ func (s *Server) toNeighbour(ctx context.Context, from caller, p *pbx, user stri
 		remote: address{uri: to},
 		party:  p.party(hop.Addr.Addr()),
 	}}}, nil
-}
-
-// fromNeighbour decides who is called by a neighbour: our own users and what is built in, and nothing beyond.
-func (s *Server) fromNeighbour(ctx context.Context, from caller, req *sip.Request) (plan, error) {
-	target := callee(req.Recipient.User)
-	var user auth.User
-	var err error
-	switch {
-	case slices.Contains(builtins, target):
-		return plan{builtin: target}, nil
-	case target == ownerName && s.deps.Owner != nil:
-		user, err = s.deps.Owner(ctx)
-	case IsNumber(target):
-		user, err = s.deps.Users.ByExtension(ctx, target)
-	default:
-		user, err = s.deps.Users.User(ctx, strings.ToLower(target))
-	}
-	if err != nil {
-		return plan{}, errNotFound
-	}
-	return s.toUsers(from, []auth.User{user}, req)
 }
 
 // colleague is the caller as our users see it: at the neighbour's address, whatever host it claims.

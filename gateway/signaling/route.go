@@ -35,8 +35,6 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 		return s.routeGuest(from, req)
 	case from.pbx.passes():
 		return s.toGuests(from, req)
-	case from.pbx != nil && from.pbx.neighbour != nil:
-		return s.fromNeighbour(ctx, from, req)
 	}
 	if p, named, err := s.toPinned(ctx, from, req); named {
 		return p, err
@@ -159,6 +157,10 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *sip.Request) ([]auth.User, error) {
 	if p.cfg.mode() == ModeTrunk && target == p.cfg.Username && req.To() != nil {
 		target = callee(req.To().Address.User)
+	}
+	if p.neighbour != nil && target == ownerName && s.deps.Owner != nil {
+		owner, err := s.deps.Owner(ctx)
+		return []auth.User{owner}, err
 	}
 	users, err := s.deps.Users.List(ctx)
 	if err != nil {
