@@ -36,6 +36,7 @@ func (g *Gateway) openNeighbours(dir string) error {
 		Changes: g.announcements,
 		People:  func(ctx context.Context) <-chan call.News { return g.signaling.Watch(ctx, "", nil) },
 		Link:    func(conn net.Conn, id string) { g.signaling.Link(conn, id) },
+		Lost:    func(id string) { g.signaling.Unlink(id) },
 		Paired:  n.paired,
 	}, g.log)
 	if err != nil {

@@ -181,3 +181,17 @@ func FuzzPeople(f *testing.F) {
 		}
 	})
 }
+
+// A machine that starts anew knows whom it was paired with.
+func TestPairingOutlivesTheProcess(t *testing.T) {
+	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
+	pair(t, a, b)
+	a.stop()
+	again := startMachine(t, "Front office", a.cfg.Identity, a.book)
+	again.sees(b.announcement())
+	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampBusy}}}
+	again.await(t, b.ID(), "bob talks", func(s call.NeighbourState) bool { return len(s.People) == 1 && s.People[0].State == call.LampBusy })
+	if s := again.state(b.ID()); !s.Paired || !s.Here || s.Fingerprint != b.Fingerprint() {
+		t.Errorf("after a new start it is %+v", s)
+	}
+}

@@ -104,6 +104,13 @@ func (s *Server) Link(conn net.Conn, id string) {
 	<-l.gone
 }
 
+// Unlink ends the connections with a neighbour that can't be heard any more, so that no call waits for an answer by a dead one.
+func (s *Server) Unlink(id string) {
+	if p := s.neighbour(id); p != nil {
+		s.lines.closeOf(p)
+	}
+}
+
 // linked gives sipgo a connection with a neighbour, which closes it.
 func (s *Server) linked(p *pbx, conn net.Conn) (*line, error) {
 	l, ok := s.lines.add(conn, p, locate.Target{}, locate.TLS)
