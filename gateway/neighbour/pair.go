@@ -355,30 +355,3 @@ func (k *Keeper) show(p *pairing) call.Pairing {
 	defer k.mu.Unlock()
 	return p.Pairing
 }
-
-// newAddress makes the address of a neighbour out of its name: one word that no other neighbour has. The caller holds k.mu.
-func (k *Keeper) newAddress(id, name string) string {
-	if f := k.friends[id]; f != nil {
-		return f.Address // stays in people's lists
-	}
-	word := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		}
-		return '-'
-	}, strings.ToLower(name))
-	word = strings.Join(strings.FieldsFunc(word, func(r rune) bool { return r == '-' }), "-")
-	if strings.Trim(word, "0123456789-") == "" { // a number would be called as such
-		word = strings.Trim("neighbour-"+word, "-")
-	}
-	taken := map[string]bool{"echo": true, "tone": true, "desk": true, "localhost": true}
-	for _, f := range k.friends {
-		taken[f.Address] = true
-	}
-	address := word
-	for i := 2; taken[address]; i++ {
-		address = fmt.Sprintf("%s-%d", word, i)
-	}
-	return address
-}
