@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"gateway/recording", shared},
 	{"gateway/metrics", shared},
 	{"gateway/signaling", append([]string{"gateway/locate", "gateway/presence"}, shared...)}, // which nobody else needs
+	{"gateway/neighbour", append([]string{"discovery"}, shared...)},                          // reads what is announced
 	{"gateway/store", shared},
 	{"gateway/turn", shared},
 	{"gateway/web", shared},

@@ -5,18 +5,21 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"text/tabwriter"
 )
 
 // neighbour is another Cordboard, and found a PBX, as the API tells of them.
 type (
 	neighbour struct {
-		Name      string
-		Addresses []string
-		Paired    bool
-		Presence  string
+		Name, Address, Trouble string // Address is by which its people are called
+		Addresses              []string
+		Paired, Here           bool
+		People                 []person
+		Pairing                *struct{ Asked bool }
 	}
-	found struct {
+	person struct{ Target, State string }
+	found  struct {
 		Name      string
 		Addresses []string
 		URI       string
@@ -59,14 +62,21 @@ func listNeighbours(out io.Writer, near []neighbour, pbxs []found) error {
 		fmt.Fprintln(table, "NAME\tADDRESS\tPAIRED\tPRESENCE")
 	}
 	for _, n := range near {
-		paired := "no"
-		if n.Paired {
-			paired = "yes"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", n.Name, dash(first(n.Addresses)), paired, dash(n.Presence))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", n.Name, dash(first(n.Addresses)), n.paired(), dash(n.presence()))
 	}
-	if err := table.Flush(); err != nil || len(pbxs) == 0 {
+	if err := table.Flush(); err != nil {
 		return err
+	}
+	for _, n := range near {
+		if n.Pairing != nil && n.Pairing.Asked {
+			fmt.Fprintf(out, "\n%s asks to be paired. If somebody there does it just now: cordboard pair %q\n", n.Name, n.Name)
+		}
+		if n.Trouble != "" {
+			fmt.Fprintf(out, "\n%s: %s\n", n.Name, n.Trouble)
+		}
+	}
+	if len(pbxs) == 0 {
+		return nil
 	}
 	fmt.Fprintln(out)
 	fmt.Fprintln(table, "PBX\tADDRESS\tURI")
@@ -82,4 +92,32 @@ func first(list []string) string {
 		return ""
 	}
 	return list[0]
+}
+
+// paired says how it stands with a neighbour.
+func (n neighbour) paired() string {
+	switch {
+	case n.Paired:
+		return "yes"
+	case n.Pairing != nil && n.Pairing.Asked:
+		return "asks"
+	}
+	return "no"
+}
+
+// presence says how a neighbour's people are doing.
+func (n neighbour) presence() string {
+	if n.Paired && !n.Here {
+		return "not there"
+	}
+	words := map[string]string{"idle": "free", "ringing": "ringing", "busy": "talking", "unreachable": "not signed in"}
+	var list []string
+	for _, p := range n.People {
+		word := words[p.State]
+		if word == "" {
+			word = "not known"
+		}
+		list = append(list, p.Target+" "+word)
+	}
+	return strings.Join(list, ", ")
 }

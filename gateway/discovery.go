@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net"
 	"net/netip"
 
@@ -12,49 +9,41 @@ import (
 	"cordboard/gateway/web"
 )
 
-// secretDiscovery is what this machine is known by to its neighbours.
-const secretDiscovery = "discovery"
-
 // openDiscovery makes what announces this gateway and finds others. There is none when it is switched off, and none when only this
 // very machine can reach the page: then no packet leaves.
-func (g *Gateway) openDiscovery(ctx context.Context, version string) error {
+func (g *Gateway) openDiscovery(version string) {
 	https := g.https.Addr().(*net.TCPAddr).AddrPort()
-	if !g.cfg.Discovery.Enabled {
-		return nil
+	if g.neighbours == nil {
+		return
 	}
 	if https.Addr().Unmap().IsLoopback() {
 		g.log.Debug("nothing is announced: [listen] https is for this machine only")
-		return nil
+		return
 	}
-	secret, err := g.accounts.store.Secret(ctx, secretDiscovery)
-	if err != nil {
-		return fmt.Errorf("get the name among neighbours: %w", err)
-	}
-	sum := sha256.Sum256(secret)
 	a := discovery.Announcement{
-		ID: hex.EncodeToString(sum[:16]), Name: g.cfg.Name, Version: version, Fingerprint: hex.EncodeToString(sum[:]),
+		ID: g.neighbours.ID(), Name: g.cfg.Name, Version: version, Fingerprint: g.neighbours.Fingerprint(),
 		Host: hostName(), HTTPS: https.Port(),
 	}
 	if sip := g.signaling.Addr(); sip.IsValid() && !sip.Addr().IsLoopback() {
 		a.SIP = sip.Port()
 	}
 	g.discovery = discovery.New(a, g.log)
-	return nil
 }
 
-// neighbours gives the Cordboards nearby for the API.
-func (g *Gateway) neighbours() []web.Neighbour {
-	var all []web.Neighbour
+// announced are the Cordboards nearby, as they say.
+func (g *Gateway) announced() []discovery.Neighbour {
 	if g.discovery == nil {
-		return all
+		return nil
 	}
-	for _, n := range g.discovery.Neighbours() {
-		all = append(all, web.Neighbour{
-			ID: n.ID, Name: n.Name, Host: n.Host + ".local", Addresses: texts(n.Addrs), HTTPS: n.HTTPS,
-			Version: n.Version, Fingerprint: n.Fingerprint, Seen: n.Seen.UnixMilli(),
-		})
+	return g.discovery.Neighbours()
+}
+
+// announcements gives a tick when those have changed, until ctx ends.
+func (g *Gateway) announcements(ctx context.Context) <-chan struct{} {
+	if g.discovery == nil {
+		return nil
 	}
-	return all
+	return g.discovery.Changes(ctx)
 }
 
 // found gives the PBXs nearby for the API.

@@ -52,6 +52,7 @@ type Gateway struct {
 	sound      *sound
 	discovery  *discovery.Service // nil: switched off
 	desk       *desk.Phone        // nil: none
+	neighbours *neighbours        // nil: none
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -126,12 +127,13 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	if err = g.openRecordings(ctx, host.Dir); err != nil {
 		return g, err
 	}
+	if err = g.openNeighbours(host.Dir); err != nil {
+		return g, err
+	}
 	if err = g.join(ctx, host); err != nil {
 		return g, err
 	}
-	if err = g.openDiscovery(ctx, host.Version); err != nil {
-		return g, err
-	}
+	g.openDiscovery(host.Version)
 	if g.greeting, err = g.greet(ctx); err != nil {
 		return g, err
 	}
@@ -169,13 +171,17 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
 		TLS: g.cert.TLSConfig(), Live: g.live, Bans: g.bans, Toll: g.toll, Recorder: g.recordings,
-		NoDesk: func() string { return g.noDesk(host) },
+		NoDesk:     func() string { return g.noDesk(host) },
+		Neighbours: g.dialer(), Owner: g.owner,
 	}, g.log)
 	switch {
 	case errors.Is(err, signaling.ErrTLSPort):
 		return portError("sips", "SIP TLS", cfg.Listen.SIPS, err)
 	case err != nil:
 		return portError("sip", "SIP", cfg.Listen.SIP, err)
+	}
+	if g.neighbours != nil {
+		g.neighbours.paired()
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
@@ -190,9 +196,9 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.signaling.Watch, History: g.accounts.store,
+		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.neighbours, Found: g.found,
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found,
 		Card: host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err

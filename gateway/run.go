@@ -36,6 +36,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{name: "account changes", run: g.forwardChanges},
 		{name: "bans", run: g.keepBans},
 	}
+	if g.neighbours != nil {
+		stages = slices.Insert(stages, 1, &stage{name: "neighbours", run: g.neighbours.Run})
+	}
 	if g.discovery != nil { // says goodbye before the rest ends
 		stages = slices.Insert(stages, 0, &stage{name: "discovery", run: g.discovery.Run})
 	}

@@ -8,6 +8,8 @@ import { target } from "./target.js";
  * @property {string} name  may be empty
  * @property {string} extension  may be empty
  * @property {"idle"|"ringing"|"busy"|"unreachable"|"unknown"} state
+ * @property {string} [site]  of a neighbour's people: the neighbour's name
+ * @property {boolean} [gone]  is no colleague any more
  */
 
 /** What to dial to take a call that rings at an extension; "" where there is none. */
@@ -23,7 +25,8 @@ export class Lamps extends EventTarget {
     super();
     events.addEventListener("lamp", ({ data }) => {
       const lamp = JSON.parse(data);
-      this.#lamps.set(lamp.target, lamp);
+      if (lamp.gone) this.#lamps.delete(lamp.target);
+      else this.#lamps.set(lamp.target, lamp);
       this.dispatchEvent(new Event("change"));
     });
     events.addEventListener("voicemail", ({ data }) => {

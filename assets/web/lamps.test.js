@@ -17,5 +17,9 @@ test("lamps by name, each with its latest state, and messages", () => {
   assert.equal(changes, 4);
   const has = (uri) => lamps.has({ name: "", number: "", uri }, "x");
   assert.deepEqual(["sip:carol@x", "sip:103@x", "sip:bob@x", "sip:104@x", "sip:carol@y", "sip:@x"].map(has), [true, true, true, false, false, false]);
+  tell("lamp", { target: "dave@workshop", name: "Dave", extension: "", state: "idle", site: "Workshop" });
+  assert.equal(lamps.has({ name: "", number: "", uri: "sip:dave@workshop" }, "x"), true);
+  tell("lamp", { target: "dave@workshop", name: "Dave", extension: "", state: "idle", site: "Workshop", gone: true });
+  assert.deepEqual(lamps.list.map((l) => l.target), ["bob", "carol"]);
   assert.deepEqual([pickup("103"), pickup("")], ["*8103", ""]);
 });

@@ -3,7 +3,7 @@
 import JsSIP from "jssip";
 import { holds } from "./direction.js";
 import { replaces, replacesValue } from "./resume.js";
-import { peerOf } from "./target.js";
+import { elsewhere, peerOf } from "./target.js";
 
 const retryHold = 250; // ms between tries while the last change is under way
 const patience = 2_000; // ms that the sound's path may be cut before we say so
@@ -174,7 +174,7 @@ export class Leg extends EventTarget {
     const follow = (leg, stream) => leg.#open((eventHandlers) => {
       accept((session) => { leg.#session = session; }, { ...media(stream), eventHandlers });
     });
-    this.#tell("referred", { peer: peerOf(display_name, to.user, to.toString()), follow, refuse });
+    this.#tell("referred", { peer: peerOf(display_name, to.user, to.toString(), elsewhere(to.host, this.#session.local_identity.uri.host)), follow, refuse });
   }
 
   /** Says when the browser has had no sign of the gateway's sound for a while; it gives up only much later, and for good. */

@@ -2,7 +2,7 @@
 
 import JsSIP from "jssip";
 import { Leg } from "./leg.js";
-import { peerOf } from "./target.js";
+import { elsewhere, peerOf } from "./target.js";
 
 const retryRegister = 5_000; // ms between tries after a refusal
 
@@ -80,7 +80,7 @@ export class Line extends EventTarget {
   #ring(session, request) {
     const { display_name, uri } = session.remote_identity;
     const { to } = request;
-    const peer = peerOf(display_name, uri.user, uri.toString());
+    const peer = peerOf(display_name, uri.user, uri.toString(), elsewhere(uri.host, to.uri.host));
     this.#tell("incoming", { leg: new Leg(this.#ua, { session, request }), peer, callee: to.display_name || to.uri.user });
   }
 }

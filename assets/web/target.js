@@ -25,7 +25,8 @@ export function target(typed, domain) {
     const uri = /^sips?:/i.test(text) ? text : `sip:${text}`;
     const part = /^sips?:(?:([^@:;?\s]+)(?::[^@\s]*)?@)?([^@\s]+)$/i.exec(uri);
     if (!part) return null;
-    return { uri, ...named(decode(part[1] ?? part[2])) };
+    if (!part[1]) return { uri, ...named(decode(part[2])) };
+    return peerOf("", part[1], uri, elsewhere(part[2].split(/[:;?]/, 1)[0], domain));
   }
   if (isNumber(text)) {
     const number = text.replace(/^(\+[^(]*)\(0\)/, "$1").replace(spaces, ""); // "+49 (0)30": the 0 is for calls at home
@@ -35,9 +36,15 @@ export function target(typed, domain) {
   return { name: text, number: "", uri: `sip:${escape(text.toLowerCase())}@${domain}` };
 }
 
-/** Whom a SIP identity is, for showing. */
-export function peerOf(display, sipUser, uri) {
-  const plain = decode(sipUser ?? "");
+/** The host of somebody who is not at home here, as a neighbour's people are; "" for all others. */
+export function elsewhere(host, domain) {
+  const foreign = host.toLowerCase() !== domain.toLowerCase() && !/\.invalid$/i.test(host);
+  return foreign ? host.toLowerCase() : "";
+}
+
+/** Whom a SIP identity is, for showing and for calling again: of somebody elsewhere the whole address. */
+export function peerOf(display, sipUser, uri, host = "") {
+  const plain = decode(sipUser ?? "") + (host && `@${host}`);
   const name = (display ?? "").trim();
   if (name && name !== plain) return { name, number: plain, uri };
   return { uri, ...named(plain) };
@@ -65,7 +72,7 @@ export function grouped(text) {
 /** One or two letters that stand for a peer in its round sign; "" for a bare number. */
 export function initials(peer) {
   if (!peer.name) return "";
-  const words = peer.name.split(/[\s._-]+/u).filter((w) => /^[\p{L}\p{N}]/u.test(w));
+  const words = peer.name.split("@", 1)[0].split(/[\s._-]+/u).filter((w) => /^[\p{L}\p{N}]/u.test(w));
   const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
   return picked.map((w) => [...w][0].toUpperCase()).join("");
 }

@@ -41,7 +41,7 @@ export class PeopleView {
     setText(find("voicemail-text"), words);
   }
 
-  #row({ target, name, extension, state }, disabled) {
+  #row({ target, name, extension, state, site }, disabled) {
     const button = document.createElement("button");
     button.dataset.call = target;
     button.disabled = disabled;
@@ -51,7 +51,7 @@ export class PeopleView {
     const who = element("span", "", "who");
     who.append(element("b", name || target));
     const word = this.#words.say(`lamp.${state}`);
-    who.append(element("span", extension ? `${extension} · ${word}` : word));
+    who.append(element("span", [site ?? extension, word].filter(Boolean).join(" · ")));
     button.append(disc, who, icon(icons[state] ?? "lamp-wait"));
     const row = document.createElement("li");
     row.dataset.lamp = state;

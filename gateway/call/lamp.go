@@ -19,6 +19,9 @@ type Lamp struct {
 	Extension string    `json:"extension"`
 	State     LampState `json:"state"`
 	Note      string    `json:"note,omitempty"` // in their own words
+
+	Site string `json:"site,omitempty"` // the neighbour whose person it is; empty: our own
+	Gone bool   `json:"gone,omitempty"` // is not among the colleagues any more
 }
 
 // Voicemail counts the messages in somebody's voice mail box.

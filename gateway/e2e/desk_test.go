@@ -125,8 +125,8 @@ func TestDesk(t *testing.T) {
 		return v
 	}
 	run("a browser calls it", func(t *testing.T) {
-		proves(t, "Call in", machine)
-		proves(t, "Hold and resume", machine)
+		proves(t, "Call in", thisMachine)
+		proves(t, "Hold and resume", thisMachine)
 		o.bob.dial(t, "desk")
 		id := d.with(t, "bob", "ringing")
 		eventually(t, patience, "ringing", func() bool { return rings(d.ringer.heard(t)) })
@@ -142,8 +142,8 @@ func TestDesk(t *testing.T) {
 		d.wantFree(t)
 	})
 	run("by command", func(t *testing.T) {
-		proves(t, "Call out", machine)
-		proves(t, "DTMF (RFC 4733)", machine)
+		proves(t, "Call out", thisMachine)
+		proves(t, "DTMF (RFC 4733)", thisMachine)
 		o.phone.startOver()
 		cmd := exec.Command(must(buildGateway()), "call", "201", "--data", o.gateway.data)
 		said := start(t, "call", cmd)
@@ -170,9 +170,9 @@ func TestDesk(t *testing.T) {
 		}
 	})
 	run("conference", func(t *testing.T) {
-		proves(t, "Call waiting", machine)
-		proves(t, "Conference of three", machine)
-		proves(t, "Attended transfer", machine)
+		proves(t, "Call waiting", thisMachine)
+		proves(t, "Conference of three", thisMachine)
+		proves(t, "Attended transfer", thisMachine)
 		o.bob.dial(t, "desk")
 		bob := d.with(t, "bob", "ringing")
 		d.does(t, bob, "answer", nil)
@@ -208,8 +208,8 @@ func TestDesk(t *testing.T) {
 		o.phone.wantEvent(t, "CALL_CLOSED")
 	})
 	run("transferred to it, and moved", func(t *testing.T) {
-		proves(t, "Being transferred", machine)
-		proves(t, "Call moves to another device", machine, page)
+		proves(t, "Being transferred", thisMachine)
+		proves(t, "Call moves to another device", thisMachine, page)
 		o.pageCallsPhone(t, o.alice, toneAlice)
 		var calls []any
 		eventually(t, patience, "one call", func() bool {

@@ -13,16 +13,16 @@ import (
 
 // The clients of the table of features.
 const (
-	page    = "Cordboard's page"
-	fox     = "the page in Firefox"
-	jsSIP   = "JsSIP"
-	sipJS   = "SIP.js"
-	desk    = "desk phone (baresip)"
-	sipTest = "sipp"
-	machine = "this machine"
+	page        = "Cordboard's page"
+	fox         = "the page in Firefox"
+	jsSIP       = "JsSIP"
+	sipJS       = "SIP.js"
+	desk        = "desk phone (baresip)"
+	sipTest     = "sipp"
+	thisMachine = "this machine"
 )
 
-var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, machine}
+var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, thisMachine}
 
 // features are what tests have proven: by feature and client, whether all that tried succeeded.
 var features = struct {

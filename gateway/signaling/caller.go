@@ -11,6 +11,7 @@ import (
 
 	"cordboard/gateway/auth"
 	"cordboard/gateway/guard"
+	"cordboard/gateway/locate"
 )
 
 // caller is who sent a request that makes a dialog: a user's browser or a PBX.
@@ -25,7 +26,11 @@ type caller struct {
 
 // name is the caller as the board shows it.
 func (c caller) name() string {
-	if c.pbx != nil {
+	switch {
+	case c.pbx != nil && c.pbx.neighbour != nil:
+		uri := c.pbx.colleague(c.req.From()).uri
+		return uri.User + "@" + uri.Host
+	case c.pbx != nil:
 		return c.req.From().Address.User
 	}
 	return c.user.Name
@@ -42,6 +47,9 @@ func (c caller) leg(req *sip.Request) *leg {
 	}
 	if c.pbx != nil {
 		source, _ := netip.ParseAddrPort(req.Source())
+		if l := c.pbx.srv.lines.at(locate.TLS, req.Source()); l != nil && c.pbx.neighbour != nil {
+			return &leg{pbx: c.pbx, hop: l.target(), party: c.pbx.party(source.Addr().Unmap())}
+		}
 		return &leg{pbx: c.pbx, hop: c.pbx.targetOf(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), req.Transport()), party: c.pbx.party(source.Addr().Unmap())}
 	}
 	return &leg{flow: c.flow, guest: c.guest, user: c.user.Name, party: c.flow.media()}

@@ -47,7 +47,7 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 		return l.srv.pbxAt(req) == l.pbx
 	}
 	if l.pbx != nil {
-		return !isFlowTransport(req.Transport()) && (!l.pbx.secure() || req.Transport() == locate.TLS)
+		return !isFlowTransport(req.Transport()) && (!l.pbx.secure() || req.Transport() == locate.TLS) && (l.pbx.trusted() || l.srv.pbxAt(req) == l.pbx)
 	}
 	if f == nil {
 		return false

@@ -231,6 +231,8 @@ func retryAfter(res *sip.Response) time.Duration {
 // better (RFC 3263 §4.3), and takes note of it.
 func (p *pbx) failed(t *target, res *sip.Response, err error) bool {
 	switch {
+	case p.neighbour != nil: // has no other server
+		return false
 	case err == nil:
 		if res.StatusCode != sip.StatusServiceUnavailable {
 			return false

@@ -87,7 +87,7 @@ func (g *gate) Accept() (net.Conn, error) {
 // mayLeave says whether the branch l may go out. Whoever called, and however the call came to this branch: toward a PBX it goes on
 // the account of the user who makes or forwards it, and what a PBX sends goes to no PBX by itself.
 func (u *setup) mayLeave(ctx context.Context, l *leg) error {
-	if l.pbx == nil {
+	if l.pbx == nil || l.pbx.neighbour != nil { // calls among colleagues cost nothing, and a neighbour's go no further
 		return nil
 	}
 	if l.payer == "" {
@@ -121,7 +121,8 @@ func (s *Server) mayRefer(l *leg, req *sip.Request) error {
 	if len(req.GetHeaders("Refer-To")) != 1 {
 		return errReferTo
 	}
-	if l.user == "" {
+	near := l.pbx != nil && l.pbx.neighbour != nil
+	if l.user == "" && !near {
 		return nil
 	}
 	var uri sip.Uri
@@ -130,6 +131,12 @@ func (s *Server) mayRefer(l *leg, req *sip.Request) error {
 		return nil // answered with 400 later
 	}
 	number := guard.Number(uri.User)
+	if near { // it may send a user of ours to its own numbers, but to none that costs
+		if IsNumber(number) && !strings.EqualFold(uri.Host, l.pbx.neighbour.ID) {
+			return errNotOurs
+		}
+		return nil
+	}
 	if !IsNumber(number) || s.consults(l.user, uri) {
 		return nil
 	}

@@ -114,6 +114,9 @@ func (b *bridge) concerns(from caller, p plan) {
 	if from.pbx != nil {
 		r.Direction = call.In
 		r.FromDisplay = from.req.From().DisplayName
+		if from.pbx.neighbour != nil {
+			r.FromDisplay = from.pbx.colleague(from.req.From()).display
+		}
 		if r.To == from.pbx.cfg.Username && from.pbx.cfg.mode() == ModeTrunk { // the trunk's contact is no number
 			r.To = callee(from.req.To().Address.User)
 		}

@@ -40,14 +40,14 @@ func (s *Server) cross(from, to *leg, in interface {
 	Headers() []sip.Header
 	GetHeaders(string) []sip.Header
 }, out interface{ AppendHeader(sip.Header) }) {
-	hidden := to.pbx == nil && wantsPrivacy(in)
+	hidden := !to.pbx.trusted() && wantsPrivacy(in)
 	for name, r := range rules {
-		if r.trusted && from.pbx == nil || r.private && hidden {
+		if r.trusted && !from.pbx.trusted() || r.private && hidden {
 			continue
 		}
 		for _, h := range in.GetHeaders(name) {
 			value := h.Value()
-			if from.pbx == nil && r.browser != nil && !r.browser(value) {
+			if !from.pbx.trusted() && r.browser != nil && !r.browser(value) {
 				continue
 			}
 			if r.parties {
@@ -111,7 +111,7 @@ func (u *setup) identify(l *leg) []sip.Header {
 		return list
 	}
 	l.local.display, l.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: anonymousHost}
-	if l.pbx == nil {
+	if !l.pbx.trusted() {
 		return nil
 	}
 	if !l.pbx.web() { // which takes us for a browser
@@ -136,15 +136,19 @@ func (s *Server) identity(from caller, to *leg) []sip.Header {
 			}
 		}
 	}
-	if to.pbx == nil && (wantsPrivacy(from.req) || anonymous(from.req.From())) {
+	if !to.pbx.trusted() && (wantsPrivacy(from.req) || anonymous(from.req.From())) {
 		return nil
+	}
+	if from.pbx != nil && from.pbx.neighbour != nil {
+		who := from.pbx.colleague(from.req.From())
+		return []sip.Header{assertedIdentity(who.display, who.uri)}
 	}
 	return []sip.Header{assertedIdentity(display, s.renamed(side, to, uri))}
 }
 
 // answering asserts toward the caller whose browser rings or answers: not always that of whom was called (RFC 3325 §9.1).
 func (s *Server) answering(from, to *leg, res *sip.Response) []sip.Header {
-	if from.pbx != nil || res.StatusCode >= 300 || to.pbx == nil && wantsPrivacy(res) {
+	if from.pbx != nil || res.StatusCode >= 300 || !to.pbx.trusted() && wantsPrivacy(res) {
 		return nil
 	}
 	from.mu.Lock()

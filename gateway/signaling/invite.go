@@ -70,7 +70,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	defer leave()
-	b := s.newBridge(from.name(), req.Recipient.User, cancel)
+	b := s.newBridge(from.name(), s.dialed(from, req), cancel)
 	b.a = from.leg(req)
 	s.join(b, b.a)
 	b.a.asked(req)

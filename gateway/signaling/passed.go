@@ -173,6 +173,9 @@ func (s *Server) renameParties(from, to *leg, req *sip.Request) error {
 }
 
 func (s *Server) rename(from, to *leg, uri *sip.Uri) {
+	if s.renameNear(from, to, uri) {
+		return
+	}
 	own := strings.EqualFold(uri.Host, s.cfg.Domain) || from.pbx != nil && (from.pbx.web() || strings.EqualFold(uri.Host, from.pbx.uri.Host))
 	if !own {
 		return

@@ -62,6 +62,8 @@ type pbx struct {
 	regs    map[string]*registration
 
 	facts facts // what its messages have told
+
+	neighbour *Neighbour // nil: it is a PBX
 }
 
 // downError says that a PBX does not answer.

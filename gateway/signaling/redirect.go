@@ -68,9 +68,9 @@ func stopOf(l *leg) string {
 }
 
 // redirected notes where a 3xx leads, best first; false when it leads nowhere. 305 names a proxy that nobody has asked for
-// (RFC 3261 §21.3.4) and is not followed.
+// (RFC 3261 §21.3.4) and is not followed; nor is a neighbour, which could name a number that costs.
 func (u *setup) redirected(e event) bool {
-	if e.res == nil || e.res.StatusCode < 300 || e.res.StatusCode >= 400 || e.res.StatusCode == sip.StatusUseProxy {
+	if e.res == nil || e.res.StatusCode < 300 || e.res.StatusCode >= 400 || e.res.StatusCode == sip.StatusUseProxy || e.leg.pbx != nil && e.leg.pbx.neighbour != nil {
 		return false
 	}
 	as := u.trail.rights[e.leg]

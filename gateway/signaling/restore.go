@@ -231,11 +231,7 @@ func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
 
 // reconnect gives a leg its PBX and the credentials there.
 func (s *Server) reconnect(ctx context.Context, l *leg, saved savedLeg) error {
-	for _, p := range s.pbxes {
-		if p.cfg.Name == saved.PBX {
-			l.pbx = p
-		}
-	}
+	l.pbx = s.pbxOfKey(saved.PBX)
 	if l.pbx == nil {
 		return fmt.Errorf("no PBX %q any more", saved.PBX)
 	}

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -51,6 +52,9 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 		return plan{}, err
 	}
 	if !s.isOurs(req.Recipient.Host, from.flow) {
+		if p := s.neighbourAt(req.Recipient.Host); p != nil {
+			return s.toNeighbour(ctx, from, p, cmp.Or(target, ownerName))
+		}
 		return plan{}, errNotOurs
 	}
 	ways := s.ways(target, req.Recipient.Host)
@@ -65,10 +69,13 @@ func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan
 	}
 	if !IsNumber(target) {
 		user, err := s.deps.Users.User(ctx, strings.ToLower(target))
-		switch {
-		case err == nil:
+		if err == nil {
 			return s.toUsers(from, []auth.User{user}, req)
-		case len(ways) > 0 && ways[0].pbx.web(): // there people have names too
+		}
+		if p := s.neighbourAt(target); p != nil {
+			return s.toNeighbour(ctx, from, p, ownerName)
+		}
+		if len(ways) > 0 && ways[0].pbx.web() { // there people have names too
 			return s.toPBXes(from, ways[:1])
 		}
 		return plan{}, errNotFound
@@ -102,6 +109,9 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 	if from.pbx != nil {
 		h := req.From()
 		local = address{display: h.DisplayName, uri: sip.Uri{Scheme: "sip", User: h.Address.User, Host: s.cfg.Domain}}
+		if from.pbx.neighbour != nil {
+			local = from.pbx.colleague(h)
+		}
 	}
 	for _, user := range users {
 		bindings := s.devices(user.Name, req)
@@ -163,6 +173,10 @@ func (s *Server) toPBX(from caller, p *pbx, number string) (plan, error) {
 func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *sip.Request) ([]auth.User, error) {
 	if p.cfg.mode() == ModeTrunk && target == p.cfg.Username && req.To() != nil {
 		target = callee(req.To().Address.User)
+	}
+	if p.neighbour != nil && target == ownerName && s.deps.Owner != nil {
+		owner, err := s.deps.Owner(ctx)
+		return []auth.User{owner}, err
 	}
 	users, err := s.deps.Users.List(ctx)
 	if err != nil {

@@ -33,6 +33,9 @@ func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	if p == nil || p.web() {
 		return nil
 	}
+	if p.neighbour != nil {
+		return s.prepareLink(ctx, p, req)
+	}
 	hop, err := p.nextHop(ctx, req)
 	if err != nil {
 		return err

@@ -88,6 +88,9 @@ type Deps struct {
 	Recorder     Recorder        // records calls; nil: nobody does
 	Judge        Judge           // of how calls sound; nil: none
 	NoDesk       func() string   // why the phone of this machine is not there, one sentence; empty: not known. nil: nothing to say
+	Neighbours   Neighbours      // reaches other Cordboards; nil: none
+
+	Owner func(ctx context.Context) (auth.User, error) // whose machine this is, whom neighbours call by its name alone; nil: nobody's
 }
 
 // Judge is what signaling needs of those who judge how calls sound. Locks are held while it is asked, so it must not wait for signaling.
@@ -96,6 +99,12 @@ type Judge interface {
 	Answered(call string)
 	// Verdict is how a call sounded so far.
 	Verdict(call string) call.Quality
+}
+
+// Neighbours is what signaling needs to reach other Cordboards.
+type Neighbours interface {
+	// Dial opens a connection with the neighbour of that ID, whose certificate has been checked.
+	Dial(ctx context.Context, id string) (net.Conn, error)
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -112,6 +121,7 @@ type Server struct {
 	ua     *sipgo.UserAgent
 	door   *door
 	pbxes  []*pbx
+	near   neighbours
 	board  call.Board
 	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
 	sealer sealer                                     // of flow tokens and temporary GRUUs
@@ -265,11 +275,11 @@ func (s *Server) Run(ctx context.Context) error {
 		over = s.restore(ctx)
 	}
 	var served sync.WaitGroup
+	served.Go(func() { srv.ServeTLS(s.lines.tls) })
 	if s.udp != nil {
 		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
 		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
 		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
-		served.Go(func() { srv.ServeTLS(s.lines.tls) })
 		if s.sips != nil {
 			served.Go(func() { s.serveTLS(ctx) })
 		}
@@ -370,7 +380,7 @@ func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.
 func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 	s.load.under.Add(1)
 	defer s.load.under.Add(-1)
-	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) {
+	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) || s.barred(req, tx) {
 		return
 	}
 	if take, known := s.takes[req.Method]; known {

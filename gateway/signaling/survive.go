@@ -148,7 +148,7 @@ func (l *leg) save() (savedLeg, bool) {
 		saved.Routes = append(saved.Routes, r.String())
 	}
 	if l.pbx != nil {
-		saved.PBX = l.pbx.cfg.Name
+		saved.PBX = l.pbx.key()
 	}
 	return saved, l.confirmed && l.guest == nil // whose credentials only its browser has
 }

@@ -199,7 +199,7 @@ func (p *pbx) addressAt(req *sip.Request, t *target) {
 	if _, within := req.To().Params.Get("tag"); !within || req.Route() == nil && p.hasDomain(req.Recipient.Host) {
 		req.SetDestination(t.Addr.String())
 	}
-	req.Laddr = sip.Addr{Hostname: p.cfg.Name} // sipgo keeps it with the request and, without an IP, does nothing with it
+	req.Laddr = sip.Addr{Hostname: p.key()} // sipgo keeps it with the request and, without an IP, does nothing with it
 }
 
 // pbxOf is the PBX that req was addressed to; nil when it goes to a browser.
@@ -207,7 +207,15 @@ func (s *Server) pbxOf(req *sip.Request) *pbx {
 	if req.Laddr.Hostname == "" {
 		return nil
 	}
-	i := slices.IndexFunc(s.pbxes, func(p *pbx) bool { return p.cfg.Name == req.Laddr.Hostname })
+	return s.pbxOfKey(req.Laddr.Hostname)
+}
+
+// pbxOfKey is the PBX or neighbour that key names; nil when there is none any more.
+func (s *Server) pbxOfKey(key string) *pbx {
+	if id, ok := strings.CutPrefix(key, "neighbour "); ok {
+		return s.neighbour(id)
+	}
+	i := slices.IndexFunc(s.pbxes, func(p *pbx) bool { return p.cfg.Name == key })
 	if i < 0 {
 		return nil
 	}

@@ -97,6 +97,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if s.deps.Concerns != nil {
 		concerns = s.deps.Concerns(r.Context(), u.Name)
 	}
+	var near <-chan struct{}
+	if s.deps.Neighbours != nil && u.Admin {
+		near = s.deps.Neighbours.Watch(r.Context())
+	}
 	alive := time.NewTicker(streamAlive)
 	defer alive.Stop()
 	for {
@@ -126,6 +130,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 			if n.Voicemail != nil {
 				event(&text, "voicemail", n.Voicemail)
 			}
+		case <-near:
+			event(&text, "neighbours", s.neighbourList(true))
 		case c, open := <-concerns:
 			if !open {
 				return nil

@@ -1,6 +1,98 @@
 package web
 
-import "testing"
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"cordboard/gateway/call"
+)
+
+// fakeNeighbours has one that is paired and one that asks to be.
+type fakeNeighbours struct{ said []string }
+
+func (*fakeNeighbours) Server(*tls.ClientHelloInfo) *tls.Config   { return nil }
+func (*fakeNeighbours) Protocols() []string                       { return []string{"sip/2"} }
+func (*fakeNeighbours) Take(*tls.Conn)                            {}
+func (*fakeNeighbours) Watch(ctx context.Context) <-chan struct{} { return nil }
+func (f *fakeNeighbours) note(words ...string)                    { f.said = append(f.said, strings.Join(words, " ")) }
+func (f *fakeNeighbours) Forget(_ context.Context, name string) error {
+	f.note("forget", name)
+	return nil
+}
+
+func (*fakeNeighbours) List() []call.NeighbourState {
+	return []call.NeighbourState{
+		{ID: "1", Name: "Workshop", Address: "workshop", Paired: true, Trouble: "Somebody pretends to be Workshop.", People: []call.Lamp{{Target: "bob@workshop", State: call.LampIdle}}},
+		{ID: "2", Name: "Attic", Pairing: &call.Pairing{ID: "2", Code: "123456"}},
+	}
+}
+
+func (f *fakeNeighbours) Pair(_ context.Context, name string) (call.Pairing, error) {
+	f.note("pair", name)
+	if name == "nobody" {
+		return call.Pairing{}, errors.New("Nobody is there.") //nolint:staticcheck // people read it
+	}
+	return call.Pairing{ID: "2", Code: "123456"}, nil
+}
+
+func (f *fakeNeighbours) Answer(name, code string, yes bool) error {
+	f.note("answer", name, code, map[bool]string{true: "yes", false: "no"}[yes])
+	return nil
+}
+
+func TestNeighboursByRank(t *testing.T) {
+	s := guarded(t)
+	near := &fakeNeighbours{}
+	s.deps.Neighbours = near
+	srv := s.server(t)
+	for _, tt := range []struct {
+		user, method, path, body string
+		status                   int
+		said                     string // what the neighbours heard; "": nothing
+	}{
+		{"", "GET", "", "", 401, ""},
+		{"bob", "POST", "/Attic/pair", "{}", 403, ""},
+		{"bob", "POST", "/2/pair", `{"code":"123456","same":true}`, 403, ""},
+		{"bob", "DELETE", "/workshop", "", 403, ""},
+		{"", "POST", "/Attic/pair", "{}", 401, ""},
+		{"alice", "POST", "/192.0.2.1:8443/pair", "{}", 200, "pair 192.0.2.1:8443"},
+		{"alice", "POST", "/nobody/pair", "{}", 409, "pair nobody"},
+		{"alice", "POST", "/2/pair", `{"code":"123456","same":true}`, 204, "answer 2 123456 yes"},
+		{"alice", "POST", "/2/pair", `{"code":"123456","same":false}`, 204, "answer 2 123456 no"},
+		{"alice", "POST", "/2/pair", `{"same":"yes"}`, 400, ""},
+		{"alice", "GET", "/2/pair", "", 405, ""},
+		{"alice", "DELETE", "/Front%20office", "", 204, "forget Front office"},
+	} {
+		near.said = nil
+		w := ask(s, srv, tt.user, tt.method, "/api/v1/neighbours"+tt.path, tt.body, "192.0.2.7")
+		if said := strings.Join(near.said, ", "); w.Code != tt.status || said != tt.said {
+			t.Errorf("%s %s %s by %q: %d, heard %q; want %d, %q", tt.method, tt.path, tt.body, tt.user, w.Code, said, tt.status, tt.said)
+		}
+	}
+}
+
+func TestOthersSeeNoMoreThanColleagues(t *testing.T) {
+	s := guarded(t)
+	s.deps.Neighbours = &fakeNeighbours{}
+	srv := s.server(t)
+	var got struct{ Neighbours []call.NeighbourState }
+	body := ask(s, srv, "bob", "GET", "/api/v1/neighbours", "", "192.0.2.7").Body.Bytes()
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Neighbours) != 1 || len(got.Neighbours[0].People) != 1 || got.Neighbours[0].Trouble != "" {
+		t.Errorf("bob sees %s, %v", body, err)
+	}
+	body = ask(s, srv, "alice", "GET", "/api/v1/neighbours", "", "192.0.2.7").Body.Bytes()
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Neighbours) != 2 || got.Neighbours[1].Pairing.Code != "123456" || got.Neighbours[0].Trouble == "" {
+		t.Errorf("the administrator sees %s, %v", body, err)
+	}
+	s.deps.Neighbours = nil
+	if w := ask(s, s.server(t), "alice", "GET", "/api/v1/neighbours", "", "192.0.2.7"); w.Code != 404 {
+		t.Errorf("without neighbours: %d", w.Code)
+	}
+}
 
 // Which PBXs are nearby is for who sets one up.
 func TestFound(t *testing.T) {

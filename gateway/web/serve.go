@@ -43,6 +43,9 @@ func (s *Server) Serve(ctx context.Context, on Listeners) error {
 	if on.HTTPS != nil {
 		config := on.TLS.Clone()
 		config.NextProtos = []string{"http/1.1"} // WebSocket (RFC 6455) wants no other
+		if s.deps.Neighbours != nil {
+			config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return s.deps.Neighbours.Server(hello), nil }
+		}
 		s.serve(g, stop, &door{Listener: on.HTTPS, tls: config, waiting: newWaiting(s)})
 	}
 	if on.HTTP != nil {
@@ -67,6 +70,7 @@ func (s *Server) serve(g *errgroup.Group, stop context.Context, d *door) {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // others' mistakes only
 	}
 	server.Protocols.SetHTTP1(true)
+	server.TLSNextProto = s.neighbourProtocols()
 	server.RegisterOnShutdown(s.streams.end)
 	g.Go(func() error {
 		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {

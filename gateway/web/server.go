@@ -21,6 +21,11 @@
 //
 // The machine's sound, for the phone's owner and administrators: GET /api/v1/devices answers Sound, PUT takes SoundChange and answers
 // the same.
+// Other Cordboards: GET /api/v1/neighbours lists the paired ones with their people, to administrators also those that are not paired
+// and pairings that go on (call.NeighbourState says what each field is); "neighbours" in the event stream tells an administrator
+// the same list at each change. POST {} to /api/v1/neighbours/{name}/pair, with an id, a name or "host:port", begins a pairing, or finds the
+// one that the neighbour has begun, and answers with the code to compare ({"id", "name", "code", "asked", "waits", "expires"}); POST
+// {"code", "same": true} there says that the neighbour shows the same, and "same": false ends it. DELETE /api/v1/neighbours/{name} forgets it.
 //
 // The history of calls: GET /api/v1/history?before=1767225600000&limit=50, signed in, answers
 //
@@ -70,11 +75,11 @@ type Deps struct {
 	// Concerns tells a user what is wrong with the media of the user's calls, and when that is over, until ctx ends or the channel
 	// is closed because its reader was too slow; nil: nobody is told.
 	Concerns   func(ctx context.Context, user string) <-chan call.Concern
-	Recordings Recordings         // of calls; nil: none
-	Neighbours func() []Neighbour // Cordboards nearby, sorted by name; nil: none
-	Found      func() []Found     // PBXs nearby; nil: none
-	Card       audio.Card         // the machine's sound; nil: none
-	Desk       Desk               // the phone that this machine is; nil: it is none
+	Recordings Recordings     // of calls; nil: none
+	Neighbours Neighbours     // other Cordboards; nil: there shall be none
+	Found      func() []Found // PBXs nearby; nil: none
+	Card       audio.Card     // the machine's sound; nil: none
+	Desk       Desk           // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
 	Dialog  func(call, user string) string
 	Metrics http.Handler     // for Prometheus; nil: none
@@ -162,7 +167,6 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/recordings", s.api(http.MethodGet, s.recordings))
 	mux.Handle("/api/v1/recordings/{id}", s.api("", s.recording))
 	mux.Handle("/api/v1/events", s.api(http.MethodGet, s.events))
-	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
 	mux.Handle("/api/v1/found", s.api(http.MethodGet, s.found))
 	mux.Handle("/api/v1/calls", s.api(http.MethodGet, s.calls))
 	mux.Handle("/api/v1/calls/{id}/media", s.api(http.MethodGet, s.media))
@@ -172,6 +176,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/desk/calls/{id}/{verb}", s.api(http.MethodPost, s.desk(s.deskDo)))
 	mux.Handle("/api/v1/desk/join", s.api(http.MethodPost, s.desk(s.deskJoin)))
 	mux.Handle("/api/v1/devices", s.api("", s.devices))
+	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
+	mux.Handle("/api/v1/neighbours/{name}", s.api(http.MethodDelete, s.forgetNeighbour))
+	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil

@@ -1,0 +1,207 @@
+package neighbour
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"cordboard/gateway/call"
+)
+
+func TestPairingPinsBothSides(t *testing.T) {
+	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
+	pair(t, a, b)
+	for _, m := range []struct{ one, other *machine }{{a, b}, {b, a}} {
+		n := m.one.book.by[m.other.ID()]
+		if n.Fingerprint != m.other.Fingerprint() || n.At != m.other.at || n.Name != m.other.cfg.Name {
+			t.Errorf("the book has %+v", n)
+		}
+	}
+	if got := a.state(b.ID()).Address; got != "workshop" {
+		t.Errorf("address %q, want workshop", got)
+	}
+	if got := b.state(a.ID()).Address; got != "front-office" {
+		t.Errorf("address %q, want front-office", got)
+	}
+}
+
+func TestNobodyIsPairedUnlessBothSayYes(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		asker, with bool // who says no
+	}{{"the asker says no", true, false}, {"the asked one says no", false, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := newMachine(t, "A"), newMachine(t, "B")
+			p, err := a.Pair(t.Context(), b.at.String())
+			if err != nil {
+				t.Fatalf("Pair: %v", err)
+			}
+			b.await(t, a.ID(), "request to pair", func(s call.NeighbourState) bool { return s.Pairing != nil })
+			if err := b.Answer(a.ID(), "not the code", true); !errors.Is(err, ErrNoPairing) {
+				t.Errorf("Answer with another code: %v", err)
+			}
+			if tt.asker {
+				b.Answer(a.ID(), p.Code, true)
+				a.Answer(b.ID(), p.Code, false)
+			} else {
+				a.Answer(b.ID(), p.Code, true)
+				b.Answer(a.ID(), p.Code, false)
+			}
+			for _, m := range []struct{ one, other *machine }{{a, b}, {b, a}} {
+				m.one.sees(m.other.announcement())
+				s := m.one.await(t, m.other.ID(), "end of the pairing", func(s call.NeighbourState) bool { return s.Pairing == nil && s.Trouble != "" })
+				if s.Paired || !strings.Contains(s.Trouble, "codes are different") {
+					t.Errorf("afterwards %+v", s)
+				}
+				if len(m.one.book.by) != 0 {
+					t.Errorf("the book has %v", m.one.book.by)
+				}
+			}
+		})
+	}
+}
+
+// Who stands between two machines, with a certificate of his own, makes them show different codes.
+func TestCodesDifferWhenSomebodyIsBetween(t *testing.T) {
+	a, b, between := newMachine(t, "A"), newMachine(t, "B"), newMachine(t, "B")
+	toBetween, err := a.Pair(t.Context(), between.at.String())
+	if err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	toB, err := between.Pair(t.Context(), b.at.String())
+	if err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	if toBetween.Code == toB.Code { // one in a million
+		t.Errorf("both show %s", toB.Code)
+	}
+}
+
+func TestNonceIsBound(t *testing.T) {
+	a, b := newMachine(t, "A"), newMachine(t, "B")
+	conn, err := a.dialAt(t.Context(), b.at, protoPair, "")
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	defer conn.Close()
+	one, other := newNonce(), newNonce()
+	commit := commitment(a.Fingerprint(), b.Fingerprint(), one)
+	in := bufio.NewReaderSize(conn, maxLine)
+	writeMessage(conn, message{Name: "A", Commit: hex.EncodeToString(commit[:])})
+	if m, err := readMessage(in); err != nil || len(m.Nonce) != 64 {
+		t.Fatalf("answer %+v, %v", m, err)
+	}
+	writeMessage(conn, message{Nonce: hex.EncodeToString(other[:])})
+	if m, err := readMessage(in); err == nil {
+		t.Errorf("after another nonce than the one committed to: %+v", m)
+	}
+	if got := b.state(a.ID()); got.Pairing != nil {
+		t.Errorf("people see %+v", got)
+	}
+	// An attempt from before, word for word, is as useless: the nonce of the other side is new.
+	if codeOf("a", "b", one, other) == codeOf("a", "b", one, newNonce()) {
+		t.Error("the code does not depend on the asked one's nonce")
+	}
+}
+
+func TestAttemptsAreBounded(t *testing.T) {
+	b := newMachine(t, "B")
+	asked := 0
+	for range attemptBurst + 3 {
+		a := newMachine(t, "A")
+		p, err := a.Pair(t.Context(), b.at.String())
+		if err == nil {
+			asked++
+			b.await(t, a.ID(), "request", func(s call.NeighbourState) bool { return s.Pairing != nil })
+			a.Answer(b.ID(), p.Code, false)
+			b.await(t, a.ID(), "its end", func(s call.NeighbourState) bool { return s.Pairing == nil })
+		}
+		a.stop()
+	}
+	if asked != attemptBurst {
+		t.Errorf("%d attempts were answered, want %d", asked, attemptBurst)
+	}
+}
+
+func TestWhoCanBePaired(t *testing.T) {
+	a, b, c := newMachine(t, "A"), newMachine(t, "Desk"), newMachine(t, "desk")
+	a.sees(b.announcement(), c.announcement(), a.announcement())
+	for _, tt := range []struct {
+		name string
+		err  error
+	}{
+		{"nobody", ErrUnknown}, {"", ErrUnknown}, {"DESK", ErrAmbiguous}, {"localhost:http-is-not-https", ErrUnknown}, {a.at.String(), errSelf},
+	} {
+		if _, err := a.Pair(t.Context(), tt.name); !errors.Is(err, tt.err) {
+			t.Errorf("Pair(%q): %v, want %v", tt.name, err, tt.err)
+		}
+	}
+	if p, err := a.Pair(t.Context(), b.ID()); err != nil || p.Name != "Desk" {
+		t.Errorf("Pair by ID: %+v, %v", p, err)
+	}
+	forged := b.announcement()
+	forged.ID, forged.Fingerprint = c.ID(), c.Fingerprint() // but at b's address
+	a.sees(forged)
+	if _, err := a.Pair(t.Context(), c.ID()); !errors.Is(err, errOther) {
+		t.Errorf("Pair with who shows another certificate than announced: %v", err)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	k := &Keeper{friends: map[string]*friend{"1": {Neighbour: call.Neighbour{Address: "front-office"}}}}
+	for name, want := range map[string]string{
+		"Front Office": "front-office-2", "Büro": "b-ro", "": "neighbour", "101": "neighbour-101", "desk": "desk-2", "会議室": "neighbour", "a--b ": "a-b",
+	} {
+		if got := k.newAddress("2", name); got != want {
+			t.Errorf("address of %q: %q, want %q", name, got, want)
+		}
+	}
+	if got := k.newAddress("1", "Other"); got != "front-office" {
+		t.Errorf("paired again it is %q", got)
+	}
+}
+
+func TestCode(t *testing.T) {
+	code := codeOf("a", "b", nonce{1}, nonce{2})
+	if !regexp.MustCompile(`^\d{6}$`).MatchString(code) {
+		t.Errorf("code %q", code)
+	}
+	if code == codeOf("b", "a", nonce{1}, nonce{2}) || code == codeOf("a", "b", nonce{2}, nonce{1}) {
+		t.Error("the code is the same the other way round")
+	}
+	if digest("l", "ab", "c") == digest("l", "a", "bc") {
+		t.Error("texts run into each other")
+	}
+}
+
+func FuzzMessage(f *testing.F) {
+	f.Add([]byte(`{"name":"Front office","port":8443,"commit":"00"}` + "\n"))
+	f.Add([]byte(`{"accept":true}` + "\n"))
+	f.Add([]byte("{\"name\":\"\u202eeciffo\\u0000\"}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := readMessage(bufio.NewReaderSize(strings.NewReader(string(text)), maxLine))
+		if err != nil {
+			return
+		}
+		if m.Name == "" || len([]rune(m.Name)) > maxName || m.Name != clean(m.Name) || strings.ContainsAny(m.Name, "\r\n\x00\u202e") {
+			t.Errorf("name %q", m.Name)
+		}
+		if b, ok := bytes32(m.Nonce); ok && !strings.EqualFold(hex.EncodeToString(b[:]), m.Nonce) {
+			t.Errorf("nonce %q is read as %x", m.Nonce, b)
+		}
+	})
+}
+
+func TestStopEndsPairing(t *testing.T) {
+	a, b := newMachine(t, "A"), newMachine(t, "B")
+	if _, err := a.Pair(context.Background(), b.at.String()); err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	a.stop()
+	b.sees(a.announcement())
+	b.await(t, a.ID(), "end of the pairing", func(s call.NeighbourState) bool { return s.Pairing == nil && s.Trouble != "" })
+}
