@@ -276,7 +276,7 @@ func TestDevicesOfGateway(t *testing.T) {
 	p.microphone("headset")
 	p.pactl("set-default-sink", "loudspeaker")
 	p.pactl("set-default-source", "headset")
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, Extra: "[audio]\nenabled = true\n"})
 	for _, tt := range []struct {
 		args []string
 		want string
