@@ -92,7 +92,9 @@ func (d *deskPhone) does(t *testing.T, id, verb string, body map[string]any) {
 // wantFree waits until the desk has no call.
 func (d *deskPhone) wantFree(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "end of the desk's calls", func() bool { return len(d.calls(t)) == 0 })
+	if !within(patience, func() bool { return len(d.calls(t)) == 0 }) {
+		t.Fatalf("the desk still has calls: %v", d.calls(t))
+	}
 }
 
 // wantBoth waits until two tones are heard together.
