@@ -133,6 +133,33 @@ func TestPlainClients(t *testing.T) {
 			to.do(t, "await phone.stop()")
 		}
 	})
+	t.Run("with a picture", func(t *testing.T) {
+		proves(t, "Video between browsers", sipJS, jsSIP)
+		seeing := func(user gatewayUser) map[string]any {
+			return map[string]any{"ws": g.ws(), "user": user.Name, "password": user.Password, "video": true}
+		}
+		from := openDevice(t, a, site.URL, "sipjs", seeing(alice))
+		to := openDevice(t, b, site.URL, "jssip", seeing(bob))
+		from.do(t, "await phone.call('bob')")
+		to.wantState(t, "incoming")
+		to.do(t, "await phone.answer()")
+		from.wantPicture(t)
+		to.wantPicture(t)
+		wantTone(t, "sipjs", from, toneBob)
+		wantTone(t, "jssip", to, toneAlice)
+		to.do(t, "await phone.hangUp()")
+		from.wantState(t, "ended")
+	})
+}
+
+// wantPicture waits until the far end's picture moves: frames that the browser has decoded, in the size that was sent.
+func (c *plainClient) wantPicture(t *testing.T) {
+	t.Helper()
+	eventually(t, patience, "picture that moves", func() bool {
+		moves, err := evaluate[bool](c.tab, `(async () => [...(await window.pc.getStats()).values()].some(
+			(s) => s.type === "inbound-rtp" && s.kind === "video" && s.framesDecoded > 20 && s.frameWidth === 160))()`)
+		return err == nil && moves
+	})
 }
 
 // talksWith checks that alice's client and the phone hear each other.

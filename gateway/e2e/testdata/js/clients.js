@@ -19,15 +19,20 @@ function hear(pc) {
   if (!pc || window.pc === pc) return;
   window.pc = pc;
   const ear = document.querySelector("#ear");
-  const play = (track) => { ear.srcObject = new MediaStream([track]); };
+  const play = (track) => {
+    if (track.kind === "audio") ear.srcObject = new MediaStream([track]);
+    else document.querySelector("#eye").srcObject = new MediaStream([track]);
+  };
   pc.addEventListener("track", (e) => play(e.track));
   for (const receiver of pc.getReceivers()) play(receiver.track);
 }
 
-const media = { audio: true, video: false };
+// What a client sends: sound, and with the option video a small picture, which the far end's page shows nowhere but decodes.
+const constraints = (video) => ({ audio: true, video: video ? { width: 160, height: 120, frameRate: 15 } : false });
 
-function sipjs({ ws, user, domain, password, instance, regId }) {
+function sipjs({ ws, user, domain, password, instance, regId, video }) {
   let session = null, first = null;
+  const media = constraints(video);
   const options = { sessionDescriptionHandlerOptions: { constraints: media } };
   const take = (s) => {
     session = s;
@@ -104,9 +109,9 @@ function sipjs({ ws, user, domain, password, instance, regId }) {
   };
 }
 
-function jssip({ ws, user, domain, password, instance }) {
+function jssip({ ws, user, domain, password, instance, video }) {
   let session = null, first = null;
-  const withMedia = { mediaConstraints: media, pcConfig: { iceServers: [] } };
+  const withMedia = { mediaConstraints: constraints(video), pcConfig: { iceServers: [] } };
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(ws)],
     uri: `sip:${user}@${domain}`,
