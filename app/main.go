@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 
 	"cordboard/gateway"
@@ -27,6 +28,7 @@ type console struct {
 }
 
 func main() {
+	net.DefaultResolver.PreferGo = true // names are looked up in the same way with cgo, which sound needs, and without
 	os.Exit(run(os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}))
 }
 

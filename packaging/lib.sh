@@ -33,6 +33,28 @@ need_go() {
 	return 1
 }
 
+# need_cgo gets a C compiler, which the machine's sound needs. Without one, or where CGO_ENABLED is 0 already, builds have no sound.
+need_cgo() {
+	export CGO_ENABLED=${CGO_ENABLED-1}
+	[[ $CGO_ENABLED == 1 ]] || return 0
+	compiles_c stdlib.h || install_packages gcc libc6-dev || true
+	compiles_c stdlib.h && return
+	say "There is no C compiler: Cordboard is built without the sound of this machine."
+	CGO_ENABLED=0
+}
+
+# need_speex gets the library that cancels echo; it fails where builds do without.
+need_speex() {
+	[[ $CGO_ENABLED == 1 ]] || return
+	compiles_c speex/speex_echo.h || install_packages libspeexdsp-dev || true
+	compiles_c speex/speex_echo.h && return
+	say "There is no libspeexdsp: Cordboard is built without echo cancellation."
+	return 1
+}
+
+# compiles_c tells whether there is a C compiler, and a header.
+compiles_c() { echo "#include <$1>" | "${CC:-gcc}" -x c -c -o /dev/null - 2>/dev/null; }
+
 # need_node leaves a Node.js that is already there alone, whatever package it came with.
 need_node() {
 	command -v node >/dev/null || install_packages nodejs

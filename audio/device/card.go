@@ -39,7 +39,7 @@ type Card struct {
 	file  string
 	lines map[audio.Purpose]*line
 
-	mu      sync.Mutex // never held while a line's is
+	mu      sync.Mutex // taken before a line's, never after
 	chosen  choices
 	taken   map[audio.Purpose]bool // who is talking or ringing
 	trouble map[audio.Purpose]string

@@ -29,6 +29,7 @@ type keeper struct {
 	was       bool // connected before, in this talk
 	open      map[audio.Purpose]*opened
 	listed    time.Time
+	checked   time.Time
 }
 
 // opened is a device at work.
@@ -116,6 +117,8 @@ func (k *keeper) list() ([]found, error) {
 func (k *keeper) tend() time.Duration {
 	wanted := k.wanted()
 	look := time.Since(k.listed) >= listEvery
+	starved := time.Since(k.checked) > 2*checkEvery // on a machine that keeps us waiting devices wait too
+	k.checked = time.Now()
 	for purpose, o := range k.open {
 		if _, still := wanted[purpose]; !still {
 			k.shut(purpose)
@@ -127,9 +130,9 @@ func (k *keeper) tend() time.Duration {
 			limit = stuckTime
 			look = look || silent > lateTime
 		}
-		if silent > limit {
+		if silent > limit && !starved {
+			k.report(purpose, o.name, errStuck) // first: a sound server that hangs holds up the other
 			k.shut(purpose)
-			k.report(purpose, o.name, errStuck)
 		}
 	}
 	if len(wanted) == 0 {

@@ -29,7 +29,7 @@ func Open(cfg Config, log *slog.Logger) (*Card, error) {
 // JACK, which is for studios.
 var backends = []backend{
 	{name: malgo.BackendWasapi}, {name: malgo.BackendCoreaudio},
-	{name: malgo.BackendPulseaudio, served: true, period: 20},
+	{name: malgo.BackendPulseaudio, served: true, capture: 20, playback: 40},
 	{name: malgo.BackendAlsa}, {name: malgo.BackendSndio}, {name: malgo.BackendAudio4}, {name: malgo.BackendOss},
 	{name: malgo.BackendDsound}, {name: malgo.BackendWinmm},
 }
@@ -37,8 +37,10 @@ var backends = []backend{
 // backend is a sound system of miniaudio's.
 type backend struct {
 	name   malgo.Backend
-	served bool   // a server of its own, which may go and come back
-	period uint32 // in ms, when not period
+	served bool // a server of its own, which may go and come back
+	// Periods in ms, when not period. What PulseAudio gets as the period of a loudspeaker is all that it keeps, of which it asks for
+	// a quarter at a time; with less it wakes us needlessly often and has gaps on a busy machine.
+	capture, playback uint32
 }
 
 const (
@@ -133,7 +135,6 @@ func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []
 	}
 	cfg := malgo.DefaultDeviceConfig(kind)
 	cfg.SampleRate = audio.CardRate
-	cfg.PeriodSizeInMilliseconds = cmp.Or(m.used.period, period)
 	cfg.NoFixedSizedCallback = 1      // lines cut frames themselves, without a further buffer
 	cfg.NoPreSilencedOutputBuffer = 1 // lines fill all of it
 	cfg.Wasapi.NoAutoStreamRouting = 1
@@ -141,10 +142,12 @@ func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []
 	callbacks := malgo.DeviceCallbacks{}
 	if kind == malgo.Capture {
 		cfg.Capture, cfg.Periods = side, capturePeriods
+		cfg.PeriodSizeInMilliseconds = cmp.Or(m.used.capture, period)
 		cfg.Pulse.StreamNameCapture = string(purpose)
 		callbacks.Data = func(_, in []byte, _ uint32) { sound(samples(in)) }
 	} else {
 		cfg.Playback, cfg.Periods = side, playPeriods
+		cfg.PeriodSizeInMilliseconds = cmp.Or(m.used.playback, period)
 		cfg.Pulse.StreamNamePlayback = string(purpose)
 		callbacks.Data = func(out, _ []byte, _ uint32) { sound(samples(out)) }
 	}

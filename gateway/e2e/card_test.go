@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"log/slog"
+	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -250,4 +252,53 @@ func (d *talker) longestGap() (longest time.Duration) {
 		longest = max(longest, d.frames[i].Sub(d.frames[i-1]))
 	}
 	return longest
+}
+
+// devices runs `cordboard devices` beside the gateway.
+func (g *gateway) devices(t *testing.T, args ...string) string {
+	t.Helper()
+	binary, err := buildGateway()
+	if err != nil {
+		t.Fatalf("build the gateway: %v", err)
+	}
+	out, err := exec.Command(binary, append([]string{"devices", "--data", g.data}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("cordboard devices %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// TestDevicesOfGateway chooses devices of a running gateway, which remembers it.
+func TestDevicesOfGateway(t *testing.T) {
+	p := startPulse(t)
+	p.use()
+	p.sink("loudspeaker")
+	p.microphone("headset")
+	p.pactl("set-default-sink", "loudspeaker")
+	p.pactl("set-default-source", "headset")
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}})
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, `(?m)^microphone +headset +yes, the system's default +\+0 dB$`},
+		{[]string{"--choose", "microphone=headset", "--choose", "ringer=headset_feed", "--gain", "ringer=-6"}, `(?m)^microphone +headset +yes, chosen +\+0 dB$`},
+		{nil, `(?m)^ringer +headset_feed +yes, chosen +-6 dB$`},
+	} {
+		if out := g.devices(t, tt.args...); !regexp.MustCompile(tt.want).MatchString(out) {
+			t.Errorf("devices %v prints\n%swant a line like %s", tt.args, out, tt.want)
+		}
+	}
+	g.stop()
+	g.start(t)
+	if out := g.devices(t); !strings.Contains(out, "yes, chosen") {
+		t.Errorf("after a restart devices prints\n%s", out)
+	}
+	owner := signIn(t, g, alice)
+	if code, body := owner.get(t, "/api/v1/devices"); code != 200 || body["state"] != "" {
+		t.Errorf("the owner's devices: %d %v", code, body)
+	}
+	if code, body := signIn(t, g, bob).get(t, "/api/v1/devices"); code != 403 {
+		t.Errorf("devices of somebody else: %d %v", code, body)
+	}
 }
