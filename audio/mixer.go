@@ -21,16 +21,23 @@ type Mixer struct {
 	told     [CardFrame]int16
 }
 
+// Muter is a party that at times doesn't hear the microphone, but still the others.
+type Muter interface {
+	Muted() bool // is asked for each frame, and doesn't wait
+}
+
 // party is one that has joined.
 type party struct {
 	duplex Duplex
+	muter  Muter            // nil: it always hears the microphone
 	says   Frames           // what it says, for the others
 	said   [CardFrame]int16 // the frame of that which is due
 }
 
-// Join adds a party until the returned function is called, which returns when d is no more used.
+// Join adds a party, which may be a Muter, until the returned function is called, which returns when d is no more used.
 func (m *Mixer) Join(d Duplex) (leave func()) {
 	p := &party{duplex: d}
+	p.muter, _ = d.(Muter)
 	m.change(func() { m.parties = append(m.parties, p) })
 	return func() {
 		m.change(func() { m.parties = slices.DeleteFunc(m.parties, func(other *party) bool { return other == p }) })
@@ -89,7 +96,9 @@ func (m *Mixer) Capture(frame []int16) {
 	}
 	for _, p := range m.parties {
 		m.captured.clear()
-		m.captured.add(frame)
+		if p.muter == nil || !p.muter.Muted() {
+			m.captured.add(frame)
+		}
 		for _, other := range m.parties {
 			if other != p {
 				m.captured.add(other.said[:])

@@ -10,7 +10,10 @@ import (
 type speaker struct {
 	tone  *Tone
 	heard []int16
+	muted bool
 }
+
+func (s *speaker) Muted() bool { return s.muted }
 
 func (s *speaker) Play(frame []int16)    { s.tone.Fill(frame) }
 func (s *speaker) Capture(frame []int16) { s.heard = append(s.heard, frame...) }
@@ -56,6 +59,12 @@ func TestMixerThreeWay(t *testing.T) {
 	expect(t, "loudspeaker", sound, map[float64]bool{microphone: false, alice: true, bob: true, notice: true})
 	expect(t, "alice", a.heard, map[float64]bool{microphone: true, alice: false, bob: true, notice: false})
 	expect(t, "bob", b.heard, map[float64]bool{microphone: true, alice: true, bob: false, notice: false})
+
+	a.muted = true
+	run(50)
+	expect(t, "muted alice", a.heard, map[float64]bool{microphone: false, alice: false, bob: true, notice: false})
+	expect(t, "bob beside her", b.heard, map[float64]bool{microphone: true, alice: true, bob: false, notice: false})
+	a.muted = false
 
 	stop()
 	leaveB()

@@ -101,8 +101,10 @@ type Audio struct {
 	Microphone  string `toml:"microphone"`  // by name; empty: the system's default, as for the two below
 	Loudspeaker string `toml:"loudspeaker"` //
 	Ringer      string `toml:"ringer"`      // for incoming calls
-	Country     string `toml:"country"`     // whose tones are heard: two letters (ISO 3166); empty: those that the ITU recommends
-	Echo        bool   `toml:"echo"`        // what the microphone hears of the loudspeaker and of the room's noise is taken out, and soft voices made louder
+	Country     string `toml:"country"`     // whose tones are heard: two letters (ISO 3166); empty: that of the machine's locale
+	Echo        bool   `toml:"echo"`        // echo is cancelled
+	Noise       bool   `toml:"noise"`       // what is steady is suppressed, as the noise of a fan
+	Gain        bool   `toml:"gain"`        // a soft voice gets louder, a loud one softer
 }
 
 // Switch is a table of a part that can be switched off.
@@ -154,7 +156,7 @@ func defaults() Config {
 	return Config{
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
-		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true}, Discovery: Switch{true},
+		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true, Noise: true, Gain: true}, Discovery: Switch{true},
 		Log:       Log{Level: "info", Format: "text"},
 		Media:     Media{Opus: media.OpusAuto},
 		Metrics:   Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"unicode"
 
@@ -15,6 +17,9 @@ import (
 func (g *Gateway) openDesk(host Host) {
 	if !g.cfg.Audio.Enabled || host.Card == nil {
 		return
+	}
+	if g.cfg.Audio.Echo && !echo.Available {
+		g.log.Info("echo of this machine's loudspeaker is not cancelled: the program was built without it")
 	}
 	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Name: g.cfg.Name, Version: host.Version}, desk.Deps{
 		Attach: func(user string) (desk.Line, error) {
@@ -32,10 +37,9 @@ func (g *Gateway) openDesk(host Host) {
 			}
 			return voice, nil
 		},
-		Card: host.Card, Country: g.cfg.Audio.Country,
+		Card: host.Card, Country: cmp.Or(g.cfg.Audio.Country, audio.Country(os.Getenv)),
 		Clean: func(d audio.Duplex) audio.Duplex {
-			on := g.cfg.Audio.Echo
-			return echo.Wrap(d, echo.Config{Echo: on, Noise: on, Gain: on})
+			return echo.Wrap(d, echo.Config{Echo: g.cfg.Audio.Echo, Noise: g.cfg.Audio.Noise, Gain: g.cfg.Audio.Gain})
 		},
 	}, g.log)
 }

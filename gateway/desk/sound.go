@@ -35,22 +35,15 @@ type room struct {
 	problem  string
 }
 
-// seat is a call in the room; a muted one hears nothing of the microphone.
+// seat is a call in the room; a muted one hears nothing of the microphone, but the other calls of a conference.
 type seat struct {
 	Voice
 	muted atomic.Bool
 	leave func()
 }
 
-var silent [audio.CardFrame]int16
-
-// Capture gives the call what it hears of us.
-func (s *seat) Capture(frame []int16) {
-	if s.muted.Load() {
-		frame = silent[:]
-	}
-	s.Voice.Capture(frame)
-}
+// Muted tells the mixer.
+func (s *seat) Muted() bool { return s.muted.Load() }
 
 func newRoom(deps Deps, failed func(error), log *slog.Logger) *room {
 	r := &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
