@@ -21,6 +21,14 @@ var (
 	all  = []Codec{pcmu, pcma, g722, opus, cn}
 )
 
+// few is how often something is tried: seldom under the race detector.
+func few(often, seldom int) int {
+	if thorough {
+		return often
+	}
+	return seldom
+}
+
 // frameTime is what a frame lasts by the card's clock.
 const frameTime = 10 * time.Millisecond
 
@@ -157,7 +165,7 @@ func TestCalm(t *testing.T) {
 			w := newBench(t, c, 440, func(int) time.Duration {
 				return 30*time.Millisecond + time.Duration(random.IntN(3000))*time.Microsecond
 			})
-			w.play(20 * time.Second)
+			w.play(time.Duration(few(20, 7)) * time.Second)
 			s := w.b.Stats()
 			if share := windows(w.heard[audio.CardRate/5:], 440); share < 0.999 {
 				t.Errorf("in %.4f of the windows is the tone", share)
@@ -178,7 +186,7 @@ func TestCalm(t *testing.T) {
 func TestJitterAndLoss(t *testing.T) {
 	for c, least := range map[*Codec]float64{&pcmu: 0.97, &g722: 0.97, &opus: 0.88} {
 		t.Run(c.Name, func(t *testing.T) {
-			for seed := range uint64(4) {
+			for seed := range uint64(few(4, 1)) {
 				random := rand.New(rand.NewPCG(3, seed))
 				w := newBench(t, *c, 440, func(int) time.Duration {
 					if random.IntN(100) < 5 {
@@ -186,7 +194,7 @@ func TestJitterAndLoss(t *testing.T) {
 					}
 					return 20*time.Millisecond + time.Duration(random.IntN(60000))*time.Microsecond
 				})
-				w.play(30 * time.Second)
+				w.play(time.Duration(few(30, 10)) * time.Second)
 				share := windows(w.heard[audio.CardRate:], 440)
 				t.Logf("the tone is in %.2f %% of the windows of 20 ms; held back by up to %v; %+v", 100*share, slices.Max(w.delays), w.b.Stats())
 				if share < least {
@@ -224,13 +232,13 @@ func glitch(sound []int16, freq float64) (worst float64, at int) {
 	return worst, at
 }
 
-// A sender whose clock is 200 ppm fast or slow, for ten minutes (two under the race detector): nothing is made up, left out or broken.
+// A sender whose clock is 200 ppm fast or slow, for ten minutes (one under the race detector): nothing is made up, left out or broken.
 func TestDrift(t *testing.T) {
 	for name, fast := range map[string]float64{"fast": 200e-6, "slow": -200e-6} {
 		t.Run(name, func(t *testing.T) {
 			w := newBench(t, pcma, 450, steady(20*time.Millisecond))
 			w.fast = fast
-			w.play(drifting)
+			w.play(time.Duration(few(600, 60)) * time.Second)
 			s := w.b.Stats()
 			sound := w.heard[audio.CardRate:]
 			worst, at := glitch(sound, 450)

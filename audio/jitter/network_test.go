@@ -43,6 +43,26 @@ func TestSpike(t *testing.T) {
 	}
 }
 
+// The way becomes longer by 600 ms, and shorter again: the sound follows within two seconds.
+func TestRouteChanges(t *testing.T) {
+	w := newBench(t, pcmu, 440, func(n int) time.Duration {
+		if n >= 250 && n < 500 {
+			return 620 * time.Millisecond
+		}
+		return 20 * time.Millisecond
+	})
+	w.play(20 * time.Second)
+	for _, span := range [][2]float64{{1, 5}, {7.6, 9.9}, {12.5, 20}} {
+		if share := w.tones(span[0], span[1], 440); share < 0.995 {
+			t.Errorf("from %.1f to %.1f s the tone is in %.4f of the windows", span[0], span[1], share)
+		}
+	}
+	t.Logf("held back by %v, %v and %v in the end; %+v", w.delays[450], w.delays[950], w.delays[1999], w.b.Stats())
+	if w.delays[950] > 100*time.Millisecond || w.delays[1999] > 100*time.Millisecond {
+		t.Errorf("held back by %v on the longer way, %v in the end", w.delays[950], w.delays[1999])
+	}
+}
+
 // Packets overtake one another: all are heard, in their order.
 func TestReordered(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
@@ -66,7 +86,7 @@ func TestBursts(t *testing.T) {
 			var heard []int16
 			var frame [audio.CardFrame]int16
 			sent := 0
-			for n := range 12000 {
+			for n := range few(12000, 3000) {
 				now := time.Duration(n/2) * 2 * frameTime
 				for ; time.Duration(float64(sent)*float64(20*time.Millisecond)/(1+fast)) <= now; sent++ {
 					b.Put(s.next(t))
@@ -241,6 +261,36 @@ func TestAllocations(t *testing.T) {
 		}
 		if got := testing.AllocsPerRun(500, play); got != 0 {
 			t.Errorf("%s: %.1f allocations a frame", c.Name, got)
+		}
+	}
+}
+
+// A machine that is busy keeps the card's thread waiting, and then the card takes many frames at once; once the machine is calm
+// all is as it should be.
+func TestBusyMachine(t *testing.T) {
+	for seed := range uint64(few(20, 2)) {
+		random := rand.New(rand.NewPCG(7, seed))
+		b, s := New(), newSender(t, pcmu, tone(450))
+		b.Use(all)
+		var heard []int16
+		var frame [audio.CardFrame]int16
+		sent, frames := 0, 0
+		for now := time.Duration(0); now < 20*time.Second; {
+			if now += frameTime; now < 12*time.Second {
+				now += time.Duration(random.IntN(400)) * time.Millisecond / time.Duration(1+random.IntN(20))
+			}
+			for ; time.Duration(sent)*20*time.Millisecond <= now; sent++ {
+				b.Put(s.next(t))
+			}
+			for ; time.Duration(frames)*frameTime <= now; frames++ {
+				b.Play(frame[:], now)
+				heard = append(heard, frame[:]...)
+			}
+		}
+		st := b.Stats()
+		busy, calm := windows(heard[:12*audio.CardRate], 450), windows(heard[14*audio.CardRate:20*audio.CardRate], 450)
+		if calm < 0.99 || busy < 0.3 {
+			t.Errorf("seed %d: the tone is in %.3f of the windows, then in %.3f; %+v", seed, busy, calm, st)
 		}
 	}
 }

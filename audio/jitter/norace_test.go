@@ -2,6 +2,4 @@
 
 package jitter
 
-import "time"
-
-const drifting = 10 * time.Minute
+const thorough = true

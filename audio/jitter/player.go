@@ -17,6 +17,7 @@ const (
 	slack      = 2 * millisecond   // in time, beyond what the card takes at once
 	firstGuess = 10 * millisecond  // of jitter, before it is known
 	maxLate    = 400 * millisecond // later packets are not waited for
+	longerWay  = 10                // so many later packets in a row mean that all will be
 	maxAhead   = audio.CardRate    // earlier packets mean that the sender began anew
 
 	coverTime = 60 * millisecond   // that the codec hides a gap; then there is noise
@@ -48,11 +49,12 @@ type player struct {
 		until             int64
 	}
 
-	begun  bool
-	newest mark  // of the packet with the highest number
-	end    int64 // the place behind it, if all are as long as the last one that was played
-	length int64 // of that one
-	early  window
+	begun    bool
+	newest   mark  // of the packet with the highest number
+	end      int64 // the place behind it, if all are as long as the last one that was played
+	length   int64 // of that one
+	early    window
+	outliers int // packets in a row that were very late
 
 	next   int64 // place of the next packet to be played
 	last   uint16
@@ -132,7 +134,8 @@ func (p *player) take(k *packet) {
 		p.restart(k)
 	case ahead <= 0 && ahead > -maxBack:
 		k.place = p.newest.place + k.source.places(int64(int32(k.stamp-p.newest.stamp)))
-		if k.source.clock != p.newest.source.clock || k.place >= p.newest.place || k.place < p.newest.place-maxAhead { // repeated, or of the time before a new beginning
+		if k.source.clock != p.newest.source.clock || k.place >= p.newest.place || k.place < p.newest.place-maxAhead {
+			// Repeated, or of the time before a new beginning.
 			p.drop(k)
 			return
 		}
@@ -145,12 +148,9 @@ func (p *player) take(k *packet) {
 		}
 	}
 	if k.place >= p.newest.place {
-		p.newest = k.mark
-		p.end = k.place + p.length
+		p.newest, p.end = k.mark, k.place+p.length
 	}
-	if earliness := k.place - p.clock; earliness > p.early.long()-maxLate {
-		p.early.note(earliness, p.clock)
-	}
+	p.judge(k.place - p.clock)
 	i, _ := slices.BinarySearchFunc(p.queue, k.place, func(q *packet, place int64) int { return int(q.place - place) })
 	if k.place < p.next {
 		p.total.Late++
@@ -162,6 +162,19 @@ func (p *player) take(k *packet) {
 		return
 	}
 	p.queue = slices.Insert(p.queue, i, k)
+}
+
+// judge takes the earliness of a packet. A few that are very late are passed over; when all are, the way has become longer.
+func (p *player) judge(earliness int64) {
+	if earliness > p.early.long()-maxLate {
+		p.outliers = 0
+		p.early.note(earliness, p.clock)
+		return
+	}
+	if p.outliers++; p.outliers >= longerWay {
+		p.outliers = 0
+		p.early.begin(earliness-firstGuess, p.clock)
+	}
 }
 
 // begin takes the first packet.

@@ -39,7 +39,7 @@ const (
 type Trouble struct {
 	Call  string      `json:"call"`
 	Leg   string      `json:"-"`    // of the call's media
-	Side  string      `json:"side"` // whose media: "browser" or "pbx"
+	Side  string      `json:"side"` // whose media: "browser", "pbx" or "desk", this machine's phone
 	Kind  TroubleKind `json:"kind"`
 	Text  string      `json:"text"`           // what happens
 	Cause string      `json:"cause"`          // what it comes of most likely
@@ -58,10 +58,10 @@ type Concern struct {
 type MediaLeg struct {
 	Leg        string   `json:"-"`
 	User       string   `json:"user,omitempty"`      // whose browser; empty: not a user's
-	Side       string   `json:"side"`                // "browser" or "pbx"
+	Side       string   `json:"side"`                // "browser", "pbx" or "desk"
 	State      string   `json:"state"`               // "ice", "dtls", "up", "lost", "failed"
 	Codec      string   `json:"codec,omitempty"`     // of what the party says, as "PCMU/8000"
-	Security   string   `json:"security"`            // "none", or the SRTP profile
+	Security   string   `json:"security"`            // "none", or the SRTP profile; "PCM" within this machine
 	Talks      bool     `json:"talks"`               // the party may send
 	Hears      bool     `json:"hears"`               // the party wants to be sent to
 	Local      string   `json:"local,omitempty"`     // our address and port; for administrators, as the two below

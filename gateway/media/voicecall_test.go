@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -193,4 +194,24 @@ func TestVoiceIsNotRestored(t *testing.T) {
 		t.Errorf("offered again:\n%s", offer)
 	}
 	again.Delete("call", "")
+}
+
+// A call of a voice is recorded as others are.
+func TestVoiceRecorded(t *testing.T) {
+	e, p := startEngine(t, "21834-21835"), newPhone(t)
+	h, there := voiceCall(t, e, p)
+	path, ended := filepath.Join(t.TempDir(), "call.wav"), make(chan error, 1)
+	if err := e.Record(t.Context(), "call", Recording{Path: path, Left: handset.Leg, Began: time.Now(), Ended: func(err error) { ended <- err }}); err != nil {
+		t.Fatal(err)
+	}
+	for stats(t, e, "call", pbx.Leg).PacketsIn < 50 || stats(t, e, "call", handset.Leg).PacketsIn < 50 {
+		between(t, h, 440, there, 1000)
+	}
+	e.Delete("call", "")
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	left, right, _ := readStereo(t, path)
+	wantOnly(t, "left", left, 1000, 440)
+	wantOnly(t, "right", right, 440, 1000)
 }

@@ -46,6 +46,7 @@ var (
 		Candidates:  []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:8443"), netip.MustParseAddrPort("[2001:db8::1]:8443")},
 		TCP:         []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:443"), netip.MustParseAddrPort("[2001:db8::1]:443")},
 		Fingerprint: "sha-256 " + print32, Setup: "actpass"}
+	toVoice = Local{Profile: PCM, Session: 1, Version: 2, Audio: netip.MustParseAddrPort("127.0.0.1:9"), Label: "L7"}
 )
 
 // secured is what every audio stream toward a browser has.
@@ -112,6 +113,17 @@ func TestTranslate(t *testing.T) {
 			name: "never fewer streams than before", text: "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", to: longer,
 			want: headWebRTC + "a=group:BUNDLE a\r\na=ice-lite\r\na=ice-options:trickle ice2\r\nm=audio 8443 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:0 PCMU/8000\r\n" + secured("a", "actpass") +
 				"a=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=inactive\r\n",
+		},
+		{
+			name: "Chromium's offer for a voice", text: chromium, to: toVoice,
+			want: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 111 9 0 8 13 110 126\r\na=rtpmap:111 opus/48000/2\r\n" +
+				"a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
+				"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=label:L7\r\na=sendrecv\r\nm=video 0 RTP/AVP 31\r\na=inactive\r\n",
+		},
+		{
+			name: "Asterisk's answer for a voice", text: asterisk, offer: baresip, to: toVoice,
+			want: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 126\r\na=rtpmap:8 PCMA/8000\r\n" +
+				"a=rtpmap:126 telephone-event/8000\r\na=fmtp:126 0-16\r\na=ptime:20\r\na=maxptime:150\r\na=label:L7\r\na=sendrecv\r\n",
 		},
 		{name: "Opus alone for a phone", text: strings.Replace(chromium, "SAVPF 111 63 9 0 8 13 110 126", "SAVPF 111 126", 1), to: towardPBX, err: ErrNoCodec},
 		{name: "an answer with nothing of the offer", text: strings.Replace(asterisk, "AVP 8 126", "AVP 3 126", 1), offer: chromium, to: toBrowser, err: ErrNoCodec},
