@@ -22,7 +22,7 @@ type deskPhone struct {
 }
 
 // withDesk is the [audio] table of such a gateway. Whoever talks here is a tone, which is no speech to clean.
-const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\n\n"
+const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\nnoise = false\ngain = false\n\n"
 
 // deskSound makes the machine's devices, before the gateway starts.
 func deskSound(t *testing.T) *pulse {
