@@ -8,7 +8,6 @@ package neighbour
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -245,7 +244,12 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 
 // What people are told when they ask for what is not possible.
 var (
-	ErrUnknown   = errors.New("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.") //nolint:staticcheck // people read it
-	ErrAmbiguous = errors.New("Several neighbours have that name. Give the id that cordboard neighbours lists.")           //nolint:staticcheck // people read it
-	ErrNoPairing = errors.New("There is no such request to pair any more. Begin again.")                                   //nolint:staticcheck // people read it
+	ErrUnknown   error = sentence("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.")
+	ErrAmbiguous error = sentence("Several neighbours have that name. Give the id that cordboard neighbours lists.")
+	ErrNoPairing error = sentence("There is no such request to pair any more. Begin again.")
 )
+
+// sentence is an error that people read as it is.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
