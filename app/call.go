@@ -74,7 +74,7 @@ func placeCall(control *control, target string, out io.Writer, signals <-chan os
 	case errors.Is(err, errOver):
 		return errSaid
 	case errors.Is(err, io.EOF):
-		return errors.New("Cordboard has stopped")
+		return errors.New("the call is over: Cordboard has stopped")
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import { target } from "./target.js";
  * @property {string} target  whom to call
  * @property {string} name  may be empty
  * @property {string} extension  may be empty
- * @property {"idle"|"ringing"|"busy"|"unreachable"|"unknown"} state
+ * @property {"idle"|"ringing"|"busy"|"dnd"|"unreachable"|"unknown"} state
  * @property {string} [site]  of a neighbour's people: the neighbour's name
  * @property {boolean} [gone]  is no colleague any more
  */

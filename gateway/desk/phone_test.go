@@ -95,6 +95,27 @@ func TestDeskRingsByItsOwnName(t *testing.T) {
 	o.with("alice", "desk", "ended", func(c call.DeskCall) bool { return c.State == call.Ended })
 }
 
+func TestDoNotDisturbIsSeen(t *testing.T) {
+	o := newOffice(t, "alice", "bob")
+	news := o.srv.Watch(t.Context(), "alice", nil)
+	wait := func(want call.LampState) {
+		t.Helper()
+		for n := range news {
+			for _, l := range n.Lamps {
+				if l.Target == "bob" && l.State == want {
+					return
+				}
+			}
+		}
+		t.Fatalf("bob's lamp is never %s", want)
+	}
+	wait(call.LampIdle)
+	o.phones["bob"].DoNotDisturb(true)
+	wait(call.LampDisturb)
+	o.phones["bob"].DoNotDisturb(false)
+	wait(call.LampIdle)
+}
+
 func TestOwnCallIsBusy(t *testing.T) {
 	o := newOffice(t, "alice")
 	o.must(first(o.phones["alice"].Call("alice")))

@@ -243,6 +243,9 @@ func (p *Phone) DoNotDisturb(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = on
+	if p.line != nil {
+		p.line.Quiet(on)
+	}
 	p.changed()
 }
 

@@ -2,13 +2,12 @@
 // machines are paired once, by people who compare a code on both, and from then on each takes the other's certificate and no other.
 //
 // All of it goes by TLS 1.3 on the HTTPS port, both sides showing their certificates, told apart from browsers by ALPN (RFC 7301):
-// "cordboard-pair/1" takes anybody, "cordboard-people/1" (how the people there are doing) and "sip/2" (calls) only who is paired.
+// "cordboard-pair/1" takes anybody, "cordboard-people/1" (how the people there are doing) and "sip/2" (calls) only who is paired, unless strangers may call.
 package neighbour
 
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -26,6 +25,8 @@ type Config struct {
 	Name     string // as people know this machine
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
+
+	Strangers bool // who is announced but not paired may call, and may be called
 }
 
 // Book keeps who is paired.
@@ -42,6 +43,7 @@ type Deps struct {
 	Changes func(ctx context.Context) <-chan struct{}  // gives a tick when that changes; may be nil
 	People  func(ctx context.Context) <-chan call.News // how our own people are doing, and then each change
 	Link    func(conn net.Conn, id string)             // takes a connection for calls from a paired neighbour, until it ends
+	Strange func(conn net.Conn, n call.Neighbour)      // the same from one that is announced but not paired; nil without Strangers
 	Paired  func()                                     // is told when who is paired has changed; may be nil
 	Lost    func(id string)                            // is told that a neighbour can't be heard any more: its connections are no good; may be nil
 }
@@ -64,7 +66,7 @@ type Keeper struct {
 	friends  map[string]*friend  // the paired, by ID
 	pairings map[string]*pairing // that go on, by the other's ID
 	troubles map[string]string   // sentences by ID and kind
-	conns    map[net.Conn]bool   // open ones that Take got; true: of who wants to be paired
+	conns    map[net.Conn]guest  // open ones that Take got
 	watchers map[chan struct{}]bool
 }
 
@@ -84,7 +86,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 		cfg: cfg, deps: deps, log: log, fingerprint: cert.FingerprintOf(cfg.Identity.Certificate[0]),
 		attempts: rate.NewLimiter(rate.Every(attemptEvery), attemptBurst), wake: make(chan struct{}, 1),
 		friends: make(map[string]*friend), pairings: make(map[string]*pairing), troubles: make(map[string]string),
-		conns: make(map[net.Conn]bool), watchers: make(map[chan struct{}]bool),
+		conns: make(map[net.Conn]guest), watchers: make(map[chan struct{}]bool),
 	}
 	k.cfg.Name = clean(cfg.Name)
 	k.id = cert.IDOf(k.fingerprint)
@@ -245,7 +247,12 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 
 // What people are told when they ask for what is not possible.
 var (
-	ErrUnknown   = errors.New("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.") //nolint:staticcheck // people read it
-	ErrAmbiguous = errors.New("Several neighbours have that name. Give the id that cordboard neighbours lists.")           //nolint:staticcheck // people read it
-	ErrNoPairing = errors.New("There is no such request to pair any more. Begin again.")                                   //nolint:staticcheck // people read it
+	ErrUnknown   error = sentence("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.")
+	ErrAmbiguous error = sentence("Several neighbours have that name. Give the id that cordboard neighbours lists.")
+	ErrNoPairing error = sentence("There is no such request to pair any more. Begin again.")
 )
+
+// sentence is an error that people read as it is.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }

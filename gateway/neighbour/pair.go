@@ -36,10 +36,10 @@ type pairing struct {
 }
 
 var (
-	errCommit   = errors.New("the other side changed its nonce: somebody is between the two machines")
-	errDeclined = errors.New("The codes are different, somebody said. If they really were, somebody is between the two machines.") //nolint:staticcheck // people read it
-	errTooMany  = errors.New("too many attempts to pair")
-	errSelf     = errors.New("That is this machine.") //nolint:staticcheck // people read it
+	errCommit         = errors.New("the other side changed its nonce: somebody is between the two machines")
+	errDeclined error = sentence("The codes are different, somebody said. If they really were, somebody is between the two machines.")
+	errTooMany        = errors.New("too many attempts to pair")
+	errSelf     error = sentence("That is this machine.")
 )
 
 // Pair begins to pair with a neighbour, by its ID, its name or "host:port", and gives the code to compare. When that neighbour has

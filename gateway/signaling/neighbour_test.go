@@ -18,6 +18,8 @@ const (
 	ownID   = "0123456789abcdef0123456789abcdef"
 	nearID  = "fedcba9876543210fedcba9876543210"
 	otherID = "00000000000000000000000000000000"
+
+	strangeID = "11111111111111111111111111111111"
 )
 
 // workshop and attic are paired.
@@ -27,6 +29,11 @@ var paired = []Neighbour{{nearID, "workshop", "Workshop"}, {otherID, "attic", "A
 type dialer func(id string) (net.Conn, error)
 
 func (d dialer) Dial(_ context.Context, id string) (net.Conn, error) { return d(id) }
+
+// Stranger knows one that is not paired.
+func (d dialer) Stranger(address string) (Neighbour, bool) {
+	return Neighbour{strangeID, "office-2.local", "Office 2"}, address == "office-2.local"
+}
 
 // nearWorld is a world with a PBX and two neighbours; those that are reached answer on the returned end.
 func nearWorld(t *testing.T) (*world, *near) {
