@@ -14,7 +14,7 @@ import (
 // toneDesk is what the machine's microphone hears.
 const toneDesk = 360.0
 
-// deskPhone is the phone that the gateway's machine is, on a PulseAudio of the test's own. It belongs to alice.
+// deskPhone is the phone that the gateway's machine is, on a PulseAudio of the test's own. It belongs to the first user.
 type deskPhone struct {
 	*session
 	*tape  // of the loudspeaker
@@ -38,10 +38,10 @@ func deskSound(t *testing.T) *pulse {
 	return p
 }
 
-// openDesk waits until the machine's phone is ready.
-func openDesk(t *testing.T, p *pulse, g *gateway) *deskPhone {
+// openDesk waits until the machine's phone, owner's, is ready.
+func openDesk(t *testing.T, p *pulse, g *gateway, owner gatewayUser) *deskPhone {
 	t.Helper()
-	d := &deskPhone{session: signIn(t, g, alice), tape: p.record("loudspeaker.monitor"), ringer: p.record("bell.monitor")}
+	d := &deskPhone{session: signIn(t, g, owner), tape: p.record("loudspeaker.monitor"), ringer: p.record("bell.monitor")}
 	eventually(t, patience, "phone of the machine", func() bool {
 		_, state := d.get(t, "/api/v1/desk")
 		return state["ready"] == true
@@ -112,7 +112,7 @@ func TestDesk(t *testing.T) {
 	p := deskSound(t)
 	o := openOffice(t, withDesk)
 	o.withBob(t)
-	d := openDesk(t, p, o.gateway)
+	d := openDesk(t, p, o.gateway, alice)
 	run := func(name string, f func(*testing.T)) {
 		if !t.Failed() { // a call that is left would fail all that follow
 			t.Run(name, f)
