@@ -22,7 +22,7 @@ type deskPhone struct {
 }
 
 // withDesk is the [audio] table of such a gateway. Whoever talks here is a tone, which is no speech to clean.
-const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\n\n"
+const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\nnoise = false\ngain = false\n\n"
 
 // deskSound makes the machine's devices, before the gateway starts.
 func deskSound(t *testing.T) *pulse {
@@ -92,7 +92,9 @@ func (d *deskPhone) does(t *testing.T, id, verb string, body map[string]any) {
 // wantFree waits until the desk has no call.
 func (d *deskPhone) wantFree(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "end of the desk's calls", func() bool { return len(d.calls(t)) == 0 })
+	if !within(patience, func() bool { return len(d.calls(t)) == 0 }) {
+		t.Fatalf("the desk still has calls: %v", d.calls(t))
+	}
 }
 
 // wantBoth waits until two tones are heard together.
