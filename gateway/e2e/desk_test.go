@@ -29,13 +29,19 @@ func deskSound(t *testing.T) *pulse {
 	t.Helper()
 	p := startPulse(t)
 	p.use()
-	p.sink("loudspeaker")
 	p.sink("bell")
+	p.plug()
+	return p
+}
+
+// plug plugs in a loudspeaker and a microphone, which become the default and where toneDesk sounds.
+func (p *pulse) plug() {
+	p.t.Helper()
+	p.sink("loudspeaker")
 	p.microphone("microphone")
 	p.pactl("set-default-sink", "loudspeaker")
 	p.pactl("set-default-source", "microphone")
-	p.play("microphone_feed", toneDesk)
-	return p
+	p.voice = p.play("microphone_feed", toneDesk)
 }
 
 // openDesk waits until the machine's phone, owner's, is ready.
@@ -244,6 +250,40 @@ func TestDesk(t *testing.T) {
 		o.phone.hangUp(t)
 		d.wantFree(t)
 	})
+	run("microphone and loudspeaker pulled out", func(t *testing.T) {
+		proves(t, "Device pulled out and plugged in within a call", thisMachine)
+		o.bob.dial(t, "desk")
+		d.does(t, d.with(t, "bob", "ringing"), "answer", nil)
+		o.bob.wantState(t, "talking")
+		wantTone(t, "bob's page", o.bob, toneDesk)
+		wantTone(t, "the loudspeaker", d, toneBob)
+		o.replug(t, p, d)
+		o.bob.hangUp(t)
+		d.wantFree(t)
+	})
+}
+
+// replug pulls microphone and loudspeaker out and plugs them in again, in a call with bob's page.
+func (o *office) replug(t *testing.T, p *pulse, d *deskPhone) {
+	t.Helper()
+	talks := func() bool {
+		calls := d.calls(t)
+		return len(calls) == 1 && calls[0]["state"] == "talking"
+	}
+	p.pull("loudspeaker")
+	p.pull("microphone_feed")
+	o.gateway.wantLog(t, "This machine has no microphone.")
+	wantNoTone(t, "bob's page", o.bob, toneDesk)
+	if !talks() {
+		t.Fatalf("without microphone and loudspeaker the calls are %v", d.calls(t))
+	}
+	p.voice.stop() // PulseAudio would move it
+	p.plug()
+	wantTone(t, "bob's page", o.bob, toneDesk)
+	wantTone(t, "the loudspeaker", p.record("loudspeaker.monitor"), toneBob)
+	if !talks() {
+		t.Errorf("with microphone and loudspeaker again the calls are %v", d.calls(t))
+	}
 }
 
 // rings says whether there is any sound.
