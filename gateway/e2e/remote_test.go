@@ -99,6 +99,9 @@ func TestRemote(t *testing.T) {
 		wantTone(t, "the page", p, toneBob)
 		p.click(t, "#hold")
 		o.bob.wantHold(t, "remote")
+		eventually(t, patience, "end of the tones", func() bool { // a browser that gets no CPU lags behind
+			return !o.bob.heard(t).speaks(toneAlice) && !p.heard(t).speaks(toneBob)
+		})
 		wantNoTone(t, "bob on hold", o.bob, toneAlice)
 		wantNoTone(t, "the page that holds", p, toneBob)
 		p.click(t, "#hold")
