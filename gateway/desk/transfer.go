@@ -13,8 +13,7 @@ import (
 
 // referral is a transfer of ours: the other side calls a third one (RFC 3515).
 type referral struct {
-	to    *conversation // whom we have called ourselves before; nil: a blind transfer
-	heard bool          // by us, how it goes
+	to *conversation // whom we have called ourselves before; nil: a blind transfer
 }
 
 // refer asks the other side to call to; with is a call of ours with that one, which it shall take over (RFC 5589 §7).
@@ -76,8 +75,7 @@ func (c *conversation) notified(req *sip.Request) {
 		c.referral, c.note = nil, "The call was transferred"
 		for _, done := range []*conversation{c, with} {
 			if done != nil && done.state != call.Ended {
-				done.hangUp()
-				done.reason = "Transferred"
+				done.leave("Transferred")
 			}
 		}
 		c.p.changed()
@@ -133,8 +131,7 @@ func (c *conversation) referred(req *sip.Request) {
 			c.note = "The call was transferred"
 			c.notify(id, sip.StatusOK, "OK", func() { // who transferred us may have hung up by now
 				if c.state != call.Ended {
-					c.hangUp()
-					c.reason = "Transferred to " + third.peer
+					c.leave("Transferred to " + third.peer)
 				}
 			})
 			return
