@@ -160,8 +160,7 @@ func (c *conversation) dialledTo(res *sip.Response) {
 		c.learn(res)
 		if err := c.apply(described(res)); err != nil || c.voice == nil {
 			p.log.Warn("call without sound", "error", err)
-			c.hangUp()
-			c.reason = call.ReasonNoSound
+			c.leave(call.ReasonNoSound)
 			return
 		}
 		c.settle()
@@ -250,14 +249,17 @@ func (c *conversation) over(why string) {
 }
 
 // hangUp ends the call, or declines it.
-func (c *conversation) hangUp() {
+func (c *conversation) hangUp() { c.leave(call.ReasonAnswered) }
+
+// leave is hangUp; why is told here of a call that was answered.
+func (c *conversation) leave(why string) {
 	p := c.p
 	switch {
 	case c.state == call.Ended:
 		return
 	case !c.answered.IsZero():
 		p.ask(c.request(sip.BYE), func(*sip.Response) {})
-		c.over(call.ReasonAnswered)
+		c.over(why)
 	case c.out:
 		c.cancel()
 		c.over(call.ReasonHungUp)

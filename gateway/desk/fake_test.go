@@ -270,7 +270,6 @@ func (*fakeCard) State() string                      { return "" }
 type fakeVoice struct {
 	mu     sync.Mutex
 	told   []int16
-	keys   string
 	heard  func(rune)
 	closed bool
 	media  *fakeMedia

@@ -229,3 +229,16 @@ func TestCardThatDoesNotOpen(t *testing.T) {
 	o.await("alice", "well again", func(s call.DeskState) bool { return s.Problem == "" })
 	o.says("alice", true, made)
 }
+
+// A call that is answered and then can't be heard says so when it has ended, not that somebody hung up.
+func TestCallWithoutSound(t *testing.T) {
+	o := newOffice(t, "alice", "bob")
+	alice := o.phones["alice"]
+	alice.mu.Lock()
+	alice.deps.Voice = func(string, func(rune)) (Voice, error) { return nil, errors.New("no such sound") }
+	alice.mu.Unlock()
+	o.must(first(alice.Call("bob")))
+	o.must(o.phones["bob"].Answer(o.in("bob", "alice", call.Ringing).ID))
+	o.with("alice", "bob", "ended without sound", func(c call.DeskCall) bool { return c.State == call.Ended && c.Reason == call.ReasonNoSound })
+	o.in("bob", "alice", call.Ended)
+}

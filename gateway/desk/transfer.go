@@ -96,8 +96,7 @@ func (c *conversation) notified(req *sip.Request) {
 		c.referral, c.note = nil, "The call was transferred"
 		for _, done := range []*conversation{c, with} {
 			if done != nil && done.state != call.Ended {
-				done.hangUp()
-				done.reason = "Transferred"
+				done.leave("Transferred")
 			}
 		}
 		c.p.changed()
@@ -153,8 +152,7 @@ func (c *conversation) referred(req *sip.Request) {
 			c.note = "The call was transferred"
 			c.notify(id, sip.StatusOK, "OK", func() { // who transferred us may have hung up by now
 				if c.state != call.Ended {
-					c.hangUp()
-					c.reason = "Transferred to " + third.peer
+					c.leave("Transferred to " + third.peer)
 				}
 			})
 			return

@@ -304,6 +304,8 @@ func (k *Keeper) dialAt(ctx context.Context, at netip.AddrPort, proto, fingerpri
 
 // moved remembers where a neighbour was reached, and whether somebody else was at another of its addresses.
 func (k *Keeper) moved(ctx context.Context, id string, at netip.AddrPort, impostor bool) {
+	k.booking.Lock() // or a neighbour that is forgotten at this moment would be in the book again
+	defer k.booking.Unlock()
 	k.mu.Lock()
 	f := k.friends[id]
 	if f != nil {

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +62,8 @@ type Keeper struct {
 	life        context.Context
 	end         context.CancelFunc
 	work        sync.WaitGroup // followers and pairings that we began
+
+	booking sync.Mutex // held while the book and friends are made to say the same; taken before mu
 
 	mu       sync.Mutex
 	friends  map[string]*friend  // the paired, by ID
@@ -203,6 +206,9 @@ func (k *Keeper) trouble(id, kind, text string) {
 	if text == "" {
 		delete(k.troubles, key)
 	} else {
+		if kind == kindPair && !known {
+			k.makeRoom()
+		}
 		k.troubles[key] = text
 	}
 	k.mu.Unlock()
@@ -215,13 +221,32 @@ func (k *Keeper) trouble(id, kind, text string) {
 	k.changed()
 }
 
+// maxFailed is how many pairings that came to nothing are remembered: anybody can begin one.
+const maxFailed = 64
+
+// makeRoom forgets one of them when there are so many. The caller holds k.mu.
+func (k *Keeper) makeRoom() {
+	n := 0
+	for key := range k.troubles {
+		if !strings.HasSuffix(key, " "+kindPair) {
+			continue
+		}
+		if n++; n == maxFailed {
+			delete(k.troubles, key)
+		}
+	}
+}
+
 // Forget ends the pairing with a neighbour, by its ID, name or address.
 func (k *Keeper) Forget(ctx context.Context, name string) error {
 	f, err := k.friendNamed(name)
 	if err != nil {
 		return err
 	}
-	if err := k.deps.Book.RemoveNeighbour(ctx, f.ID); err != nil {
+	k.booking.Lock()
+	err = k.deps.Book.RemoveNeighbour(ctx, f.ID)
+	if err != nil {
+		k.booking.Unlock()
 		return err
 	}
 	k.mu.Lock()
@@ -230,12 +255,17 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 		delete(k.troubles, f.ID+" "+kind)
 	}
 	stop := f.stop
+	var open []net.Conn
 	for conn := range k.conns {
 		if c, ok := conn.(*tls.Conn); ok && peerID(c.ConnectionState()) == f.ID {
-			conn.Close()
+			open = append(open, conn)
 		}
 	}
 	k.mu.Unlock()
+	k.booking.Unlock()
+	for _, conn := range open { // which waits for who does not read
+		go conn.Close()
+	}
 	if stop != nil {
 		stop()
 	}

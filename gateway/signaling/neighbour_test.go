@@ -269,3 +269,28 @@ func TestNeighbourCantSpendOurMoney(t *testing.T) {
 	alice.send(alice.build("INVITE", "sip:bob@workshop", "<sip:bob@workshop>", token(), token(), "v=0 of alice"))
 	alice.response(404, sip.INVITE)
 }
+
+// Only a PBX may replace what it can name: a neighbour that has learned of a dialog of ours is not in it.
+func TestNeighbourReplacesNothing(t *testing.T) {
+	w, _ := nearWorld(t)
+	bob := w.dial("bob", true)
+	bob.register()
+	w.talksToBob(bob, "first")
+	n := w.comes(nearID)
+	n.send(n.build("INVITE", "bob", token(), "v=0 of near", replacing("c-first", "b", "first")))
+	n.response(481, sip.INVITE)
+	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "talking" {
+		t.Errorf("calls = %+v, want the one that was there", c)
+	}
+}
+
+func TestNeighbourCallsAMachineWithoutAccounts(t *testing.T) {
+	w := buildWorld(t, ModeExtension, func(_ *Config, d *Deps) {
+		d.Owner = func(context.Context) (auth.User, error) { return auth.User{}, nil }
+	})
+	w.srv.SetNeighbours(ownID, paired)
+	w.start()
+	n := w.comes(nearID)
+	n.send(n.build("INVITE", ownerName, token(), "v=0 of near"))
+	n.response(404, sip.INVITE)
+}

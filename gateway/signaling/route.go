@@ -178,6 +178,9 @@ func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *si
 	}
 	if p.neighbour != nil && target == ownerName && s.deps.Owner != nil {
 		owner, err := s.deps.Owner(ctx)
+		if err == nil && owner.Name == "" { // there is no account yet
+			err = errNotFound
+		}
 		return []auth.User{owner}, err
 	}
 	users, err := s.deps.Users.List(ctx)
