@@ -30,7 +30,13 @@ func (g *Gateway) openNeighbours(dir string) error {
 	}
 	n := &neighbours{g: g}
 	port := g.https.Addr().(*net.TCPAddr).Port
-	n.Keeper, err = neighbour.New(neighbour.Config{Name: g.cfg.Name, Port: uint16(port), Identity: identity, Strangers: g.cfg.Discovery.Strangers}, neighbour.Deps{
+	reserved := []string{g.cfg.Domain}
+	for _, p := range g.cfg.PBX {
+		reserved = append(reserved, p.Hosts()...)
+	}
+	n.Keeper, err = neighbour.New(neighbour.Config{
+		Name: g.cfg.Name, Port: uint16(port), Identity: identity, Strangers: g.cfg.Discovery.Strangers, Reserved: reserved,
+	}, neighbour.Deps{
 		Book:    g.accounts.store,
 		Found:   g.announced,
 		Changes: g.announcements,

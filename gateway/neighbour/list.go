@@ -196,6 +196,9 @@ func (k *Keeper) newAddress(id, name string) string {
 	for _, f := range k.friends {
 		taken[f.Address] = true
 	}
+	for _, host := range k.cfg.Reserved {
+		taken[strings.ToLower(host)] = true
+	}
 	address := word
 	for i := 2; taken[address]; i++ {
 		address = fmt.Sprintf("%s-%d", word, i)

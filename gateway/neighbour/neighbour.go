@@ -27,7 +27,8 @@ type Config struct {
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
 
-	Strangers bool // who is announced but not paired may call, and may be called
+	Strangers bool     // who is announced but not paired may call, and may be called
+	Reserved  []string // hosts that are somebody else's, as those of PBXs: no neighbour gets one for its address
 }
 
 // Book keeps who is paired.

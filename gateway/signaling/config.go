@@ -105,6 +105,15 @@ func (p PBX) mode() string {
 	return p.Mode
 }
 
+// Hosts are those that stand for the PBX in SIP addresses: that of its URI, and its domains.
+func (p PBX) Hosts() []string {
+	hosts := slices.Clone(p.Domains)
+	if uri, err := p.uri(); err == nil {
+		hosts = append(hosts, uri.Host)
+	}
+	return hosts
+}
+
 func (p PBX) uri() (sip.Uri, error) {
 	var uri sip.Uri
 	if err := sip.ParseUri(p.URI, &uri); err != nil {
