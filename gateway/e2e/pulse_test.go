@@ -66,6 +66,10 @@ func (p *pulse) env() []string {
 
 // use makes this server that of programs the test starts, and of sound in the test's own process.
 func (p *pulse) use() {
+	p.t.Helper()
+	if _, err := buildGateway(); err != nil { // while Go still finds its cache, which is in the home folder
+		p.t.Fatal(err)
+	}
 	for _, pair := range p.env() {
 		key, value, _ := strings.Cut(pair, "=")
 		p.t.Setenv(key, value)
