@@ -94,10 +94,10 @@ func TestNeighbours(t *testing.T) {
 	}
 	program(t, "nsenter")
 	program(t, "avahi-publish")
+	proves(t, "Neighbours: paired, called by name, lamps", page)
 	if !inNamespace(t) {
 		return
 	}
-	proves(t, "Neighbours: paired, called by name, lamps", page)
 	office := newLAN(t)
 	front, workshop := office.site(t, 1, alice), office.site(t, 2, bob)
 	p := openPage(t, startBrowser(t, toneAlice, front.ca()), front.gateway, alice)
