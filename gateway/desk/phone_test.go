@@ -230,6 +230,20 @@ func TestCardThatDoesNotOpen(t *testing.T) {
 	o.says("alice", true, made)
 }
 
+// Who wants to call without a card is told what is missing.
+func TestCallWithoutCard(t *testing.T) {
+	o := newOffice(t, "alice")
+	p := o.another("alice", &fakeCard{missing: true})
+	_, err := p.Call("echo")
+	var fault *call.DeskFault
+	if !errors.As(err, &fault) || fault.Code != "no_phone" || fault.Message != p.State().Problem {
+		t.Errorf("Call = %v, want %q", err, p.State().Problem)
+	}
+	if fault.Message == errNoPhone.Message {
+		t.Errorf("the fault says %q, which tells nothing of the card", fault.Message)
+	}
+}
+
 // A call that is answered and then can't be heard says so when it has ended, not that somebody hung up.
 func TestCallWithoutSound(t *testing.T) {
 	o := newOffice(t, "alice", "bob")

@@ -54,6 +54,9 @@ func (p *Phone) Take(replaces string) (id string, err error) {
 func (p *Phone) begin(to sip.Uri, more ...sip.Header) (id string, err error) {
 	switch {
 	case !p.registered:
+		if problem := p.state().Problem; problem != "" {
+			return "", &call.DeskFault{Code: errNoPhone.Code, Message: problem}
+		}
 		return "", errNoPhone
 	case len(p.ongoing()) >= maxCalls:
 		return "", errTooMany
