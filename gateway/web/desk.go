@@ -175,13 +175,10 @@ func (s *Server) deskEvents(w http.ResponseWriter, r *http.Request, d Desk) erro
 		return errStreams
 	}
 	defer leave()
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	send := stream(w)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	out := http.NewResponseController(w)
-	_ = out.SetReadDeadline(time.Time{}) // the server's would end the request
 	news := d.Watch(r.Context())
 	alive := time.NewTicker(streamAlive)
 	defer alive.Stop()
@@ -200,8 +197,7 @@ func (s *Server) deskEvents(w http.ResponseWriter, r *http.Request, d Desk) erro
 		case state := <-news:
 			event(&text, "desk", state)
 		}
-		_ = out.SetWriteDeadline(time.Now().Add(streamWrite))
-		if _, err := w.Write([]byte(text.String())); err != nil || out.Flush() != nil {
+		if !send(text.String()) {
 			return nil
 		}
 	}

@@ -73,17 +73,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return errStreams
 	}
 	defer leave()
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	send := stream(w)
 	if r.Method == http.MethodHead {
 		return nil
-	}
-	out := http.NewResponseController(w)
-	_ = out.SetReadDeadline(time.Time{}) // the server's would end the request
-	send := func(text string) bool {
-		_ = out.SetWriteDeadline(time.Now().Add(streamWrite))
-		_, err := w.Write([]byte(text))
-		return err == nil && out.Flush() == nil
 	}
 	if !send(": hello\n\n") {
 		return nil
@@ -141,6 +133,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		if !send(text.String()) {
 			return nil
 		}
+	}
+}
+
+// stream begins a stream of events. What it gives sends text, and says false when nobody reads any more.
+func stream(w http.ResponseWriter) (send func(text string) bool) {
+	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	out := http.NewResponseController(w)
+	_ = out.SetReadDeadline(time.Time{}) // the server's would end the request
+	return func(text string) bool {
+		_ = out.SetWriteDeadline(time.Now().Add(streamWrite))
+		_, err := w.Write([]byte(text))
+		return err == nil && out.Flush() == nil
 	}
 }
 
