@@ -81,11 +81,12 @@ type Deps struct {
 	Card       audio.Card     // the machine's sound; nil: none
 	Desk       Desk           // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
-	Dialog  func(call, user string) string
-	Metrics http.Handler     // for Prometheus; nil: none
-	Bans    *guard.Bans      // who is kept out; nil: a list of our own
-	CA      []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now     func() time.Time // nil: time.Now
+	Dialog   func(call, user string) string
+	Settings SettingsKeeper   // the configuration file; nil: there is none to change
+	Metrics  http.Handler     // for Prometheus; nil: none
+	Bans     *guard.Bans      // who is kept out; nil: a list of our own
+	CA       []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now      func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -179,6 +180,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
 	mux.Handle("/api/v1/neighbours/{name}", s.api(http.MethodDelete, s.forgetNeighbour))
 	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
+	mux.Handle("/api/v1/settings", s.api("", s.settings))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
