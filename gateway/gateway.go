@@ -203,7 +203,8 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.settings(host), TryPBX: g.tryPBX,
-		Card: host.Card, Desk: phone, Dialog: g.sound.dialog,
+		Doctor: func(ctx context.Context) []Finding { return g.examine(ctx, host) },
+		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
 }

@@ -271,8 +271,9 @@ func (t *trial) exchange(ctx context.Context, req *sip.Request) (*sip.Response, 
 			wait = min(2*wait, sip.T2)
 		}
 		res, err := t.answer(turn, req)
+		silent := turn.Err() != nil
 		stop()
-		if err == nil || ctx.Err() != nil || turn.Err() == nil {
+		if err == nil || ctx.Err() != nil || !silent {
 			return res, err
 		}
 	}

@@ -184,6 +184,11 @@ func TestTryNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
+	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
 	web := httptest.NewTLSServer(http.NotFoundHandler())
 	defer web.Close()
 	secure := (&triedPBX{}).serve(t, "tcp", &tls.Config{Certificates: web.TLS.Certificates})
@@ -191,6 +196,7 @@ func TestTryNobody(t *testing.T) {
 	for _, tt := range []struct{ name, uri, code, text string }{
 		{"silent", "sip:" + dead.LocalAddr().String(), call.TrialNoAnswer, "No answer from 127.0.0.1: is it on?"},
 		{"nothing there", "sip:" + gone.Addr().String() + ";transport=tcp", call.TrialNoService, "127.0.0.1 is on, but nothing answers at its port"},
+		{"nothing there, UDP", "sip:" + closed.LocalAddr().String(), call.TrialNoService, "127.0.0.1 is on, but nothing answers at its port"},
 		{"unknown name", "sip:nowhere.example", call.TrialUnknownName, "The name nowhere.example is not known."},
 		{"its certificate", "sip:" + secure.String() + ";transport=tls", call.TrialCertificate, "Its certificate is not trusted: certificate"},
 		{"its certificate, wss", "sip:" + web.Listener.Addr().String() + ";transport=wss", call.TrialCertificate, "Its certificate is not trusted: certificate"},

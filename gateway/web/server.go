@@ -82,6 +82,8 @@ type Deps struct {
 	Desk       Desk           // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
 	Dialog func(call, user string) string
+	// Doctor looks at all that Cordboard needs; nil: nobody does.
+	Doctor func(ctx context.Context) []Finding
 	// TryPBX tries an account at a PBX; the error is one sentence on what can't be tried. nil: nothing can.
 	TryPBX   func(ctx context.Context, uri, username, password string) (call.Trial, error)
 	Settings SettingsKeeper   // the configuration file; nil: there is none to change
@@ -185,6 +187,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
 	mux.Handle("/api/v1/settings", s.api("", s.settings))
 	mux.Handle("/api/v1/try/pbx", s.api(http.MethodPost, s.tryPBX))
+	mux.Handle("/api/v1/doctor", s.api(http.MethodGet, s.doctor))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
