@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	board "cordboard/gateway/call"
 )
@@ -74,7 +75,7 @@ func placeCall(control *control, target string, out io.Writer, signals <-chan os
 	case errors.Is(err, errOver):
 		return errSaid
 	case errors.Is(err, io.EOF):
-		return errors.New("Cordboard has stopped")
+		return errors.New("the call is over: Cordboard has stopped")
 	}
 	return err
 }
@@ -105,12 +106,12 @@ func (s *callSteps) take(name string, data []byte) error {
 	c := state.Calls[i]
 	if state.Problem != s.problem {
 		if s.problem = state.Problem; s.problem != "" {
-			fmt.Fprintln(s.out, s.problem)
+			fmt.Fprintln(s.out, visible(s.problem))
 		}
 	}
 	if text := s.step(c); text != s.last {
 		s.last = text
-		fmt.Fprintln(s.out, text)
+		fmt.Fprintln(s.out, visible(text))
 	}
 	if n := len(c.Digits); n > s.keys {
 		fmt.Fprintf(s.out, "The other side pressed %s.\n", c.Digits[s.keys:])
@@ -120,6 +121,16 @@ func (s *callSteps) take(name string, data []byte) error {
 		return errOver
 	}
 	return nil
+}
+
+// visible is a text, in which there may be names that others have chosen, without what a terminal would obey.
+func visible(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, text)
 }
 
 // step is how the call stands, in one line.

@@ -67,7 +67,7 @@ func pairWith(c console, board *control, path string) error {
 		return err
 	}
 	if len(p.Code) != 6 {
-		return errors.New("Cordboard gave no code")
+		return errors.New("pair: Cordboard gave no code")
 	}
 	fmt.Fprintf(c.out, "The code for %s is\n\n    %s %s\n\n", p.Name, p.Code[:3], p.Code[3:])
 	if !p.Asked {

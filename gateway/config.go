@@ -39,7 +39,7 @@ type Config struct {
 	TLS       cert.Config      `toml:"tls"`
 	TURN      Switch           `toml:"turn"`
 	Audio     Audio            `toml:"audio"`
-	Discovery Switch           `toml:"discovery"`
+	Discovery Discovery        `toml:"discovery"`
 	Store     Store            `toml:"store"`
 	Recording recording.Config `toml:"recording"`
 	Metrics   Metrics          `toml:"metrics"`
@@ -112,6 +112,12 @@ type Switch struct {
 	Enabled bool `toml:"enabled"`
 }
 
+// Discovery is the [discovery] table.
+type Discovery struct {
+	Enabled   bool `toml:"enabled"`
+	Strangers bool `toml:"strangers"` // Cordboards that are not paired may ring here, and be rung
+}
+
 // Store is the [store] table.
 type Store struct {
 	URL     string        `toml:"url"`     // empty: SQLite in the data folder
@@ -156,7 +162,7 @@ func defaults() Config {
 	return Config{
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
-		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true, Noise: true, Gain: true}, Discovery: Switch{true},
+		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true, Noise: true, Gain: true}, Discovery: Discovery{Enabled: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Media:     Media{Opus: media.OpusAuto},
 		Metrics:   Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},

@@ -30,12 +30,13 @@ func (g *Gateway) openNeighbours(dir string) error {
 	}
 	n := &neighbours{g: g}
 	port := g.https.Addr().(*net.TCPAddr).Port
-	n.Keeper, err = neighbour.New(neighbour.Config{Name: g.cfg.Name, Port: uint16(port), Identity: identity}, neighbour.Deps{
+	n.Keeper, err = neighbour.New(neighbour.Config{Name: g.cfg.Name, Port: uint16(port), Identity: identity, Strangers: g.cfg.Discovery.Strangers}, neighbour.Deps{
 		Book:    g.accounts.store,
 		Found:   g.announced,
 		Changes: g.announcements,
 		People:  func(ctx context.Context) <-chan call.News { return g.signaling.Watch(ctx, "", nil) },
 		Link:    func(conn net.Conn, id string) { g.signaling.Link(conn, id) },
+		Strange: func(conn net.Conn, s call.Neighbour) { g.signaling.LinkStranger(conn, signalingNeighbour(s)) },
 		Lost:    func(id string) { g.signaling.Unlink(id) },
 		Paired:  n.paired,
 	}, g.log)
@@ -50,9 +51,19 @@ func (g *Gateway) openNeighbours(dir string) error {
 func (n *neighbours) paired() {
 	var list []signaling.Neighbour
 	for _, p := range n.Keeper.Paired() {
-		list = append(list, signaling.Neighbour{ID: p.ID, Address: p.Address, Name: p.Name})
+		list = append(list, signalingNeighbour(p))
 	}
 	n.g.signaling.SetNeighbours(n.ID(), list)
+}
+
+// Stranger is the machine at an address that is not paired and may be called nevertheless.
+func (n *neighbours) Stranger(address string) (signaling.Neighbour, bool) {
+	s, ok := n.Keeper.Stranger(address)
+	return signalingNeighbour(s), ok
+}
+
+func signalingNeighbour(n call.Neighbour) signaling.Neighbour {
+	return signaling.Neighbour{ID: n.ID, Address: n.Address, Name: n.Name}
 }
 
 // watch tells a user how colleagues are doing, those of neighbours among them.

@@ -73,6 +73,9 @@ func (c *Config) faults() []Fault {
 	check.part("tls", c.TLS.Validate())
 	c.checkRecording(&check)
 	c.checkAudio(&check)
+	if c.Discovery.Strangers && !c.Discovery.Enabled {
+		check.add("discovery.strangers", "strangers are found by discovery, which is switched off: set enabled = true, or strangers = false")
+	}
 	check.oneOf("media.opus", c.Media.Opus, media.OpusAuto, media.OpusNever, media.OpusPrefer)
 	check.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	check.oneOf("log.format", c.Log.Format, "text", "json")

@@ -7,7 +7,7 @@ import { target } from "./target.js";
  * @property {string} target  whom to call
  * @property {string} name  may be empty
  * @property {string} extension  may be empty
- * @property {"idle"|"ringing"|"busy"|"unreachable"|"unknown"} state
+ * @property {"idle"|"ringing"|"busy"|"dnd"|"unreachable"|"unknown"} state
  * @property {string} [site]  of a neighbour's people: the neighbour's name
  * @property {boolean} [gone]  is no colleague any more
  */
@@ -36,8 +36,18 @@ export class Lamps extends EventTarget {
   }
 
   /** Whether a peer is a colleague. @param {import("./call.js").Peer} peer  @param {string} domain  where names and numbers live */
-  has({ uri }, domain) {
-    return this.list.some((lamp) => [lamp.target, lamp.extension].some((user) => target(user, domain)?.uri === uri));
+  has(peer, domain) {
+    return this.#find(peer, domain) !== undefined;
+  }
+
+  /** A peer by the name that is known of a colleague; others as they are. @param {import("./call.js").Peer} peer  @param {string} domain */
+  known(peer, domain) {
+    const lamp = this.#find(peer, domain);
+    return lamp?.name ? { ...peer, name: lamp.name, number: peer.number || lamp.target } : peer;
+  }
+
+  #find({ uri }, domain) {
+    return this.list.find((lamp) => [lamp.target, lamp.extension].some((user) => target(user, domain)?.uri === uri));
   }
 
   /** @returns {Lamp[]} by name */

@@ -75,11 +75,12 @@ export class Phone extends EventTarget {
   /** Calls what was typed; a call that is up waits meanwhile. Why not is in the call's outcome. */
   async dial(typed) {
     if (this.call.live && this.call.state !== "talking") return;
-    const peer = target(typed, this.site.domain);
-    if (!peer) {
+    const asked = target(typed, this.site.domain);
+    if (!asked) {
       this.#fail({ name: typed.trim(), number: "", uri: "" }, typed.trim() ? "failed.target" : "failed.empty");
       return;
     }
+    const peer = this.lamps.known(asked, this.site.domain);
     if (this.line.connection !== "ready") {
       this.#fail(peer, "failed.notReady");
       return;
@@ -154,7 +155,7 @@ export class Phone extends EventTarget {
   pass(typed) {
     if (this.call.state !== "talking" || this.call.facts.pass?.on) return false;
     const to = target(typed, this.site.domain);
-    if (to) this.#stage.pass(to);
+    if (to) this.#stage.pass(this.lamps.known(to, this.site.domain));
     else this.call.learn({ pass: { to: null, key: typed.trim() ? "pass.target" : "failed.empty", on: false } });
     return Boolean(to);
   }

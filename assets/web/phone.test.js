@@ -52,7 +52,7 @@ function phone(t, open = async () => stream()) {
     audio: { play: async () => {}, srcObject: null },
     site: { domain: "x", pbx: true },
     tapes: { of: (dialog) => (dialog === "c0" ? { id: "one", begun: true } : null) },
-    lamps: { has: ({ number }) => number === carol.number },
+    lamps: { has: ({ number }) => number === carol.number, known: (peer) => (peer.uri === "sip:dave@x" ? { ...peer, name: "Dave Lund", number: "dave" } : peer) },
     troubles: Object.assign(new EventTarget(), { of: () => "" }),
   });
   t.after(() => p.clear()); // or its timer would keep the test waiting
@@ -70,6 +70,13 @@ function phone(t, open = async () => stream()) {
 }
 
 const carol = { name: "Carol", number: "103", uri: "sip:103@x" };
+
+test("a colleague who is called has a whole name", async (t) => {
+  const { p, did } = phone(t);
+  await p.dial("dave");
+  assert.deepEqual(p.call.facts.peer, { name: "Dave Lund", number: "dave", uri: "sip:dave@x" });
+  assert.deepEqual(did, ["call sip:dave@x"]);
+});
 
 test("a call out, with ringback, keys and mute", async (t) => {
   const { p, did, sounds, tell } = phone(t);

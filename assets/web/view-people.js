@@ -4,7 +4,7 @@ import { pickup } from "./lamps.js";
 import { initials } from "./target.js";
 import { element, find, icon, setText } from "./view.js";
 
-const icons = { idle: "lamp-on", ringing: "bell", busy: "lamp-busy", unreachable: "lamp-off", unknown: "lamp-wait" };
+const icons = { idle: "lamp-on", ringing: "bell", busy: "lamp-busy", dnd: "lamp-dnd", unreachable: "lamp-off", unknown: "lamp-wait" };
 
 /** Shows the lamps; pressing a row calls, and the button beside one that rings takes the call from there. */
 export class PeopleView {

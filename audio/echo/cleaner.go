@@ -12,6 +12,9 @@ const (
 	bandRate  = 16000
 	bandFrame = bandRate / 100
 	bandRatio = audio.CardRate / bandRate
+
+	// engineFrame is what the engine works on at a time, and by which its sound comes later: 5 ms.
+	engineFrame = bandFrame / 2
 )
 
 // band is a frame of the lower band.
@@ -29,9 +32,10 @@ type cleaner struct {
 	gains [3]float64 // of what is beside the band: at the beginning of the last frame, at that of this one, and at its end
 
 	// Frames of the lower band.
-	now, last band // of the microphone's
-	due       band // of the reference
-	made      band // by the engine: the last one, cleaned
+	now  band // of the microphone's
+	last band // of the microphone's, as late as what the engine makes of it
+	due  band // of the reference
+	made band // by the engine of the last one
 
 	samples, rise []int16 // for the resamplers
 }
@@ -44,7 +48,7 @@ func newCleaner(config Config) *cleaner {
 		c.downReference = resampler(audio.CardRate, bandRate)
 		c.align = newAligner()
 	}
-	c.delay = audio.CardFrame + int(c.down.Delay()+c.up.Delay())
+	c.delay = engineFrame*bandRatio + int(c.down.Delay()+c.up.Delay())
 	c.late = make([]int16, c.delay+audio.CardFrame)
 	c.samples, c.rise = make([]int16, 0, bandFrame), make([]int16, 0, audio.CardFrame)
 	return c
@@ -64,8 +68,9 @@ func (c *cleaner) clean(frame, reference *[audio.CardFrame]int16) {
 	copy(c.late, c.late[audio.CardFrame:])
 	copy(c.late[c.delay:], frame[:])
 
-	c.last = c.now
+	copy(c.last[:], c.now[bandFrame-engineFrame:])
 	copy(c.now[:], c.down.Resample(c.samples, frame[:]))
+	copy(c.last[engineFrame:], c.now[:])
 	if c.align != nil {
 		if c.align.hear((*band)(c.downReference.Resample(c.samples, reference[:])), &c.now) {
 			c.engine.forget()

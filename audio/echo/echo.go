@@ -15,10 +15,10 @@ type Config struct {
 }
 
 // Wrap puts the cleaning between a card and inner: what inner plays is the reference, what it captures is cleaned and comes
-// 13 ms later. It adapts to room and devices within a second or two, and keeps what it has learned, so it should be made once for
+// 7.4 ms later (5 of the engine, the rest of the resamplers). It adapts to room and devices within a second or two, and keeps what it has learned, so it should be made once for
 // all calls. Where it isn't Available, and when nothing is to be done, inner is given back.
 //
-// Its methods allocate nothing. The work, some 60 µs a frame, is done in Capture.
+// Its methods allocate nothing. The work, some 80 µs a frame, is done in Capture.
 func Wrap(inner audio.Duplex, config Config) audio.Duplex {
 	if !Available || config == (Config{}) {
 		return inner

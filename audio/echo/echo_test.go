@@ -166,6 +166,29 @@ func TestWholeBandPasses(t *testing.T) {
 	}
 }
 
+// A click comes out at the sample that Wrap says, wherever in a frame it is, and with it what lies above the lower band.
+func TestDelay(t *testing.T) {
+	if !Available {
+		t.Skip("this build has no echo cancellation")
+	}
+	const late = 8 * audio.CardRate / 1000 // a budget of the phone's: from the microphone to the wire it has 30 ms for all
+	for _, at := range []int{0, 1, 100, 239, 240, 300, 479} {
+		sound := make([]float64, 40*audio.CardFrame)
+		at += 20 * audio.CardFrame
+		sound[at] = 20000
+		peak, most := 0, 0.0
+		for i, x := range call(Config{Echo: true}, make([]float64, len(sound)), sound) {
+			if math.Abs(x) > most {
+				peak, most = i, math.Abs(x)
+			}
+		}
+		t.Logf("a click comes out %d samples later, at %.0f of 20000", peak-at, most)
+		if peak-at > late || most < 15000 {
+			t.Errorf("a click comes out %d samples later, want at most %d, at %.0f of 20000", peak-at, late, most)
+		}
+	}
+}
+
 // A steady tone is noise to who suppresses noise. Without that it stays.
 func TestSteadyTone(t *testing.T) {
 	if !Available {

@@ -7,18 +7,20 @@ package echo
 #cgo !linux LDFLAGS: -lspeexdsp -lm
 #include <speex/speex_echo.h>
 #include <speex/speex_preprocess.h>
+#include <string.h>
 
 static int set(SpeexPreprocessState *state, int request, int value) {
 	return speex_preprocess_ctl(state, request, &value);
 }
 
-static void process(SpeexEchoState *echo, SpeexPreprocessState *rest, const spx_int16_t *microphone, const spx_int16_t *reference, spx_int16_t *clean) {
-	if (echo)
-		speex_echo_cancellation(echo, microphone, reference, clean);
-	else
-		for (int i = 0; i < 160; i++)
-			clean[i] = microphone[i];
-	speex_preprocess_run(rest, clean);
+static void process(SpeexEchoState *echo, SpeexPreprocessState *rest, const spx_int16_t *microphone, const spx_int16_t *reference, spx_int16_t *clean, int length, int parts) {
+	for (int part = 0; part < parts; part++, microphone += length, reference += length, clean += length) {
+		if (echo)
+			speex_echo_cancellation(echo, microphone, reference, clean);
+		else
+			memcpy(clean, microphone, length * sizeof *clean);
+		speex_preprocess_run(rest, clean);
+	}
 }
 
 static void release(SpeexEchoState *echo, SpeexPreprocessState *rest) {
@@ -37,9 +39,9 @@ import (
 // Available says that this build can do it.
 const Available = true
 
-// tail is how long an echo may last that is taken out, in samples: 150 ms, of which the aligner leaves up to 45 before the echo
+// tail is how long an echo may last that is taken out, in samples: 120 ms, of which the aligner leaves up to 45 before the echo
 // begins. What a room returns later is 40 dB weaker, or suppressed as what is left of the rest.
-const tail = bandRate * 150 / 1000
+const tail = bandRate * 120 / 1000
 
 // Settings of the preprocessor.
 const (
@@ -63,10 +65,10 @@ type states struct {
 
 func newEngine(config Config) *engine {
 	e := &engine{}
-	e.states.rest = C.speex_preprocess_state_init(bandFrame, bandRate)
+	e.states.rest = C.speex_preprocess_state_init(engineFrame, bandRate)
 	if config.Echo {
 		rate := C.int(bandRate)
-		e.states.echo = C.speex_echo_state_init(bandFrame, tail)
+		e.states.echo = C.speex_echo_state_init(engineFrame, tail)
 		C.speex_echo_ctl(e.states.echo, C.SPEEX_ECHO_SET_SAMPLING_RATE, unsafe.Pointer(&rate))
 		C.speex_preprocess_ctl(e.states.rest, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(e.states.echo))
 	}
@@ -88,9 +90,9 @@ func newEngine(config Config) *engine {
 
 func (e *engine) set(request, value int) { C.set(e.states.rest, C.int(request), C.int(value)) }
 
-// process cleans a frame of the microphone's, with one of the loudspeaker's as reference. What it gives is the frame before.
+// process cleans a frame of the microphone's, with one of the loudspeaker's as reference. What it gives is engineFrame later.
 func (e *engine) process(microphone, reference, clean *band) {
-	C.process(e.states.echo, e.states.rest, samples(microphone), samples(reference), samples(clean))
+	C.process(e.states.echo, e.states.rest, samples(microphone), samples(reference), samples(clean), engineFrame, bandFrame/engineFrame)
 	runtime.KeepAlive(e)
 }
 

@@ -8,6 +8,7 @@ const (
 	LampIdle        LampState = "idle"
 	LampRinging     LampState = "ringing"
 	LampBusy        LampState = "busy"
+	LampDisturb     LampState = "dnd"         // free, and asks not to be disturbed
 	LampUnreachable LampState = "unreachable" // a user without a signed-in device
 	LampUnknown     LampState = "unknown"     // a number of which the PBX tells nothing
 )

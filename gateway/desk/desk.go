@@ -27,6 +27,7 @@ const Name = "desk"
 type Line interface {
 	Send(msg []byte) error    // never waits
 	Receive() ([]byte, error) // io.EOF once the line is closed
+	Quiet(on bool)            // tells that the owner asks not to be disturbed, or not any more
 	Close() error
 }
 
@@ -167,6 +168,7 @@ func (p *Phone) live(ctx context.Context) {
 	defer close(done)
 	p.mu.Lock()
 	p.line, p.owner, p.display = line, owner, display
+	line.Quiet(p.busy)
 	p.registration = registration{callID: newToken(), tag: newToken()}
 	p.register()
 	p.mu.Unlock()

@@ -129,13 +129,25 @@ func (o *office) up(from, to string) (made, taken call.DeskCall) {
 	o.must(first(o.phones[from].Call(to)))
 	o.must(o.phones[to].Answer(o.in(to, from, call.Ringing).ID))
 	made, taken = o.in(from, to, call.Talking), o.in(to, from, call.Talking)
-	eventually(o.t, "the answer is confirmed", func() bool {
-		p := o.phones[to]
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return !slices.ContainsFunc(p.calls, func(c *conversation) bool { return c.changing })
-	})
+	o.quiet(from, to)
 	return made, taken
+}
+
+// quiet waits until the phones have told all that there is to tell.
+func (o *office) quiet(names ...string) {
+	o.t.Helper()
+	eventually(o.t, "nothing is under way", func() bool {
+		for _, n := range names {
+			p := o.phones[n]
+			p.mu.Lock()
+			busy := slices.ContainsFunc(p.calls, func(c *conversation) bool { return c.state != call.Ended && !c.settled() })
+			p.mu.Unlock()
+			if busy {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func first(_ string, err error) error { return err }
@@ -258,7 +270,6 @@ func (*fakeCard) State() string                      { return "" }
 type fakeVoice struct {
 	mu     sync.Mutex
 	told   []int16
-	keys   string
 	heard  func(rune)
 	closed bool
 	media  *fakeMedia

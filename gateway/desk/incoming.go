@@ -163,14 +163,13 @@ func (c *conversation) answerTo(offered []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := answer(d, c.session, c.version, c.held)
+	text, err := answer(d, c.session, c.version, c.told) // that we hold an offer of our own will tell, which says so for sure
 	if err != nil {
 		return nil, err
 	}
 	if err := c.hear(d); err != nil {
 		return nil, err
 	}
-	c.told = c.held
 	return text, nil
 }
 
@@ -199,7 +198,7 @@ func (c *conversation) changed(req *sip.Request) {
 		text, err = c.answerTo(offered)
 	case req.Method == sip.INVITE:
 		c.version++
-		text, c.told = offer(c.session, c.version, c.held), c.held
+		text = offer(c.session, c.version, c.told)
 	}
 	if err != nil {
 		p.log.Info("change of a call refused", "error", err)

@@ -95,6 +95,27 @@ func TestDeskRingsByItsOwnName(t *testing.T) {
 	o.with("alice", "desk", "ended", func(c call.DeskCall) bool { return c.State == call.Ended })
 }
 
+func TestDoNotDisturbIsSeen(t *testing.T) {
+	o := newOffice(t, "alice", "bob")
+	news := o.srv.Watch(t.Context(), "alice", nil)
+	wait := func(want call.LampState) {
+		t.Helper()
+		for n := range news {
+			for _, l := range n.Lamps {
+				if l.Target == "bob" && l.State == want {
+					return
+				}
+			}
+		}
+		t.Fatalf("bob's lamp is never %s", want)
+	}
+	wait(call.LampIdle)
+	o.phones["bob"].DoNotDisturb(true)
+	wait(call.LampDisturb)
+	o.phones["bob"].DoNotDisturb(false)
+	wait(call.LampIdle)
+}
+
 func TestOwnCallIsBusy(t *testing.T) {
 	o := newOffice(t, "alice")
 	o.must(first(o.phones["alice"].Call("alice")))
@@ -140,8 +161,9 @@ func TestBothHoldAtOnce(t *testing.T) {
 	made, taken := o.up("alice", "bob")
 	o.must(o.phones["alice"].Hold(made.ID))
 	o.must(o.phones["bob"].Hold(taken.ID))
-	o.with("alice", "bob", "both held", func(c call.DeskCall) bool { return c.Waits && c.Held })
-	o.with("bob", "alice", "both held", func(c call.DeskCall) bool { return c.Waits && c.Held })
+	o.quiet("alice", "bob")
+	o.says("alice", false, made)
+	o.says("bob", false, taken)
 	o.must(o.phones["alice"].Resume(made.ID))
 	o.must(o.phones["bob"].Resume(taken.ID))
 	o.with("alice", "bob", "resumed", func(c call.DeskCall) bool { return !c.Waits && !c.Held })
@@ -206,4 +228,17 @@ func TestCardThatDoesNotOpen(t *testing.T) {
 	o.cards["alice"].mu.Unlock()
 	o.await("alice", "well again", func(s call.DeskState) bool { return s.Problem == "" })
 	o.says("alice", true, made)
+}
+
+// A call that is answered and then can't be heard says so when it has ended, not that somebody hung up.
+func TestCallWithoutSound(t *testing.T) {
+	o := newOffice(t, "alice", "bob")
+	alice := o.phones["alice"]
+	alice.mu.Lock()
+	alice.deps.Voice = func(string, func(rune)) (Voice, error) { return nil, errors.New("no such sound") }
+	alice.mu.Unlock()
+	o.must(first(alice.Call("bob")))
+	o.must(o.phones["bob"].Answer(o.in("bob", "alice", call.Ringing).ID))
+	o.with("alice", "bob", "ended without sound", func(c call.DeskCall) bool { return c.State == call.Ended && c.Reason == call.ReasonNoSound })
+	o.in("bob", "alice", call.Ended)
 }

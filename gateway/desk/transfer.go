@@ -3,8 +3,10 @@ package desk
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -13,14 +15,20 @@ import (
 
 // referral is a transfer of ours: the other side calls a third one (RFC 3515).
 type referral struct {
-	to    *conversation // whom we have called ourselves before; nil: a blind transfer
-	heard bool          // by us, how it goes
+	with  *conversation // whom we have called ourselves before; nil: a blind transfer
+	tries int
 }
+
+// A REFER may overtake the ACK of the change before it; the other side then refuses it, and is asked again a moment later.
+const (
+	referTries = 4
+	referAgain = 300 * time.Millisecond
+)
 
 // refer asks the other side to call to; with is a call of ours with that one, which it shall take over (RFC 5589 §7).
 func (c *conversation) refer(to sip.Uri, with *conversation) {
 	p := c.p
-	if c.state != call.Talking || c.referral != nil || with != nil && with.state != call.Talking {
+	if c.state != call.Talking || with != nil && with.state != call.Talking {
 		return // one of them has ended, or was transferred, meanwhile
 	}
 	target := *to.Clone()
@@ -32,11 +40,23 @@ func (c *conversation) refer(to sip.Uri, with *conversation) {
 	req.AppendHeader(sip.NewHeader("Refer-To", h.Value()))
 	by := sip.ContactHeader{Address: c.local.uri}
 	req.AppendHeader(sip.NewHeader("Referred-By", by.Value()))
-	c.referral, c.note = &referral{to: with}, "The call is being transferred"
+	if c.referral == nil {
+		c.referral = &referral{with: with}
+	}
+	r := c.referral
+	r.tries++
 	p.ask(req, func(res *sip.Response) {
 		switch {
-		case res != nil && res.IsProvisional() || c.referral == nil:
-		case res == nil || !res.IsSuccess():
+		case res != nil && (res.IsProvisional() || res.IsSuccess()) || c.referral != r || c.state == call.Ended:
+		case res != nil && r.tries < referTries && slices.Contains([]int{sip.StatusForbidden, sip.StatusRequestPending, sip.StatusInternalServerError}, res.StatusCode):
+			time.AfterFunc(referAgain, func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				if c.referral == r {
+					c.refer(to, with)
+				}
+			})
+		default:
 			c.transferFailed(call.ReasonRefused)
 		}
 	})
@@ -72,12 +92,11 @@ func (c *conversation) notified(req *sip.Request) {
 	case status >= 300:
 		c.transferFailed(call.Reason(status, true))
 	case status >= 200:
-		with := c.referral.to
+		with := c.referral.with
 		c.referral, c.note = nil, "The call was transferred"
 		for _, done := range []*conversation{c, with} {
 			if done != nil && done.state != call.Ended {
-				done.hangUp()
-				done.reason = "Transferred"
+				done.leave("Transferred")
 			}
 		}
 		c.p.changed()
@@ -133,8 +152,7 @@ func (c *conversation) referred(req *sip.Request) {
 			c.note = "The call was transferred"
 			c.notify(id, sip.StatusOK, "OK", func() { // who transferred us may have hung up by now
 				if c.state != call.Ended {
-					c.hangUp()
-					c.reason = "Transferred to " + third.peer
+					c.leave("Transferred to " + third.peer)
 				}
 			})
 			return

@@ -43,7 +43,8 @@ func startBrowser(t *testing.T, tone float64, cas ...string) *browser {
 		"--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
 		"--use-file-for-fake-audio-capture="+toneFile(t, tone, 48000, 20*time.Second),
 		"--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank")
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "LANG=en_US.UTF-8", "LANGUAGE=en")
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "LANG=en_US.UTF-8", "LANGUAGE=en",
+		"PULSE_SERVER=unix:"+filepath.Join(home, "none")) // what it hears sounds in no loudspeaker of a test's
 	b := &browser{process: start(t, "chromium", cmd)}
 	var devtools string
 	eventually(t, 40*time.Second, "DevTools port of Chromium", func() bool {

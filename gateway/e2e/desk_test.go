@@ -14,7 +14,7 @@ import (
 // toneDesk is what the machine's microphone hears.
 const toneDesk = 360.0
 
-// deskPhone is the phone that the gateway's machine is, on a PulseAudio of the test's own. It belongs to alice.
+// deskPhone is the phone that the gateway's machine is, on a PulseAudio of the test's own. It belongs to the first user.
 type deskPhone struct {
 	*session
 	*tape  // of the loudspeaker
@@ -22,26 +22,32 @@ type deskPhone struct {
 }
 
 // withDesk is the [audio] table of such a gateway. Whoever talks here is a tone, which is no speech to clean.
-const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\n\n"
+const withDesk = "[audio]\nenabled = true\nringer = \"bell\"\necho = false\nnoise = false\ngain = false\n\n"
 
 // deskSound makes the machine's devices, before the gateway starts.
 func deskSound(t *testing.T) *pulse {
 	t.Helper()
 	p := startPulse(t)
 	p.use()
-	p.sink("loudspeaker")
 	p.sink("bell")
-	p.microphone("microphone")
-	p.pactl("set-default-sink", "loudspeaker")
-	p.pactl("set-default-source", "microphone")
-	p.play("microphone_feed", toneDesk)
+	p.plug()
 	return p
 }
 
-// openDesk waits until the machine's phone is ready.
-func openDesk(t *testing.T, p *pulse, g *gateway) *deskPhone {
+// plug plugs in a loudspeaker and a microphone, which become the default and where toneDesk sounds.
+func (p *pulse) plug() {
+	p.t.Helper()
+	p.sink("loudspeaker")
+	p.microphone("microphone")
+	p.pactl("set-default-sink", "loudspeaker")
+	p.pactl("set-default-source", "microphone")
+	p.voice = p.play("microphone_feed", toneDesk)
+}
+
+// openDesk waits until the machine's phone, owner's, is ready.
+func openDesk(t *testing.T, p *pulse, g *gateway, owner gatewayUser) *deskPhone {
 	t.Helper()
-	d := &deskPhone{session: signIn(t, g, alice), tape: p.record("loudspeaker.monitor"), ringer: p.record("bell.monitor")}
+	d := &deskPhone{session: signIn(t, g, owner), tape: p.record("loudspeaker.monitor"), ringer: p.record("bell.monitor")}
 	eventually(t, patience, "phone of the machine", func() bool {
 		_, state := d.get(t, "/api/v1/desk")
 		return state["ready"] == true
@@ -92,7 +98,9 @@ func (d *deskPhone) does(t *testing.T, id, verb string, body map[string]any) {
 // wantFree waits until the desk has no call.
 func (d *deskPhone) wantFree(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "end of the desk's calls", func() bool { return len(d.calls(t)) == 0 })
+	if !within(patience, func() bool { return len(d.calls(t)) == 0 }) {
+		t.Fatalf("the desk still has calls: %v", d.calls(t))
+	}
 }
 
 // wantBoth waits until two tones are heard together.
@@ -112,7 +120,7 @@ func TestDesk(t *testing.T) {
 	p := deskSound(t)
 	o := openOffice(t, withDesk)
 	o.withBob(t)
-	d := openDesk(t, p, o.gateway)
+	d := openDesk(t, p, o.gateway, alice)
 	run := func(name string, f func(*testing.T)) {
 		if !t.Failed() { // a call that is left would fail all that follow
 			t.Run(name, f)
@@ -242,6 +250,40 @@ func TestDesk(t *testing.T) {
 		o.phone.hangUp(t)
 		d.wantFree(t)
 	})
+	run("microphone and loudspeaker pulled out", func(t *testing.T) {
+		proves(t, "Device pulled out and plugged in within a call", thisMachine)
+		o.bob.dial(t, "desk")
+		d.does(t, d.with(t, "bob", "ringing"), "answer", nil)
+		o.bob.wantState(t, "talking")
+		wantTone(t, "bob's page", o.bob, toneDesk)
+		wantTone(t, "the loudspeaker", d, toneBob)
+		o.replug(t, p, d)
+		o.bob.hangUp(t)
+		d.wantFree(t)
+	})
+}
+
+// replug pulls microphone and loudspeaker out and plugs them in again, in a call with bob's page.
+func (o *office) replug(t *testing.T, p *pulse, d *deskPhone) {
+	t.Helper()
+	talks := func() bool {
+		calls := d.calls(t)
+		return len(calls) == 1 && calls[0]["state"] == "talking"
+	}
+	p.pull("loudspeaker")
+	p.pull("microphone_feed")
+	o.gateway.wantLog(t, "This machine has no microphone.")
+	wantNoTone(t, "bob's page", o.bob, toneDesk)
+	if !talks() {
+		t.Fatalf("without microphone and loudspeaker the calls are %v", d.calls(t))
+	}
+	p.voice.stop() // PulseAudio would move it
+	p.plug()
+	wantTone(t, "bob's page", o.bob, toneDesk)
+	wantTone(t, "the loudspeaker", p.record("loudspeaker.monitor"), toneBob)
+	if !talks() {
+		t.Errorf("with microphone and loudspeaker again the calls are %v", d.calls(t))
+	}
 }
 
 // rings says whether there is any sound.

@@ -41,6 +41,7 @@ type gatewayOptions struct {
 	Host   string // of the SIP port; empty: 127.0.0.1
 	SIPS   *port  // SIP port for TLS; nil: none
 	Domain string // empty: domain
+	Media  string // address for the media of browsers; empty: 127.0.0.1
 	At     string // another address of this machine than loopback, for the page and its media; empty: loopback alone
 }
 
@@ -65,7 +66,7 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	}
 	g.data = filepath.Join(g.dir, "data")
 	g.firstRTP, g.lastRTP = freeRange(t, 40)
-	https, media, advertise := g.https.addr(), g.media.addr(), "127.0.0.1"
+	https, media, advertise := g.https.addr(), address(o.Media, g.media), "127.0.0.1"
 	if o.At != "" {
 		g.host, advertise = o.At, o.At
 		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)

@@ -35,7 +35,7 @@ func (l *lan) site(t *testing.T, number int, user gatewayUser) *site {
 	t.Helper()
 	m := l.machine(t, number)
 	m.plug(t)
-	p := m.board(t, fmt.Sprintf("[log]\nlevel = \"debug\"\n[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\nadmin = true\n", user.Name, user.Display, user.Password, user.Extension))
+	p := m.board(t, fmt.Sprintf("[log]\nlevel = \"debug\"\n[discovery]\nstrangers = true\n[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\nadmin = true\n", user.Name, user.Display, user.Password, user.Extension))
 	return &site{m, &gateway{process: p, dir: m.dir, data: m.data(), https: &port{number: 8443}, host: m.addr()}, user}
 }
 
@@ -110,6 +110,16 @@ func TestNeighbours(t *testing.T) {
 	if n := front.neighbour(t, "Office 2"); n.Paired || len(n.People) > 0 {
 		t.Errorf("before they are paired one knows of the other %+v", n)
 	}
+	workshop.sees(t, 10*time.Second, front.machine)
+	p.dial(t, "bob@"+front.neighbour(t, "Office 2").Host) // but rung as a stranger, which both allow
+	q.wantState(t, "incoming")
+	if who := q.text(t, "#call"); !strings.Contains(who, "Office 1, not paired") || strings.Contains(who, "Alice Doe") {
+		t.Errorf("bob's page says of a stranger that %q calls", who)
+	}
+	q.click(t, "#answer")
+	talk(t, p, q)
+	p.hangUp(t)
+	q.wantOver(t)
 	pairSites(t, front, workshop)
 	lamps.wantLamp(t, "bob@office-2", "idle")
 

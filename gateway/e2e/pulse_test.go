@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,10 @@ import (
 // pulse is a PulseAudio of the test's own, without hardware: what is played to a sink can be recorded from its monitor, and
 // what is played to a microphone's feed is what that microphone hears.
 type pulse struct {
-	t    *testing.T
-	dir  string // its socket, and the home of its clients
-	proc *process
+	t     *testing.T
+	dir   string // its socket, and the home of its clients
+	proc  *process
+	voice *process // who talks into the microphone, of plug
 }
 
 // startPulse runs a PulseAudio without any device until the test ends.
@@ -105,6 +107,18 @@ func (p *pulse) microphone(name string) (module string) {
 func (p *pulse) unload(module string) {
 	p.t.Helper()
 	p.pactl("unload-module", module)
+}
+
+// pull takes a sink away by its name.
+func (p *pulse) pull(name string) {
+	p.t.Helper()
+	for line := range strings.Lines(p.pactl("list", "short", "modules")) {
+		if f := strings.Fields(line); slices.Contains(f, "sink_name="+name) {
+			p.unload(f[0])
+			return
+		}
+	}
+	p.t.Fatalf("no sink %s to pull out", name)
 }
 
 // play sounds a tone of freq Hz, in pulses as toneFile's, at a sink until the process is stopped or the test ends.

@@ -16,7 +16,7 @@ func startHome(t *testing.T, office *gateway, w *wire) *gateway {
 	t.Helper()
 	return startGateway(t, gatewayOptions{Domain: "home.example",
 		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:localhost:%d;transport=wss\"\nca = %q\n", w.port(), office.ca()),
-		Extra: fmt.Sprintf("[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\npbx_username = %q\npbx_password = %q\n",
+		Extra: withDesk + fmt.Sprintf("[[user]]\nname = %q\ndisplay = %q\npassword = %q\nextension = %q\npbx_username = %q\npbx_password = %q\n",
 			anna.Name, anna.Display, anna.Password, anna.Extension, alice.Name, alice.Password)})
 }
 
@@ -24,6 +24,7 @@ func startHome(t *testing.T, office *gateway, w *wire) *gateway {
 // connection between the two breaks.
 func TestRemote(t *testing.T) {
 	proves(t, "Account at another Cordboard, by WebSocket", page, desk)
+	sound := deskSound(t)
 	k := startPBX(t, pbxOptions{})
 	o := &office{pbx: k, phone: startPhone(t, k, "201", phoneOptions{})}
 	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(k)})
@@ -37,6 +38,7 @@ func TestRemote(t *testing.T) {
 		eventually(t, 20*time.Second, "account at the office", func() bool { return s.pbxState(t, anna.Name) == "registered" })
 	}
 	registered(t)
+	d := openDesk(t, sound, home, anna)
 	run := func(name string, f func(*testing.T)) {
 		if !t.Failed() { // a call that is left would fail all that follow
 			t.Run(name, f)
@@ -64,6 +66,10 @@ func TestRemote(t *testing.T) {
 		o.phone.hangUp(t)
 		p.wantOver(t)
 		registered(t)
+	})
+	run("the machine at home", func(t *testing.T) {
+		proves(t, "Account at another Cordboard, by WebSocket", thisMachine)
+		o.deskAndPhone(t, d, "101")
 	})
 	all := t
 	run("either side crashes", func(t *testing.T) {
@@ -93,6 +99,9 @@ func TestRemote(t *testing.T) {
 		wantTone(t, "the page", p, toneBob)
 		p.click(t, "#hold")
 		o.bob.wantHold(t, "remote")
+		eventually(t, patience, "end of the tones", func() bool { // a browser that gets no CPU lags behind
+			return !o.bob.heard(t).speaks(toneAlice) && !p.heard(t).speaks(toneBob)
+		})
 		wantNoTone(t, "bob on hold", o.bob, toneAlice)
 		wantNoTone(t, "the page that holds", p, toneBob)
 		p.click(t, "#hold")
@@ -114,13 +123,14 @@ func TestRemote(t *testing.T) {
 
 // Kamailio with its WebSocket module and rtpengine is a server of that kind, too. It loses all registrations when it dies.
 func TestWebSocketPBX(t *testing.T) {
-	proves(t, "PBX by WebSocket: Kamailio with rtpengine", page, desk)
+	proves(t, "PBX by WebSocket: Kamailio with rtpengine", page, desk, thisMachine)
+	sound := deskSound(t)
 	ca, engine, secure := newAuthority(t), startRTPEngine(t), freePort(t)
 	cert, key := ca.leaf(t, "kamailio")
 	secure.release()
 	k := startPBX(t, pbxOptions{TLS: &pbxTLS{Addr: secure.addr(), Cert: cert, Key: key}, RTPEngine: engine.conn.RemoteAddr().String()})
 	o := &office{pbx: k, phone: startPhone(t, k, "201", phoneOptions{})}
-	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice},
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: withDesk,
 		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=wss\"\npath = \"/sip\"\nca = %q\n", secure.addr(), ca.file)})
 	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)
 	k.wantRegistered(t, "101", "201")
@@ -130,6 +140,7 @@ func TestWebSocketPBX(t *testing.T) {
 	o.phoneCallsPage(t, o.alice, "101", toneAlice)
 	o.phone.hangUp(t)
 	o.alice.wantOver(t)
+	o.deskAndPhone(t, openDesk(t, sound, o.gateway, alice), "101")
 	k.kill()
 	k.start(t)
 	k.wantRegistered(t, "101")

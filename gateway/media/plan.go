@@ -88,16 +88,21 @@ func (e *Engine) plan(says, wants []sdp.Codec, profile sdp.Profile, frame time.D
 	if target < 0 || e.opus == OpusNever {
 		return p
 	}
-	p.to, p.frame = wants[target], frame
-	if isOpus(p.to) && frame != 10*time.Millisecond && frame%packetTime != 0 {
-		p.frame = packetTime // it has no others (RFC 6716 §2.1.4)
-	}
+	p.to, p.frame = wants[target], packetIn(wants[target], frame)
 	for _, c := range says {
 		if converts(c) && !c.Same(p.to) && (only || !slices.ContainsFunc(wants, c.Same)) {
 			p.from = append(p.from, c)
 		}
 	}
 	return p
+}
+
+// packetIn is how much sound a packet has in a codec, of a party that wants frame.
+func packetIn(c sdp.Codec, frame time.Duration) time.Duration {
+	if isOpus(c) && frame != packetTime/2 && frame%packetTime != 0 {
+		return packetTime // it has no others (RFC 6716 §2.1.4)
+	}
+	return frame
 }
 
 // transcodes gives what converts a leg's sound for its peer, nil when nothing is to be converted. What was chosen before and still fits

@@ -25,11 +25,12 @@ type hearing struct {
 	events []sdp.Codec   // telephone-event; none for a party that shall get none
 	voices []sdp.Codec   // that we encode, in the party's order of preference
 	frame  time.Duration // of sound in a packet
+	asked  bool          // the party asked for packets of some size
 }
 
 // hearing reads what a party agreed to.
 func (l *leg) hearing(agreed *sdp.Remote, set types) (h hearing) {
-	h.frame = packetTime
+	h.frame, h.asked = packetTime, agreed.PTime != 0
 	if d := agreed.PTime.Truncate(10 * time.Millisecond); d >= packetTime/2 && d <= 3*packetTime {
 		h.frame = d
 	}

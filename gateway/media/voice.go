@@ -40,12 +40,29 @@ type Voice struct {
 var _ audio.Duplex = (*Voice)(nil)
 
 func newVoice(line *pcmLine) *Voice {
-	v := &Voice{line: line, buffer: jitter.New(), speech: *newSpeaker(), sound: make([]int16, 0, 2*voiceSamples)}
+	v := &Voice{line: line, buffer: jitter.New(), speech: *newSpeaker(), sound: make([]int16, 0, longestVoice)}
 	return v
 }
 
-// voiceSamples is a packet's sound at the card's rate.
-const voiceSamples = int(packetTime) * audio.CardRate / int(time.Second)
+// What is spoken waits until its packet is full. So a packet is as short as the other side takes it: one frame, unless that asks for
+// another size (ptime).
+const (
+	voiceTime    = 10 * time.Millisecond
+	longestVoice = 4 * packetTime * audio.CardRate / time.Second // samples of the longest packet that hearing gives, and a frame
+)
+
+// packetOf is how much sound a packet of the party's has in a codec.
+func (w *way) packetOf(m *voiceCodec) time.Duration {
+	if w.beeper != nil {
+		return packetTime // it takes the place of such, in Opus
+	}
+	if w.peer != nil {
+		if there := w.peer.way.Load(); there != nil && there.hearing.asked {
+			return packetIn(m.codec, there.hearing.frame)
+		}
+	}
+	return voiceTime
+}
 
 // Voice gives the sound of the party that was told of a stream with that label (RFC 4574). digit is told of each key that the other side
 // presses, when it begins, from the threads that carry packets: it must not wait and not call the engine; nil: nobody is.
@@ -124,9 +141,10 @@ func (v *Voice) Capture(frame []int16) {
 		v.rest(away)
 	}
 	v.sound = append(v.sound, frame...)
-	for len(v.sound) >= voiceSamples {
-		v.say(m, v.sound[:voiceSamples], now)
-		v.sound = v.sound[:copy(v.sound, v.sound[voiceSamples:])]
+	lasts := w.packetOf(m)
+	for n := int(lasts * audio.CardRate / time.Second); len(v.sound) >= n; {
+		v.say(m, v.sound[:n], lasts, now)
+		v.sound = v.sound[:copy(v.sound, v.sound[n:])]
 	}
 }
 
@@ -139,8 +157,8 @@ func (v *Voice) rest(d time.Duration) {
 // lossLooks is how often it is looked at how much the other side loses, in packets.
 const lossLooks = 50
 
-// say sends a packet.
-func (v *Voice) say(m *voiceCodec, sound []int16, now time.Duration) {
+// say sends a packet of sound that lasts d.
+func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
 	v.clock = m.codec.ClockRate
 	v.speech.header.pt = m.codec.PT
 	if v.sent++; v.sent%lossLooks == 0 && m.opus != nil {
@@ -150,7 +168,7 @@ func (v *Voice) say(m *voiceCodec, sound []int16, now time.Duration) {
 			}
 		}
 	}
-	lasts := ticks(packetTime, v.clock)
+	lasts := ticks(d, v.clock)
 	payload, err := m.encode(sound)
 	if err != nil {
 		v.speech.stamp += lasts
@@ -175,7 +193,7 @@ type voiceCodec struct {
 const voiceOpusRate = codec.G722Rate
 
 func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
-	m = &voiceCodec{codec: c, scaled: make([]int16, 0, voiceSamples), payload: make([]byte, 0, maxPacket)}
+	m = &voiceCodec{codec: c, scaled: make([]int16, 0, longestVoice), payload: make([]byte, 0, maxPacket)}
 	rate := voiceOpusRate
 	if isOpus(c) {
 		if m.opus, err = codec.NewOpusEncoder(rate, 1); err == nil {

@@ -24,10 +24,12 @@ const (
 // dialTime is how long one address of a neighbour is tried, TLS handshake and all.
 const dialTime = 2 * time.Second
 
-// maxConns bounds the connections that paired neighbours have open, maxStrangers those of machines that want to be paired.
+// maxConns bounds the connections that paired neighbours have open, maxStrangers those of machines that want to be paired, and those of
+// machines that call without, of which one may have maxOfStranger.
 const (
-	maxConns     = 200
-	maxStrangers = 16
+	maxConns      = 200
+	maxStrangers  = 16
+	maxOfStranger = 2
 )
 
 // errOther is that another certificate is shown than the one that is pinned, or announced.
@@ -60,10 +62,16 @@ func (k *Keeper) admit(cs tls.ConnectionState) error {
 	if cs.NegotiatedProtocol == protoPair {
 		return nil
 	}
-	if !k.pinned(cert.FingerprintOf(cs.PeerCertificates[0].Raw)) {
-		return errors.New("not paired with this machine")
+	fingerprint := cert.FingerprintOf(cs.PeerCertificates[0].Raw)
+	if k.pinned(fingerprint) {
+		return nil
 	}
-	return nil
+	if cs.NegotiatedProtocol == protoSIP {
+		if _, ok := k.strangerWith(fingerprint); ok {
+			return nil
+		}
+	}
+	return errors.New("not paired with this machine")
 }
 
 // pinned says whether a certificate is that of a paired neighbour.
@@ -86,23 +94,7 @@ func peerID(cs tls.ConnectionState) string {
 func (k *Keeper) Take(conn *tls.Conn) {
 	defer conn.Close()
 	cs := conn.ConnectionState()
-	strange, most := cs.NegotiatedProtocol == protoPair, maxConns
-	if strange {
-		most = maxStrangers
-	}
-	k.mu.Lock()
-	alike := 0
-	for _, other := range k.conns {
-		if other == strange {
-			alike++
-		}
-	}
-	full := k.life.Err() != nil || alike >= most
-	if !full {
-		k.conns[conn] = strange
-	}
-	k.mu.Unlock()
-	if full {
+	if !k.enterConn(conn, k.guestOf(cs)) {
 		return
 	}
 	defer func() {
@@ -116,13 +108,67 @@ func (k *Keeper) Take(conn *tls.Conn) {
 	case protoPeople:
 		k.tell(conn, peerID(cs))
 	case protoSIP:
-		if k.deps.Link != nil && k.pinned(cert.FingerprintOf(cs.PeerCertificates[0].Raw)) { // not forgotten meanwhile
-			k.deps.Link(conn, peerID(cs))
+		fingerprint := cert.FingerprintOf(cs.PeerCertificates[0].Raw)
+		if k.pinned(fingerprint) { // not forgotten meanwhile
+			if k.deps.Link != nil {
+				k.deps.Link(conn, peerID(cs))
+			}
+		} else if n, ok := k.strangerWith(fingerprint); ok && k.deps.Strange != nil {
+			k.deps.Strange(conn, n)
 		}
 	}
 }
 
-// Dial opens a connection for calls with the paired neighbour of that ID.
+// guest is what sort of machine has opened a connection.
+type guest struct {
+	kind guestKind
+	id   string
+}
+
+type guestKind int
+
+const (
+	friendly guestKind = iota // is paired
+	pairs                     // wants to be
+	strange                   // is not, and calls
+)
+
+func (k *Keeper) guestOf(cs tls.ConnectionState) guest {
+	g := guest{id: peerID(cs)}
+	switch {
+	case cs.NegotiatedProtocol == protoPair:
+		g.kind = pairs
+	case !k.pinned(cert.FingerprintOf(cs.PeerCertificates[0].Raw)):
+		g.kind = strange
+	}
+	return g
+}
+
+// enterConn counts a connection in; false when there are too many of its kind.
+func (k *Keeper) enterConn(conn net.Conn, g guest) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	alike, own := 0, 0
+	for _, other := range k.conns {
+		if other.kind == g.kind {
+			alike++
+		}
+		if other == g {
+			own++
+		}
+	}
+	switch {
+	case k.life.Err() != nil,
+		g.kind == friendly && alike >= maxConns,
+		g.kind != friendly && alike >= maxStrangers,
+		g.kind == strange && own >= maxOfStranger:
+		return false
+	}
+	k.conns[conn] = g
+	return true
+}
+
+// Dial opens a connection for calls with the paired neighbour of that ID, or with a stranger if such may call.
 func (k *Keeper) Dial(ctx context.Context, id string) (net.Conn, error) {
 	return k.dial(ctx, id, protoSIP)
 }
@@ -133,7 +179,8 @@ const (
 	placeWait = 200 * time.Millisecond
 )
 
-// dial tries all addresses at which a paired neighbour may be, the best first. Only its own certificate will do.
+// dial tries all addresses at which a neighbour may be, the best first. Only the certificate will do that is pinned, or of a stranger the
+// one that is announced.
 func (k *Keeper) dial(ctx context.Context, id, proto string) (*tls.Conn, error) {
 	k.mu.Lock()
 	f := k.friends[id]
@@ -143,7 +190,10 @@ func (k *Keeper) dial(ctx context.Context, id, proto string) (*tls.Conn, error) 
 	}
 	k.mu.Unlock()
 	if f == nil {
-		return nil, errors.New("not paired")
+		var ok bool
+		if n, ok = k.strangerNamed(id); !ok || proto != protoSIP {
+			return nil, errors.New("not paired")
+		}
 	}
 	places := k.places(n)
 	if len(places) == 0 {
@@ -192,7 +242,7 @@ func (k *Keeper) dial(ctx context.Context, id, proto string) (*tls.Conn, error) 
 			err = r.err
 		}
 	}
-	if impostor >= 0 {
+	if impostor >= 0 && f != nil {
 		k.trouble(id, kindLink, fmt.Sprintf("The machine at %v is not %s: it shows another certificate, and was refused. "+
 			"If %s was set up anew, pair again; otherwise somebody pretends to be it.", places[impostor], n.Name, n.Name))
 	}
@@ -254,6 +304,8 @@ func (k *Keeper) dialAt(ctx context.Context, at netip.AddrPort, proto, fingerpri
 
 // moved remembers where a neighbour was reached, and whether somebody else was at another of its addresses.
 func (k *Keeper) moved(ctx context.Context, id string, at netip.AddrPort, impostor bool) {
+	k.booking.Lock() // or a neighbour that is forgotten at this moment would be in the book again
+	defer k.booking.Unlock()
 	k.mu.Lock()
 	f := k.friends[id]
 	if f != nil {

@@ -47,16 +47,26 @@ func newMachine(t *testing.T, name string) *machine {
 
 func startMachine(t *testing.T, name string, identity *tls.Certificate, book *memory) *machine {
 	t.Helper()
+	return startMachineThat(t, name, identity, book, false)
+}
+
+// startMachineThat starts one that takes calls of strangers, or not.
+func startMachineThat(t *testing.T, name string, identity *tls.Certificate, book *memory, strangers bool) *machine {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
 	m := &machine{at: l.Addr().(*net.TCPAddr).AddrPort(), book: book, people: make(chan call.News, 10), log: new(safeBuffer), links: make(chan string, 10), ticks: make(chan struct{}, 1)}
-	m.Keeper, err = New(Config{Name: name, Port: m.at.Port(), Identity: identity}, Deps{
+	m.Keeper, err = New(Config{Name: name, Port: m.at.Port(), Identity: identity, Strangers: strangers}, Deps{
 		Book: book, Found: m.announced, Changes: func(context.Context) <-chan struct{} { return m.ticks },
 		People: func(ctx context.Context) <-chan call.News { return m.people },
 		Link: func(conn net.Conn, id string) {
 			m.links <- id
+			io.Copy(io.Discard, conn)
+		},
+		Strange: func(conn net.Conn, n call.Neighbour) {
+			m.links <- n.Name + " at " + n.Address
 			io.Copy(io.Discard, conn)
 		},
 	}, slog.New(slog.NewTextHandler(m.log, nil)))

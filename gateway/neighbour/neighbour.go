@@ -2,15 +2,15 @@
 // machines are paired once, by people who compare a code on both, and from then on each takes the other's certificate and no other.
 //
 // All of it goes by TLS 1.3 on the HTTPS port, both sides showing their certificates, told apart from browsers by ALPN (RFC 7301):
-// "cordboard-pair/1" takes anybody, "cordboard-people/1" (how the people there are doing) and "sip/2" (calls) only who is paired.
+// "cordboard-pair/1" takes anybody, "cordboard-people/1" (how the people there are doing) and "sip/2" (calls) only who is paired, unless strangers may call.
 package neighbour
 
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +26,8 @@ type Config struct {
 	Name     string // as people know this machine
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
+
+	Strangers bool // who is announced but not paired may call, and may be called
 }
 
 // Book keeps who is paired.
@@ -42,6 +44,7 @@ type Deps struct {
 	Changes func(ctx context.Context) <-chan struct{}  // gives a tick when that changes; may be nil
 	People  func(ctx context.Context) <-chan call.News // how our own people are doing, and then each change
 	Link    func(conn net.Conn, id string)             // takes a connection for calls from a paired neighbour, until it ends
+	Strange func(conn net.Conn, n call.Neighbour)      // the same from one that is announced but not paired; nil without Strangers
 	Paired  func()                                     // is told when who is paired has changed; may be nil
 	Lost    func(id string)                            // is told that a neighbour can't be heard any more: its connections are no good; may be nil
 }
@@ -60,11 +63,13 @@ type Keeper struct {
 	end         context.CancelFunc
 	work        sync.WaitGroup // followers and pairings that we began
 
+	booking sync.Mutex // held while the book and friends are made to say the same; taken before mu
+
 	mu       sync.Mutex
 	friends  map[string]*friend  // the paired, by ID
 	pairings map[string]*pairing // that go on, by the other's ID
 	troubles map[string]string   // sentences by ID and kind
-	conns    map[net.Conn]bool   // open ones that Take got; true: of who wants to be paired
+	conns    map[net.Conn]guest  // open ones that Take got
 	watchers map[chan struct{}]bool
 }
 
@@ -84,7 +89,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 		cfg: cfg, deps: deps, log: log, fingerprint: cert.FingerprintOf(cfg.Identity.Certificate[0]),
 		attempts: rate.NewLimiter(rate.Every(attemptEvery), attemptBurst), wake: make(chan struct{}, 1),
 		friends: make(map[string]*friend), pairings: make(map[string]*pairing), troubles: make(map[string]string),
-		conns: make(map[net.Conn]bool), watchers: make(map[chan struct{}]bool),
+		conns: make(map[net.Conn]guest), watchers: make(map[chan struct{}]bool),
 	}
 	k.cfg.Name = clean(cfg.Name)
 	k.id = cert.IDOf(k.fingerprint)
@@ -201,6 +206,9 @@ func (k *Keeper) trouble(id, kind, text string) {
 	if text == "" {
 		delete(k.troubles, key)
 	} else {
+		if kind == kindPair && !known {
+			k.makeRoom()
+		}
 		k.troubles[key] = text
 	}
 	k.mu.Unlock()
@@ -213,13 +221,32 @@ func (k *Keeper) trouble(id, kind, text string) {
 	k.changed()
 }
 
+// maxFailed is how many pairings that came to nothing are remembered: anybody can begin one.
+const maxFailed = 64
+
+// makeRoom forgets one of them when there are so many. The caller holds k.mu.
+func (k *Keeper) makeRoom() {
+	n := 0
+	for key := range k.troubles {
+		if !strings.HasSuffix(key, " "+kindPair) {
+			continue
+		}
+		if n++; n == maxFailed {
+			delete(k.troubles, key)
+		}
+	}
+}
+
 // Forget ends the pairing with a neighbour, by its ID, name or address.
 func (k *Keeper) Forget(ctx context.Context, name string) error {
 	f, err := k.friendNamed(name)
 	if err != nil {
 		return err
 	}
-	if err := k.deps.Book.RemoveNeighbour(ctx, f.ID); err != nil {
+	k.booking.Lock()
+	err = k.deps.Book.RemoveNeighbour(ctx, f.ID)
+	if err != nil {
+		k.booking.Unlock()
 		return err
 	}
 	k.mu.Lock()
@@ -228,12 +255,17 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 		delete(k.troubles, f.ID+" "+kind)
 	}
 	stop := f.stop
+	var open []net.Conn
 	for conn := range k.conns {
 		if c, ok := conn.(*tls.Conn); ok && peerID(c.ConnectionState()) == f.ID {
-			conn.Close()
+			open = append(open, conn)
 		}
 	}
 	k.mu.Unlock()
+	k.booking.Unlock()
+	for _, conn := range open { // which waits for who does not read
+		go conn.Close()
+	}
 	if stop != nil {
 		stop()
 	}
@@ -245,7 +277,12 @@ func (k *Keeper) Forget(ctx context.Context, name string) error {
 
 // What people are told when they ask for what is not possible.
 var (
-	ErrUnknown   = errors.New("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.") //nolint:staticcheck // people read it
-	ErrAmbiguous = errors.New("Several neighbours have that name. Give the id that cordboard neighbours lists.")           //nolint:staticcheck // people read it
-	ErrNoPairing = errors.New("There is no such request to pair any more. Begin again.")                                   //nolint:staticcheck // people read it
+	ErrUnknown   error = sentence("No neighbour of that name is known. cordboard neighbours lists them; HOST:PORT works too.")
+	ErrAmbiguous error = sentence("Several neighbours have that name. Give the id that cordboard neighbours lists.")
+	ErrNoPairing error = sentence("There is no such request to pair any more. Begin again.")
 )
+
+// sentence is an error that people read as it is.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -36,10 +37,10 @@ type pairing struct {
 }
 
 var (
-	errCommit   = errors.New("the other side changed its nonce: somebody is between the two machines")
-	errDeclined = errors.New("The codes are different, somebody said. If they really were, somebody is between the two machines.") //nolint:staticcheck // people read it
-	errTooMany  = errors.New("too many attempts to pair")
-	errSelf     = errors.New("That is this machine.") //nolint:staticcheck // people read it
+	errCommit         = errors.New("the other side changed its nonce: somebody is between the two machines")
+	errDeclined error = sentence("The codes are different, somebody said. If they really were, somebody is between the two machines.")
+	errTooMany        = errors.New("too many attempts to pair")
+	errSelf     error = sentence("That is this machine.")
 )
 
 // Pair begins to pair with a neighbour, by its ID, its name or "host:port", and gives the code to compare. When that neighbour has
@@ -153,7 +154,11 @@ func (k *Keeper) asked(conn *tls.Conn) {
 		err = k.enter(p)
 	}
 	if err != nil {
-		k.log.Warn("pairing refused", "address", from, "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errTooMany) { // whoever tries without end shall not fill the log
+			level = slog.LevelDebug
+		}
+		k.log.Log(k.life, level, "pairing refused", "address", from, "error", err)
 		return
 	}
 	k.log.Info("a neighbour asks to pair", "name", p.Name, "id", p.ID, "address", from)
@@ -271,23 +276,36 @@ func reasonOf(err error) string {
 	return "The other machine gave up."
 }
 
-// agree waits until both have said yes. Whoever says no ends it.
+// agree waits until both have said yes. Whoever says no ends it, and so does who goes before both have said something.
 func (k *Keeper) agree(p *pairing) error {
-	defer context.AfterFunc(k.life, func() { p.conn.Close() })()
+	ctx, stop := context.WithDeadline(k.life, p.Expires)
+	defer stop()
+	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
 	type said struct {
 		yes bool
 		err error
 	}
-	theirs := make(chan said, 1)
+	theirs := make(chan said)
 	go func() { // ends with the connection
-		m, err := readMessage(p.in)
-		if err == nil && m.Accept == nil {
-			err = errMessage
+		for {
+			m, err := readMessage(p.in)
+			if err == nil && m.Accept == nil {
+				err = errMessage
+			}
+			select {
+			case theirs <- said{err == nil && *m.Accept, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
 		}
-		theirs <- said{err == nil && *m.Accept, err}
 	}()
 	for mine, other := false, false; !mine || !other; {
 		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		case yes := <-p.answer:
 			if err := writeMessage(p.conn, message{Accept: &yes}); err != nil {
 				return err
@@ -303,6 +321,9 @@ func (k *Keeper) agree(p *pairing) error {
 			if !s.yes {
 				return errDeclined
 			}
+			if other {
+				return errMessage
+			}
 			other = true
 		}
 	}
@@ -312,6 +333,8 @@ func (k *Keeper) agree(p *pairing) error {
 // pin keeps the certificate.
 func (k *Keeper) pin(p *pairing) error {
 	n := call.Neighbour{ID: p.ID, Fingerprint: p.fingerprint, Name: p.Name, At: p.at, Paired: time.Now().UTC()}
+	k.booking.Lock()
+	defer k.booking.Unlock()
 	k.mu.Lock()
 	n.Address = k.newAddress(p.ID, p.Name)
 	k.mu.Unlock()

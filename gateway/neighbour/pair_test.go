@@ -3,11 +3,17 @@ package neighbour
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
+	"net"
+	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"cordboard/gateway/call"
 )
@@ -204,4 +210,107 @@ func TestStopEndsPairing(t *testing.T) {
 	a.stop()
 	b.sees(a.announcement())
 	b.await(t, a.ID(), "end of the pairing", func(s call.NeighbourState) bool { return s.Pairing == nil && s.Trouble != "" })
+}
+
+// A machine that says yes and goes must not leave a request on the other's screen for ever.
+func TestPairingEndsWithTheOtherAfterItsYes(t *testing.T) {
+	a, b := newMachine(t, "A"), newMachine(t, "B")
+	b.sees(a.announcement())
+	p, err := a.Pair(context.Background(), b.at.String())
+	if err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	b.await(t, a.ID(), "request to pair", func(s call.NeighbourState) bool { return s.Pairing != nil })
+	if err := a.Answer(b.ID(), p.Code, true); err != nil {
+		t.Fatalf("Answer: %v", err)
+	}
+	a.await(t, b.ID(), "yes said", func(s call.NeighbourState) bool { return s.Pairing != nil && s.Pairing.Waits })
+	a.stop()
+	b.await(t, a.ID(), "end of the pairing", func(s call.NeighbourState) bool { return s.Pairing == nil && s.Trouble != "" })
+}
+
+// The same when nobody goes: it ends in time, and with this machine.
+func TestPairingEndsInTime(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		lasts time.Duration
+	}{{"nobody says anything here", 50 * time.Millisecond}, {"we stop", pairTime}} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newMachine(t, "B")
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			conn := tls.Client(ours, &tls.Config{InsecureSkipVerify: true})
+			said := io.MultiReader(strings.NewReader(`{"accept":true}`+"\n"), theirs)
+			p := &pairing{conn: conn, in: bufio.NewReader(said), answer: make(chan bool, 1)}
+			p.Expires = time.Now().Add(tt.lasts)
+			done := make(chan error)
+			go func() { done <- b.agree(p) }()
+			if tt.lasts == pairTime {
+				b.end()
+			}
+			select {
+			case err := <-done:
+				if err == nil {
+					t.Error("agreed, though nobody here said yes")
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("still under way")
+			}
+		})
+	}
+}
+
+func TestFailedPairingsAreForgotten(t *testing.T) {
+	b := newMachine(t, "B")
+	b.trouble("impostor", kindLink, "somebody pretends")
+	for i := range 10 * maxFailed {
+		b.trouble(strconv.Itoa(i), kindPair, "Not paired.")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.troubles) != maxFailed+1 || b.troubles["impostor "+kindLink] == "" {
+		t.Errorf("%d sentences are kept", len(b.troubles))
+	}
+}
+
+// A neighbour that is reached at another address while it is forgotten stays forgotten.
+func TestForgottenStaysOutOfTheBook(t *testing.T) {
+	a, b := newMachine(t, "A"), newMachine(t, "B")
+	pair(t, a, b)
+	b.stop() // so that only the one below moves
+	slow := &slowBook{Book: a.book, began: make(chan bool), release: make(chan bool)}
+	a.deps.Book = slow
+	moved := make(chan bool)
+	go func() {
+		a.moved(context.Background(), b.ID(), netip.MustParseAddrPort("127.0.0.1:9"), false)
+		close(moved)
+	}()
+	<-slow.began
+	forgotten := make(chan error, 1)
+	go func() { forgotten <- a.Forget(context.Background(), b.ID()) }()
+	select {
+	case err := <-forgotten:
+		forgotten <- err
+	case <-time.After(50 * time.Millisecond): // it waits, as it should
+	}
+	close(slow.release)
+	<-moved
+	if err := <-forgotten; err != nil {
+		t.Fatalf("Forget: %v", err)
+	}
+	if list, _ := a.book.Neighbours(t.Context()); len(list) != 0 {
+		t.Errorf("the book has %+v", list)
+	}
+}
+
+// slowBook takes its time to write.
+type slowBook struct {
+	Book
+	began, release chan bool
+}
+
+func (s *slowBook) PutNeighbour(ctx context.Context, n call.Neighbour) error {
+	s.began <- true
+	<-s.release
+	return s.Book.PutNeighbour(ctx, n)
 }

@@ -121,7 +121,7 @@ func readPeople(line []byte, n call.Neighbour) ([]call.Lamp, error) {
 			l.Name = display
 		}
 		switch p.State {
-		case call.LampIdle, call.LampRinging, call.LampBusy, call.LampUnreachable:
+		case call.LampIdle, call.LampRinging, call.LampBusy, call.LampDisturb, call.LampUnreachable:
 		default:
 			l.State = call.LampUnknown
 		}

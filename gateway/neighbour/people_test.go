@@ -191,6 +191,8 @@ func TestPairingOutlivesTheProcess(t *testing.T) {
 	again.sees(b.announcement())
 	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampBusy}}}
 	again.await(t, b.ID(), "bob talks", func(s call.NeighbourState) bool { return len(s.People) == 1 && s.People[0].State == call.LampBusy })
+	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampDisturb}}}
+	again.await(t, b.ID(), "bob wants quiet", func(s call.NeighbourState) bool { return len(s.People) == 1 && s.People[0].State == call.LampDisturb })
 	if s := again.state(b.ID()); !s.Paired || !s.Here || s.Fingerprint != b.Fingerprint() {
 		t.Errorf("after a new start it is %+v", s)
 	}

@@ -21,13 +21,16 @@ const (
 // OnThePhone is the activity of somebody in a call (RFC 4480 §3.2).
 const OnThePhone = "on-the-phone"
 
+// Busy is the activity of somebody who asks not to be disturbed (RFC 4480 §3.2).
+const Busy = "busy"
+
 // Presence is what a PIDF document tells of somebody.
 type Presence struct {
 	Entity     string
 	Basic      Basic
 	Contact    string   // where to reach them; may be empty
 	Note       string   // in their own words
-	Activities []string // RPID: "on-the-phone", "away", "busy", "meeting" …
+	Activities []string // RPID: "on-the-phone", "away", Busy, "meeting" …
 }
 
 const (

@@ -199,7 +199,11 @@ func (u *setup) fail(f failure) {
 	u.log.Info("call failed", "status", f.status, "reason", f.reason)
 	u.silence()
 	u.leave() // the caller may try again at once
-	u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
+	if u.from.pbx.isStrange() {
+		u.srv.reply(u.req, u.tx, sip.StatusTemporarilyUnavailable, strangersAnswer)
+	} else {
+		u.srv.reply(u.req, u.tx, f.status, f.reason, slices.Clone(f.headers)...)
+	}
 	u.close(f.by, f.status, f.why)
 }
 

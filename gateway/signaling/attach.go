@@ -30,7 +30,13 @@ type socket interface {
 
 // Line is the far end of a flow in memory: what a phone inside of this process speaks SIP through, a message at a time. Its methods may
 // be called by any goroutine.
-type Line struct{ out, in *mailbox }
+type Line struct {
+	out, in *mailbox
+	quiet   func(on bool)
+}
+
+// Quiet says whether the phone's user asks not to be disturbed, which the user's lamp shows as long as the line is open.
+func (l *Line) Quiet(on bool) { l.quiet(on) }
 
 // Send gives a message to the server; it never waits.
 func (l *Line) Send(msg []byte) error { return l.out.put(msg) }
@@ -61,7 +67,20 @@ func (s *Server) Attach(user string) (*Line, error) {
 	f.ws, f.raw = memorySocket{in: up, out: down}, closers{up, down}
 	s.inside.Store(f)
 	s.door.enter(f)
-	return &Line{out: up, in: down}, nil
+	return &Line{out: up, in: down, quiet: func(on bool) {
+		f.quiet.Store(on)
+		s.around.moved(user)
+	}}, nil
+}
+
+// quiet says whether this machine's phone is the user's and asks not to be disturbed.
+func (s *Server) quiet(user string) bool {
+	f := s.inside.Load()
+	if f == nil || f.gone() || !f.quiet.Load() {
+		return false
+	}
+	id, _ := f.Identity()
+	return id.User == user
 }
 
 // media is how the media of the flow's phone travels.

@@ -50,7 +50,8 @@ type flow struct {
 	source        string // remote as text
 	remote, local netip.AddrPort
 	secure        bool
-	inside        bool // its other end is in this process
+	inside        bool        // its other end is in this process
+	quiet         atomic.Bool // and asks not to be disturbed
 	opened        time.Time
 	serial        uint64        // no other flow of its door has it
 	hop           locate.Target // toward a PBX: the server that we have connected to

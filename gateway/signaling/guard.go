@@ -87,6 +87,9 @@ func (g *gate) Accept() (net.Conn, error) {
 // mayLeave says whether the branch l may go out. Whoever called, and however the call came to this branch: toward a PBX it goes on
 // the account of the user who makes or forwards it, and what a PBX sends goes to no PBX by itself.
 func (u *setup) mayLeave(ctx context.Context, l *leg) error {
+	if l.pbx != nil && u.from.pbx.isStrange() { // whoever it was that was to be rung
+		return errNotFound
+	}
 	if l.pbx == nil || l.pbx.neighbour != nil { // calls among colleagues cost nothing, and a neighbour's go no further
 		return nil
 	}

@@ -136,7 +136,7 @@ func (s *Server) identity(from caller, to *leg) []sip.Header {
 			}
 		}
 	}
-	if !to.pbx.trusted() && (wantsPrivacy(from.req) || anonymous(from.req.From())) {
+	if to.pbx.isStrange() || !to.pbx.trusted() && (wantsPrivacy(from.req) || anonymous(from.req.From())) {
 		return nil
 	}
 	if from.pbx != nil && from.pbx.neighbour != nil {

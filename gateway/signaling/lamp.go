@@ -49,6 +49,9 @@ func (a *around) compute(name string, up *upstream) status {
 		st.dialogs = a.callsOf(name)
 		dialogs = append(dialogs, a.publishedDialogs(name)...)
 		st.note, st.activities, st.absent = a.publishedPresence(name)
+		if a.srv.quiet(name) {
+			st.activities = withActivity(st.activities, presence.Busy)
+		}
 	}
 	for _, d := range dialogs { // a call of ours that goes through the PBX has the same Call-ID there
 		if d.CallID == "" || !slices.ContainsFunc(st.dialogs, func(o presence.Dialog) bool { return o.CallID == d.CallID }) {
@@ -60,6 +63,8 @@ func (a *around) compute(name string, up *upstream) status {
 		switch {
 		case user && len(a.srv.reg.of(name, time.Now())) == 0:
 			st.state = call.LampUnreachable
+		case slices.Contains(st.activities, presence.Busy):
+			st.state = call.LampDisturb
 		case !user && !known:
 			st.state = call.LampUnknown
 		}

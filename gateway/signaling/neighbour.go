@@ -29,6 +29,8 @@ type neighbours struct {
 	mu  sync.Mutex
 	own string // our ID
 	by  map[string]*pbx
+
+	strangers map[string]*pbx // not paired ones with whom there are calls, or were
 }
 
 // SetNeighbours says who may be called and may call from now on, and own, the ID by which they know us. Connections of others end.
@@ -42,6 +44,12 @@ func (s *Server) SetNeighbours(own string, list []Neighbour) {
 			p = s.newNeighbour(n)
 		}
 		by[n.ID] = p
+	}
+	for id, p := range s.near.strangers {
+		if by[id] != nil {
+			gone = append(gone, p)
+			delete(s.near.strangers, id)
+		}
 	}
 	for id, p := range s.near.by {
 		if by[id] != p {
@@ -70,15 +78,28 @@ func (s *Server) ownID() string {
 	return s.near.own
 }
 
-// neighbour is that of an ID; nil when it is none.
+// neighbour is that of an ID, paired or not; nil when it is none.
 func (s *Server) neighbour(id string) *pbx {
 	s.near.mu.Lock()
 	defer s.near.mu.Unlock()
-	return s.near.by[id]
+	if p := s.near.by[id]; p != nil {
+		return p
+	}
+	return s.near.strangers[id]
 }
 
-// neighbourAt is the neighbour with that address; nil when there is none.
+// neighbourAt is the neighbour with that address, which may be a stranger; nil when there is none.
 func (s *Server) neighbourAt(address string) *pbx {
+	if p := s.pairedAt(address); p != nil || s.deps.Neighbours == nil || address == "" {
+		return p
+	}
+	if n, ok := s.deps.Neighbours.Stranger(address); ok {
+		return s.stranger(n)
+	}
+	return nil
+}
+
+func (s *Server) pairedAt(address string) *pbx {
 	s.near.mu.Lock()
 	defer s.near.mu.Unlock()
 	for _, p := range s.near.by {
@@ -92,10 +113,15 @@ func (s *Server) neighbourAt(address string) *pbx {
 // Link takes a connection that the neighbour of that ID has opened, whose certificate was checked, and returns when it has ended.
 func (s *Server) Link(conn net.Conn, id string) {
 	p := s.neighbour(id)
-	if p == nil {
+	if p == nil || p.strange {
 		conn.Close()
 		return
 	}
+	s.serveLink(p, conn)
+}
+
+// serveLink gives sipgo a connection that a neighbour has opened, and waits for its end.
+func (s *Server) serveLink(p *pbx, conn net.Conn) {
 	l, err := s.linked(p, conn)
 	if err != nil {
 		p.log.Debug("connection not taken", "error", err)
@@ -147,7 +173,7 @@ func (p *pbx) link(ctx context.Context, at string) (*line, error) {
 	if p.srv.deps.Neighbours == nil {
 		return nil, errNoServer
 	}
-	done := ls.dials.DoChan("neighbour "+p.neighbour.ID, func() (any, error) {
+	done := ls.dials.DoChan(neighbourKey+p.neighbour.ID, func() (any, error) {
 		if l := ls.of(p, ""); l != nil { // opened just now
 			return l, nil
 		}
@@ -212,10 +238,13 @@ func (ls *lines) closeOf(p *pbx) {
 	}
 }
 
+// neighbourKey begins the key of a neighbour.
+const neighbourKey = "neighbour "
+
 // key names a PBX or neighbour; no two have the same.
 func (p *pbx) key() string {
 	if p.neighbour != nil {
-		return "neighbour " + p.neighbour.ID
+		return neighbourKey + p.neighbour.ID
 	}
 	return p.cfg.Name
 }
@@ -242,8 +271,14 @@ func (s *Server) toNeighbour(ctx context.Context, from caller, p *pbx, user stri
 // colleague is the caller as our users see it: at the neighbour's address, whatever host it claims.
 func (p *pbx) colleague(from *sip.FromHeader) address {
 	user, display := strings.ToLower(from.Address.User), from.DisplayName
+	if p.strange { // people's names are believed of no stranger
+		display = p.neighbour.Name + ", not paired"
+	}
 	if auth.ValidateName(user) != nil {
-		user, display = "anonymous", ""
+		user = "anonymous"
+		if !p.strange {
+			display = ""
+		}
 	}
 	return address{display: display, uri: sip.Uri{Scheme: "sip", User: user, Host: p.neighbour.Address}}
 }
@@ -264,6 +299,9 @@ func (s *Server) barred(req *sip.Request, tx sip.ServerTransaction) bool {
 	p := s.pbxAt(req)
 	if p == nil || p.neighbour == nil {
 		return false
+	}
+	if p.strange {
+		return s.barsStranger(p, req, tx)
 	}
 	switch req.Method {
 	case sip.INVITE, sip.ACK, sip.CANCEL, sip.OPTIONS:

@@ -18,6 +18,8 @@ const (
 	ownID   = "0123456789abcdef0123456789abcdef"
 	nearID  = "fedcba9876543210fedcba9876543210"
 	otherID = "00000000000000000000000000000000"
+
+	strangeID = "11111111111111111111111111111111"
 )
 
 // workshop and attic are paired.
@@ -27,6 +29,11 @@ var paired = []Neighbour{{nearID, "workshop", "Workshop"}, {otherID, "attic", "A
 type dialer func(id string) (net.Conn, error)
 
 func (d dialer) Dial(_ context.Context, id string) (net.Conn, error) { return d(id) }
+
+// Stranger knows one that is not paired.
+func (d dialer) Stranger(address string) (Neighbour, bool) {
+	return Neighbour{strangeID, "office-2.local", "Office 2"}, address == "office-2.local"
+}
 
 // nearWorld is a world with a PBX and two neighbours; those that are reached answer on the returned end.
 func nearWorld(t *testing.T) (*world, *near) {
@@ -261,4 +268,29 @@ func TestNeighbourCantSpendOurMoney(t *testing.T) {
 	eventually(t, "the forgotten one's connection closed", func() bool { return w.srv.neighbourAt("workshop") == nil })
 	alice.send(alice.build("INVITE", "sip:bob@workshop", "<sip:bob@workshop>", token(), token(), "v=0 of alice"))
 	alice.response(404, sip.INVITE)
+}
+
+// Only a PBX may replace what it can name: a neighbour that has learned of a dialog of ours is not in it.
+func TestNeighbourReplacesNothing(t *testing.T) {
+	w, _ := nearWorld(t)
+	bob := w.dial("bob", true)
+	bob.register()
+	w.talksToBob(bob, "first")
+	n := w.comes(nearID)
+	n.send(n.build("INVITE", "bob", token(), "v=0 of near", replacing("c-first", "b", "first")))
+	n.response(481, sip.INVITE)
+	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "talking" {
+		t.Errorf("calls = %+v, want the one that was there", c)
+	}
+}
+
+func TestNeighbourCallsAMachineWithoutAccounts(t *testing.T) {
+	w := buildWorld(t, ModeExtension, func(_ *Config, d *Deps) {
+		d.Owner = func(context.Context) (auth.User, error) { return auth.User{}, nil }
+	})
+	w.srv.SetNeighbours(ownID, paired)
+	w.start()
+	n := w.comes(nearID)
+	n.send(n.build("INVITE", ownerName, token(), "v=0 of near"))
+	n.response(404, sip.INVITE)
 }

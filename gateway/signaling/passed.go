@@ -36,6 +36,10 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.answerHere(l, req, tx)
 		return
 	}
+	if req.Method == sip.REFER && peer.pbx.isStrange() { // it would learn whom else there is to call
+		s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning("nobody who is not paired is sent on")...)
+		return
+	}
 	if req.Method == sip.INFO && (s.pressed(l, peer, req, tx) || s.pictured(l, peer, req, tx)) {
 		return
 	}

@@ -64,6 +64,7 @@ type pbx struct {
 	facts facts // what its messages have told
 
 	neighbour *Neighbour // nil: it is a PBX
+	strange   bool       // the neighbour is not paired
 }
 
 // downError says that a PBX does not answer.

@@ -67,7 +67,7 @@ func (d dialogID) across(l *leg) bool {
 // The caller's own leg it may always take over. A PBX may replace what it can name: it is known by its address, all its phones'
 // transfers come from it, and Call-ID and tags are what it has learned from the dialog's parties. A user may replace the dialog
 // of others only if a REFER that we passed to this user named it, and pick up a ringing call only with an extension of its own,
-// as *8 does. Everybody else hears 481, like somebody who guesses.
+// as *8 does. Everybody else, as a neighbour, hears 481, like somebody who guesses.
 func (s *Server) onReplaces(ctx context.Context, from caller, req *sip.Request, tx sip.ServerTransaction, offer []byte) bool {
 	unknown := func() bool {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
@@ -82,7 +82,7 @@ func (s *Server) onReplaces(ctx context.Context, from caller, req *sip.Request, 
 		s.takeOver(ctx, from, req, tx, own, offer)
 		return true
 	}
-	told := from.pbx != nil || s.grants.has(from.user.Name, d, time.Now())
+	told := from.pbx.trusted() || s.grants.has(from.user.Name, d, time.Now())
 	old, up := s.named(d)
 	switch {
 	case old == nil:

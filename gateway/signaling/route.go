@@ -29,6 +29,8 @@ var builtins = []string{"echo", "tone"}
 // else to the local user with that extension. What comes from the PBX goes to the user whose extension it names.
 func (s *Server) route(ctx context.Context, from caller, req *sip.Request) (plan, error) {
 	switch {
+	case from.pbx.isStrange():
+		return s.toStrangersCallee(ctx, from, req)
 	case from.guest != nil:
 		return s.routeGuest(from, req)
 	case from.pbx.passes():
@@ -176,6 +178,9 @@ func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *si
 	}
 	if p.neighbour != nil && target == ownerName && s.deps.Owner != nil {
 		owner, err := s.deps.Owner(ctx)
+		if err == nil && owner.Name == "" { // there is no account yet
+			err = errNotFound
+		}
 		return []auth.User{owner}, err
 	}
 	users, err := s.deps.Users.List(ctx)

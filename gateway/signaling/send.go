@@ -30,6 +30,9 @@ func (s *Server) send(ctx context.Context, req *sip.Request) (*sip.ClientTx, err
 // the Via accordingly. Requests to browsers have their flow and stay as they are.
 func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	p := s.pbxOf(req)
+	if p == nil && strings.HasPrefix(req.Laddr.Hostname, neighbourKey) { // forgotten; its Contact could be any address
+		return errNoServer
+	}
 	if p == nil || p.web() {
 		return nil
 	}

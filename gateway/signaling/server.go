@@ -105,6 +105,8 @@ type Judge interface {
 type Neighbours interface {
 	// Dial opens a connection with the neighbour of that ID, whose certificate has been checked.
 	Dial(ctx context.Context, id string) (net.Conn, error)
+	// Stranger is the neighbour at an address that is not paired and may be called nevertheless; false when there is none.
+	Stranger(address string) (Neighbour, bool)
 }
 
 // stopTime is how long Run takes at most to end calls and registrations once its context has ended.
@@ -122,6 +124,7 @@ type Server struct {
 	door   *door
 	pbxes  []*pbx
 	near   neighbours
+	lobby  lobby
 	board  call.Board
 	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
 	sealer sealer                                     // of flow tokens and temporary GRUUs

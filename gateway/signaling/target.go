@@ -212,7 +212,7 @@ func (s *Server) pbxOf(req *sip.Request) *pbx {
 
 // pbxOfKey is the PBX or neighbour that key names; nil when there is none any more.
 func (s *Server) pbxOfKey(key string) *pbx {
-	if id, ok := strings.CutPrefix(key, "neighbour "); ok {
+	if id, ok := strings.CutPrefix(key, neighbourKey); ok {
 		return s.neighbour(id)
 	}
 	i := slices.IndexFunc(s.pbxes, func(p *pbx) bool { return p.cfg.Name == key })

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -336,6 +337,34 @@ func TestClientNeverTurnsToPlain(t *testing.T) {
 	if len(plain) > 0 {
 		t.Errorf("asked for %s without TLS", <-plain)
 	}
+}
+
+// TestClientLeavesNoConnection: a server that takes no WebSocket is left at once, not once for each try.
+func TestClientLeavesNoConnection(t *testing.T) {
+	var mu sync.Mutex
+	open, tried := map[net.Conn]bool{}, 0
+	front := httptest.NewUnstartedServer(http.NotFoundHandler())
+	front.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch state {
+		case http.StateNew:
+			open[conn] = true
+			tried++
+		case http.StateClosed:
+			delete(open, conn)
+		}
+	}
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	home := homeOf(t, &world{t: t, web: front}, "", unchanged)
+	eventually(t, "refusal", func() bool { return strings.Contains(home.srv.PBXStatus()[0].Detail, "there is no WebSocket") })
+	home.stop()
+	eventually(t, "no connection is left", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return tried > 0 && len(open) == 0
+	})
 }
 
 // TestClientTrunk: one account for all, with people by their extensions.

@@ -61,6 +61,7 @@ func (p *pbx) dialWeb(ctx context.Context, t *target, opened func() *flow) (*web
 		conn.Close()
 		return nil, &handshakeError{err}
 	}}
+	transport.DisableKeepAlives = true // else each server that refuses leaves a connection open
 	header := http.Header{"User-Agent": {p.srv.ua.Name()}}
 	if p.cfg.Origin != "" {
 		header.Set("Origin", p.cfg.Origin)

@@ -254,6 +254,19 @@ func TestLampsOfColleagues(t *testing.T) {
 	bob.answer(in, 487, "Request Terminated", "b", "", "")
 	s.lamp("bob", call.LampIdle)
 	watched.lamp("alice", call.LampIdle)
+	quiet := presence.Presence{Entity: "sip:bob@office.example", Basic: presence.Open, Activities: []string{presence.Busy}}
+	bob.send(strings.Replace(bob.build("PUBLISH", "sip:bob@office.example", "<sip:bob@office.example>", token(), token(), string(quiet.Marshal()), "Event: presence"),
+		sdpType, presence.PIDFType, 1))
+	bob.response(200, sip.PUBLISH)
+	s.lamp("bob", call.LampDisturb)
+	_, _, text = alice.invite("bob")
+	in = bob.request(sip.INVITE)
+	bob.answer(in, 180, "Ringing", "b", "<sip:bob@"+bob.host+">", "")
+	s.lamp("bob", call.LampRinging)
+	alice.send(strings.ReplaceAll(text, "INVITE", "CANCEL"))
+	bob.answer(bob.request(sip.CANCEL), 200, "OK", "", "", "")
+	bob.answer(in, 487, "Request Terminated", "b", "", "")
+	s.lamp("bob", call.LampDisturb)
 	_ = bob.conn.CloseNow()
 	s.lamp("bob", call.LampUnreachable)
 	if _, ok := s.lamps["alice"]; ok {

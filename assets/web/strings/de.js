@@ -186,6 +186,7 @@ export default {
   "lamp.idle": "frei",
   "lamp.ringing": "klingelt",
   "lamp.busy": "im Gespräch",
+  "lamp.dnd": "nicht stören",
   "lamp.unreachable": "nicht da",
   "lamp.unknown": "unbekannt",
   "voicemail.one": "1 neue Nachricht",

@@ -233,6 +233,7 @@ export default {
   "lamp.idle": "free",
   "lamp.ringing": "it rings",
   "lamp.busy": "in a call",
+  "lamp.dnd": "do not disturb",
   "lamp.unreachable": "not there",
   "lamp.unknown": "not known",
   // In the header: messages in the voice mailbox
