@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // owner asks the API as the machine's owner does, by the control socket.
@@ -42,7 +45,7 @@ func (g *gateway) owner(t *testing.T, method, path string, in, out any) int {
 // An account is tried at a real PBX, and what is registered there stays as it was; then it is written into the file and registers.
 func TestTryAnAccountAndKeepIt(t *testing.T) {
 	k := startPBX(t, pbxOptions{})
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\" # in the cellar\n", k.addr())})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: "[audio]\nenabled = false\n[discovery]\nenabled = false\n", PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\" # in the cellar\n", k.addr())})
 	k.wantRegistered(t, "101")
 	before := k.location("101")
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -79,6 +82,16 @@ func TestTryAnAccountAndKeepIt(t *testing.T) {
 		t.Fatalf("PATCH: %d %+v", status, done)
 	}
 	k.wantRegistered(t, "103")
+	eventually(t, 10*time.Second, "registration of carol as the gateway sees it", func() bool {
+		var status struct {
+			PBX []struct{ User, State string }
+		}
+		g.owner(t, "GET", "/api/v1/status", nil, &status)
+		return slices.ContainsFunc(status.PBX, func(p struct{ User, State string }) bool { return p.User == "carol" && p.State == "registered" })
+	})
+	if said := g.command(t, "doctor"); !strings.Contains(said, "well   PBX office, carol: Registered at udp:"+k.addr()) || !strings.HasSuffix(said, "All is well.\n") {
+		t.Errorf("doctor says\n%s", said)
+	}
 }
 
 // contacts are the lines of a location that say where somebody is.
