@@ -132,9 +132,16 @@ func (c *control) send(ctx context.Context, method, path string, in any) (*http.
 func (c *control) explain(err error) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no Cordboard runs with the data folder %s; start it with cordboard serve, or name another folder with --data", c.dir)
+		return &notRunning{c.dir}
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("the Cordboard with the data folder %s belongs to another user; run this as that user", c.dir)
 	}
 	return fmt.Errorf("reach Cordboard: %w", err)
+}
+
+// notRunning says that no Cordboard runs with a data folder.
+type notRunning struct{ dir string }
+
+func (e *notRunning) Error() string {
+	return fmt.Sprintf("no Cordboard runs with the data folder %s; start it with cordboard serve, or name another folder with --data", e.dir)
 }

@@ -52,7 +52,7 @@ func serve(c console, p place) error {
 	log, level := newLog(c.err, cfg.Log)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
-	host := gateway.Host{Dir: dir, Version: version, Page: assets.Web()}
+	host := gateway.Host{Dir: dir, Version: version, Page: assets.Web(), Config: file, Level: level}
 	defer openCard(cfg.Audio, &host, log)()
 	g, err := gateway.New(cfg, host, log)
 	if err != nil {
@@ -74,7 +74,7 @@ func serve(c console, p place) error {
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
-				reload(g, p, log, level)
+				reload(g, p, log)
 			case ctx.Err() != nil:
 				log.Warn("ended at once, at the second signal")
 				os.Exit(exitFault)
@@ -86,7 +86,7 @@ func serve(c console, p place) error {
 }
 
 // reload takes over what can change while calls go on, and says what can't. A faulty file changes nothing.
-func reload(g *gateway.Gateway, p place, log *slog.Logger, level *slog.LevelVar) {
+func reload(g *gateway.Gateway, p place, log *slog.Logger) {
 	cfg, file, _, err := p.load()
 	var faults gateway.Faults
 	switch {
@@ -104,7 +104,6 @@ func reload(g *gateway.Gateway, p place, log *slog.Logger, level *slog.LevelVar)
 		log.Error("configuration not reloaded", "error", err)
 		return
 	}
-	level.Set(cfg.Log.SlogLevel())
 	for _, n := range cfg.Notices {
 		log.Warn("configuration", "notice", n.String())
 	}

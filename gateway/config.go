@@ -194,7 +194,7 @@ func Parse(file string, text []byte) (Config, error) {
 
 // parse has the reader of secrets in files as an argument.
 func parse(file string, text []byte, read func(path string, most int) ([]byte, error)) (Config, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // some editors begin UTF-8 with a byte order mark
+	text = trimMark(text)
 	doc, faults, whole := readDocument(text)
 	broken := len(faults) > 0
 	var cfg Config

@@ -32,6 +32,9 @@ type Host struct {
 	Version string
 	Page    fs.FS // the built page, index.html at its top
 
+	Config string         // the configuration file, which may be changed and need not be there; empty: cordboard.toml in Dir
+	Level  *slog.LevelVar // of the log, for a configuration that changes it; nil: stays
+
 	Card   audio.Card // the machine's sound; nil: none
 	NoCard string     // then why there is none, one sentence; empty: not known
 }
@@ -40,6 +43,7 @@ type Host struct {
 type Gateway struct {
 	cfg        Config
 	log        *slog.Logger
+	level      *slog.LevelVar // nil: stays as it is
 	accounts   *Accounts
 	live       *store.Live
 	bans       *guard.Bans
@@ -75,7 +79,7 @@ type Greeting struct {
 
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
-	g = &Gateway{cfg: cfg, log: log, changed: make(chan struct{}, 1)}
+	g = &Gateway{cfg: cfg, log: log, level: host.Level, changed: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -198,8 +202,9 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found,
-		Card: host.Card, Desk: phone, Dialog: g.sound.dialog,
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.settings(host), TryPBX: g.tryPBX,
+		Doctor: func(ctx context.Context) []Finding { return g.examine(ctx, host) },
+		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
 }
@@ -262,14 +267,17 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, and the guard. It
-// returns the tables that are different but wait for the next start.
+// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, the guard and the
+// log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
 	g.recordings.SetUsers(cfg.recordingRules().Users)
+	if g.level != nil {
+		g.level.Set(cfg.Log.SlogLevel())
+	}
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already

@@ -64,6 +64,19 @@ func (c Config) dir(data string) string {
 // Age is a time.Duration that may be written in days, "90d".
 type Age time.Duration
 
+// MarshalText writes whole days as "90d"; nothing for none.
+func (a Age) MarshalText() ([]byte, error) {
+	const day = 24 * time.Hour
+	switch d := time.Duration(a); {
+	case d == 0:
+		return nil, nil
+	case d%day == 0:
+		return fmt.Appendf(nil, "%dd", d/day), nil
+	default:
+		return []byte(d.String()), nil
+	}
+}
+
 // UnmarshalText reads days, or what time.ParseDuration does.
 func (a *Age) UnmarshalText(text []byte) error {
 	var d time.Duration

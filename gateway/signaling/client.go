@@ -40,7 +40,7 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 		if err != nil {
 			return nil, seq, err
 		}
-		again, err := s.answerChallenge(req, res, creds, try)
+		again, err := answerChallenge(req, res, creds, try)
 		if err != nil || again == nil {
 			return res, seq, err
 		}
@@ -109,7 +109,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 		if err != nil {
 			return nil, req, err
 		}
-		again, err := s.answerChallenge(req, res, l.creds, try)
+		again, err := answerChallenge(req, res, l.creds, try)
 		if err == nil && again == nil {
 			again = l.raise(req, res)
 		}
@@ -250,7 +250,7 @@ func (s *Server) cancel(l *leg, invite *sip.Request) {
 
 // answerChallenge gives the request to send again when res asks for credentials and we have some that were not
 // refused yet (RFC 3261 §22.2); nil when res stands.
-func (s *Server) answerChallenge(req *sip.Request, res *sip.Response, creds auth.Credentials, try int) (*sip.Request, error) {
+func answerChallenge(req *sip.Request, res *sip.Response, creds auth.Credentials, try int) (*sip.Request, error) {
 	ask, give := "WWW-Authenticate", "Authorization"
 	switch res.StatusCode {
 	case sip.StatusUnauthorized:

@@ -19,6 +19,8 @@ type fault struct {
 	Message    string `json:"message"`
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds
 	allow      string
+
+	Faults []SettingsFault `json:"faults,omitempty"` // of the configuration file, all of them
 }
 
 func (f *fault) Error() string { return f.Message }

@@ -81,11 +81,16 @@ type Deps struct {
 	Card       audio.Card     // the machine's sound; nil: none
 	Desk       Desk           // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
-	Dialog  func(call, user string) string
-	Metrics http.Handler     // for Prometheus; nil: none
-	Bans    *guard.Bans      // who is kept out; nil: a list of our own
-	CA      []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now     func() time.Time // nil: time.Now
+	Dialog func(call, user string) string
+	// Doctor looks at all that Cordboard needs; nil: nobody does.
+	Doctor func(ctx context.Context) []Finding
+	// TryPBX tries an account at a PBX; the error is one sentence on what can't be tried. nil: nothing can.
+	TryPBX   func(ctx context.Context, uri, username, password string) (call.Trial, error)
+	Settings SettingsKeeper   // the configuration file; nil: there is none to change
+	Metrics  http.Handler     // for Prometheus; nil: none
+	Bans     *guard.Bans      // who is kept out; nil: a list of our own
+	CA       []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now      func() time.Time // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -124,6 +129,7 @@ type Server struct {
 	handler http.Handler
 	brake   *brake
 	streams streams
+	trials  pace
 }
 
 // New reads the page and makes a server. A page that was not built is no error: "/" says so.
@@ -179,6 +185,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
 	mux.Handle("/api/v1/neighbours/{name}", s.api(http.MethodDelete, s.forgetNeighbour))
 	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
+	mux.Handle("/api/v1/settings", s.api("", s.settings))
+	mux.Handle("/api/v1/try/pbx", s.api(http.MethodPost, s.tryPBX))
+	mux.Handle("/api/v1/doctor", s.api(http.MethodGet, s.doctor))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
