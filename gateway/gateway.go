@@ -39,6 +39,7 @@ type Host struct {
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
 type Gateway struct {
 	cfg        Config
+	host       Host
 	log        *slog.Logger
 	accounts   *Accounts
 	live       *store.Live
@@ -74,7 +75,7 @@ type Greeting struct {
 
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
-	g = &Gateway{cfg: cfg, log: log, changed: make(chan struct{}, 1)}
+	g = &Gateway{cfg: cfg, host: host, log: log, changed: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
