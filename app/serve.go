@@ -55,13 +55,14 @@ func start(c console, p place) (i *instance, err error) {
 		debug.SetGCPercent(collectAt)
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
-	i = &instance{place: p, signals: make(chan os.Signal, 4)}
-	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer func() {
 		if err != nil {
-			signal.Stop(i.signals)
+			signal.Stop(signals)
 		}
 	}()
+	i = &instance{place: p, signals: signals}
 
 	cfg, file, dir, err := p.load()
 	if err != nil {

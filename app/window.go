@@ -57,7 +57,7 @@ func window(c console, p place) error {
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
-	s.set = newSettings(s.app.Preferences(), s.app.Settings(), s.model, i.host.Card)
+	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}

@@ -3,6 +3,12 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -12,28 +18,57 @@ import (
 	"cordboard/audio"
 )
 
-// Names under which the window keeps how it was left. They are the person's, so they don't stand in the configuration file.
-const (
-	keepAppearance = "appearance"
-	keepLanguage   = "language"
-	keepSeen       = "seen" // until when missed calls were seen, Unix milliseconds
-	keepWidth      = "width"
-	keepHeight     = "height"
-)
+// windowName is the file of the data folder in which it is kept how the window was left. That is the person's, so it does not stand in
+// the configuration file.
+const windowName = "window.json"
 
-// settings is what the window's settings change.
+// left is how the window was left.
+type left struct {
+	Appearance ui.Appearance `json:"appearance"`
+	Language   string        `json:"language"`
+	Seen       int64         `json:"seen"`  // until when missed calls were seen, Unix milliseconds
+	Width      float32       `json:"width"` // Fyne's pixels
+	Height     float32       `json:"height"`
+}
+
+// settings is what the window's settings change. Its fields are the user interface's; only look and sound are the feed's, too.
 type settings struct {
-	kept  fyne.Preferences
+	left  left
+	file  string
 	looks fyne.Settings
 	model *ui.Model
 	card  audio.Card  // nil: no sound
 	look  atomic.Bool // meters are shown
+	log   *slog.Logger
 }
 
-func newSettings(kept fyne.Preferences, looks fyne.Settings, m *ui.Model, card audio.Card) *settings {
-	s := &settings{kept: kept, looks: looks, model: m, card: card}
-	_ = m.Seen.Set(time.UnixMilli(int64(kept.Float(keepSeen)))) // a binding without a converter can be set
+// newSettings reads how the window was left; what can't be read is as at the first start.
+func newSettings(dir string, looks fyne.Settings, m *ui.Model, card audio.Card, log *slog.Logger) *settings {
+	s := &settings{file: filepath.Join(dir, windowName), looks: looks, model: m, card: card, log: log}
+	text, err := os.ReadFile(s.file)
+	if err == nil {
+		err = json.Unmarshal(text, &s.left)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.Warn("window's settings not read", "error", err)
+		s.left = left{}
+	}
+	must(m.Seen.Set(time.UnixMilli(s.left.Seen)))
 	return s
+}
+
+// keep writes how the window was left, whole or not at all.
+func (s *settings) keep() {
+	text, err := json.Marshal(s.left)
+	if err == nil {
+		made := s.file + ".new"
+		if err = os.WriteFile(made, text, 0o600); err == nil {
+			err = os.Rename(made, s.file)
+		}
+	}
+	if err != nil {
+		s.log.Warn("window's settings not kept", "error", err)
+	}
 }
 
 // Choose implements ui.Settings.
@@ -46,28 +81,33 @@ func (s *settings) Choose(purpose, device string) error {
 
 // Appearance implements ui.Settings.
 func (s *settings) Appearance() ui.Appearance {
-	return ui.Appearance(s.kept.StringWithFallback(keepAppearance, string(ui.AsSystem)))
+	return cmp.Or(s.left.Appearance, ui.AsSystem)
 }
 
 // SetAppearance implements ui.Settings.
 func (s *settings) SetAppearance(a ui.Appearance) {
-	s.kept.SetString(keepAppearance, string(a))
+	s.left.Appearance = a
+	s.keep()
 	s.looks.SetTheme(ui.Theme(a))
 }
 
 // Language implements ui.Settings.
-func (s *settings) Language() string { return s.kept.String(keepLanguage) }
+func (s *settings) Language() string { return s.left.Language }
 
 // SetLanguage implements ui.Settings.
-func (s *settings) SetLanguage(l string) { s.kept.SetString(keepLanguage, l) }
+func (s *settings) SetLanguage(l string) {
+	s.left.Language = l
+	s.keep()
+}
 
 // Look implements ui.Settings.
 func (s *settings) Look(on bool) { s.look.Store(on) }
 
 // Seen implements ui.Settings.
 func (s *settings) Seen(until time.Time) {
-	s.kept.SetFloat(keepSeen, float64(until.UnixMilli()))
-	_ = s.model.Seen.Set(until)
+	s.left.Seen = until.UnixMilli()
+	s.keep()
+	must(s.model.Seen.Set(until))
 }
 
 // sound is how the sound is set, and how loud it is.
@@ -84,14 +124,17 @@ func (s *settings) sound() ui.Sound {
 	return sound
 }
 
-// size is that which the window had last.
-func (s *settings) size(width, height float64) fyne.Size {
-	return fyne.NewSize(float32(s.kept.FloatWithFallback(keepWidth, width)), float32(s.kept.FloatWithFallback(keepHeight, height)))
+// size is that which the window had last, or that of the first start.
+func (s *settings) size(width, height float32) fyne.Size {
+	if s.left.Width > 0 && s.left.Height > 0 {
+		return fyne.NewSize(s.left.Width, s.left.Height)
+	}
+	return fyne.NewSize(width, height)
 }
 
 func (s *settings) keepSize(size fyne.Size) {
-	if size.Width > 0 && size.Height > 0 {
-		s.kept.SetFloat(keepWidth, float64(size.Width))
-		s.kept.SetFloat(keepHeight, float64(size.Height))
+	if size.Width > 0 && size.Height > 0 && (size.Width != s.left.Width || size.Height != s.left.Height) {
+		s.left.Width, s.left.Height = size.Width, size.Height
+		s.keep()
 	}
 }

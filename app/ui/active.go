@@ -36,6 +36,7 @@ type active struct {
 func (w *Window) newActive() *active {
 	a := &active{w: w, avatar: newAvatar(72), lamp: picture("lamp-busy", theme.ColorNamePrimary, 16), state: newText("", small, colourMuted),
 		name: boldText("", huge), number: newText("", normal, colourMuted), clock: boldText("", huge), quality: newText("", normal, colourMuted)}
+	a.name.yields = true
 	a.mute = newRound("mic", say("button.mute"), a.toggleMute)
 	a.hold = newRound("hold", say("button.hold"), a.toggleHold)
 	a.keys = newRound("keypad", say("button.keys"), a.toggleKeys)
@@ -46,12 +47,12 @@ func (w *Window) newActive() *active {
 	a.transfer = w.newTransfer(a)
 	a.others = w.newOthers(a)
 
-	who := container.NewBorder(nil, nil, padded(a.avatar, 0, 0, 0, 16), nil,
+	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 16), nil,
 		container.New(middle{}, column(0, line(6, container.New(middle{}, a.lamp), whole(a.state)), a.name, a.number)))
 	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, a.quality))
 	buttons := container.NewGridWithColumns(4, a.mute, a.hold, a.keys, a.pass)
 	inside := container.NewBorder(column(12, who, how), column(16, buttons, a.hangUp), nil, nil,
-		padded(column(0, a.others, a.transfer, a.keypad), 12, 12, 0, 0))
+		padded(container.New(rest{}, container.NewVScroll(column(unit, a.others, a.transfer)), a.keypad), 12, 12, 0, 0))
 	a.CanvasObject = container.New(hero{480, 560}, card(inside, 20))
 	w.listen(a.tick, w.model.Now, w.model.Troubles)
 	return a
@@ -67,11 +68,33 @@ func (h hero) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	o[0].Move(fyne.NewPos((size.Width-width)/2, 0))
 }
 
+// rest gives a scroller what its content asks for, as far as there is room, and what stands below the room that is left, up to what
+// that asks for.
+type rest struct{}
+
+func (rest) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := objects[0].(*container.Scroll).Content.MinSize()
+	if below := objects[1]; below.Visible() {
+		size = fyne.NewSize(max(size.Width, below.MinSize().Width), size.Height+below.MinSize().Height)
+	}
+	return size
+}
+
+func (rest) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	above := min(size.Height, objects[0].(*container.Scroll).Content.MinSize().Height)
+	objects[0].Move(fyne.NewPos(0, 0))
+	objects[0].Resize(fyne.NewSize(size.Width, above))
+	objects[1].Move(fyne.NewPos(0, above))
+	objects[1].Resize(fyne.NewSize(size.Width, max(0, min(size.Height-above, objects[1].MinSize().Height))))
+}
+
 // show brings a call to the middle, with the others beside it.
 func (a *active) show(c call.DeskCall, others []call.DeskCall) {
 	if c.ID != a.call.ID {
-		a.showKeys, a.transfer.open, a.pressed = false, false, ""
+		a.showKeys, a.transfer.open, a.pressed = len(others) == 0, false, ""
 		a.transfer.clear()
+	} else if len(others) > len(a.others.rows) { // they take the keypad's room
+		a.showKeys = false
 	}
 	a.call = c
 	m := a.w.model

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2/data/binding"
@@ -136,6 +137,9 @@ func (m *Model) nameOf(target string) string {
 	if l, ok := m.lampOf(target); ok && l.Name != "" {
 		return l.Name
 	}
+	if target == "echo" || target == "tone" {
+		return say("always." + target)
+	}
 	return grouped(target)
 }
 
@@ -158,7 +162,7 @@ func (m *Model) who(c call.DeskCall) (name, number string) {
 	if l, ok := m.lampOf(c.Peer); ok && l.Extension != "" {
 		number = l.Extension
 	}
-	if number == name {
+	if strings.EqualFold(number, name) {
 		number = ""
 	}
 	return name, number

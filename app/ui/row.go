@@ -25,6 +25,7 @@ type row struct {
 func newRow(do func()) *row {
 	r := &row{avatar: newAvatar(40), name: boldText("", normal), below: newText("", small, colourMuted), lamp: newLamp(),
 		badge: picture("call", colourMuted, 20)}
+	r.lamp.Hide() // or a list would think that rows are as high as with both lines
 	r.do = do
 	r.ExtendBaseWidget(r)
 	return r

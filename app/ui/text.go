@@ -17,6 +17,7 @@ type text struct {
 	colour fyne.ThemeColorName
 	bold   bool
 	align  fyne.TextAlign
+	yields bool // takes the size below rather than to be cut
 }
 
 func newText(words string, size fyne.ThemeSizeName, colour fyne.ThemeColorName) *text {
@@ -66,11 +67,20 @@ func (r *textRenderer) measure(words string) fyne.Size {
 	return fyne.MeasureText(words, theme.SizeForWidget(r.t.size, r.t), fyne.TextStyle{Bold: r.t.bold})
 }
 
+// drawnWidth is how wide words are at the size in which they are drawn.
+func (r *textRenderer) drawnWidth(words string) float32 {
+	return fyne.MeasureText(words, r.line.TextSize, fyne.TextStyle{Bold: r.t.bold}).Width
+}
+
 func (r *textRenderer) Layout(size fyne.Size) {
 	words := r.t.words
-	if r.measure(words).Width > size.Width+0.5 {
+	r.line.TextSize = theme.SizeForWidget(r.t.size, r.t)
+	if r.t.yields && r.measure(words).Width > size.Width+0.5 {
+		r.line.TextSize = theme.SizeForWidget(big, r.t)
+	}
+	if r.drawnWidth(words) > size.Width+0.5 {
 		all := []rune(words)
-		for len(all) > 0 && r.measure(string(all)+"…").Width > size.Width {
+		for len(all) > 0 && r.drawnWidth(string(all)+"…") > size.Width {
 			all = all[:len(all)-1]
 		}
 		words = strings.TrimRight(string(all), " ") + "…"
@@ -80,7 +90,6 @@ func (r *textRenderer) Layout(size fyne.Size) {
 }
 
 func (r *textRenderer) Refresh() {
-	r.line.TextSize = theme.SizeForWidget(r.t.size, r.t)
 	r.line.TextStyle = fyne.TextStyle{Bold: r.t.bold}
 	r.line.Alignment = r.t.align
 	r.line.Color = theme.ColorForWidget(r.t.colour, r.t)

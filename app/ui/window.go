@@ -30,10 +30,14 @@ type Window struct {
 	open     bool            // settings are
 	before   int             // listeners that are not theirs
 
-	fault string // what could not be done last
-	rings string // the call that rang when last looked
-	ends  []func()
+	fault  string    // what could not be done last
+	failed time.Time // when that was, by the model's clock
+	rings  string    // the call that rang when last looked
+	ends   []func()
 }
+
+// faultTime is how long it is told that something could not be done.
+const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
 func NewWindow(m *Model, p Phone, s Settings, rebuild func()) *Window {
@@ -47,6 +51,11 @@ func NewWindow(m *Model, p Phone, s Settings, rebuild func()) *Window {
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
 	w.listen(w.show, m.Desk, m.People)
+	w.listen(func() {
+		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
+			w.do(nil)
+		}
+	}, m.Now)
 	w.page = container.NewStack(w.frame.CanvasObject)
 	return w
 }
@@ -124,7 +133,7 @@ func (w *Window) show() {
 func (w *Window) do(err error) bool {
 	w.fault = ""
 	if err != nil {
-		w.fault = told(err.Error())
+		w.fault, w.failed = told(err.Error()), w.now()
 	}
 	w.notice.show()
 	return err == nil
