@@ -1,4 +1,4 @@
-//go:build !headless && !linux
+//go:build !headless && cgo && !linux
 
 package main
 

@@ -147,9 +147,12 @@ func (a *active) tick() {
 	if a.call.Answered == 0 {
 		colour = colourMuted
 	}
+	longer := len(long) != len(a.clock.words)
 	a.clock.show(long, colour)
 	a.quality.show(a.sound())
-	a.CanvasObject.Refresh()
+	if longer { // what stands beside it moves
+		a.CanvasObject.Refresh()
+	}
 }
 
 // sound says how good it is, in a word.

@@ -26,7 +26,6 @@ type frame struct {
 	bar    fyne.CanvasObject
 	chosen int
 	w      *Window
-	badge  func()
 }
 
 func (w *Window) newFrame(people, stage, recent fyne.CanvasObject) *frame {

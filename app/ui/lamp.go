@@ -32,12 +32,7 @@ func (l *lamp) show(shape string, colour fyne.ThemeColorName, word string) {
 	l.word.show(word, colourMuted)
 }
 
-// somebody shows the lamp of a user or number.
-func (l *lamp) somebody(s call.LampState) {
-	shape, colour := lampShape(s)
-	l.show(shape, colour, say("lamp."+string(s)))
-}
-
+// lampShape is the icon of a state, and its colour.
 func lampShape(s call.LampState) (shape string, colour fyne.ThemeColorName) {
 	switch s {
 	case call.LampIdle:
