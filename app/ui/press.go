@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -14,8 +16,8 @@ type press struct {
 	do               func()
 	off              bool // can't be pressed
 	hovered, focused bool
-	ground           *canvas.Rectangle // takes the colour of the state
-	colour           fyne.ThemeColorName
+	ground           *canvas.Rectangle   // takes the colour of the state
+	colour           fyne.ThemeColorName // of the ground; empty: what is under it
 	edge             fyne.ThemeColorName // of the outline without focus; empty: none
 }
 
@@ -96,7 +98,10 @@ func (p *press) paint() {
 	if g == nil {
 		return // not shown yet
 	}
-	g.FillColor = theme.Color(p.colour)
+	g.FillColor = color.Transparent
+	if p.colour != "" {
+		g.FillColor = theme.Color(p.colour)
+	}
 	if p.hovered && !p.off {
 		g.FillColor = blended(theme.Color(theme.ColorNameHover), g.FillColor)
 	}

@@ -6,7 +6,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
@@ -41,18 +40,12 @@ func (r *row) CreateRenderer() fyne.WidgetRenderer {
 }
 
 func (r *row) look() {
-	r.colour = theme.ColorNameBackground
+	r.colour = ""
 	if r.marked {
 		r.colour = colourBrass
 	}
 	r.paint()
-	if !r.marked && !r.hovered { // whatever it stands on
-		r.ground.FillColor = color.Transparent
-	}
 }
-
-// MouseOut shows what it stands on again.
-func (r *row) MouseOut() { r.hovered = false; r.look(); r.ground.Refresh() }
 
 func (r *row) mark(on bool) {
 	if r.marked != on {

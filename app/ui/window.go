@@ -123,8 +123,11 @@ func (w *Window) show() {
 			w.focus(nil)
 		}
 		w.active.show(*main, others)
-	} else {
+	} else if w.active.call.ID != "" {
 		w.active.call = call.DeskCall{}
+		if _, typing := w.focused().(*entry); !typing { // nothing that is gone has the focus
+			w.focus(nil)
+		}
 	}
 	w.frame.CanvasObject.Refresh()
 }
@@ -244,16 +247,20 @@ func (w *Window) header() fyne.CanvasObject {
 	w.listen(func() {
 		d := w.model.desk()
 		busy.mark(d.Busy)
+		mail := ""
+		if v, _ := w.model.Voicemail.Get(); v.New > 0 {
+			mail = " · " + count("voicemail.new", v.New)
+		}
 		switch {
 		case d.Busy:
-			state.show("do-not-disturb", theme.ColorNameWarning, say("phone.busy"))
+			state.show("do-not-disturb", theme.ColorNameWarning, say("phone.busy")+mail)
 		case d.Ready:
-			state.show("lamp-on", theme.ColorNamePrimary, say("phone.ready"))
+			state.show("lamp-on", theme.ColorNamePrimary, say("phone.ready")+mail)
 		default:
-			state.show("lamp-off", colourMuted, say("phone.notReady"))
+			state.show("lamp-off", colourMuted, say("phone.notReady")+mail)
 		}
 		state.Refresh()
-	}, w.model.Desk)
+	}, w.model.Desk, w.model.Voicemail)
 	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
 	title := container.New(middle{}, column(0, name, state))
 	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, busy, set), title), 8, 8, 16, 12)

@@ -233,6 +233,7 @@ func TestWords(t *testing.T) {
 		{"no sound", func(s *scene) {
 			_ = s.model.Desk.Set(call.DeskState{Problem: "This machine has no microphone. Plug one in."})
 		}, []string{"Not ready", "Plug one in"}, nil},
+		{"voice mail", func(s *scene) { _ = s.model.Voicemail.Set(call.Voicemail{New: 2}) }, []string{"Ready · 2 new voice messages"}, nil},
 		{"do not disturb", func(s *scene) { _ = s.model.Desk.Set(call.DeskState{Ready: true, Busy: true}) }, []string{"Do not disturb"}, nil},
 		{"PBX", func(s *scene) {
 			s.calls()
@@ -263,6 +264,35 @@ func TestWords(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFocus goes through the window by the tabulator: the field comes first, and what has the focus is pressed by space and leaves
+// other keys to the window.
+func TestFocus(t *testing.T) {
+	s := open(t, 1280, 800)
+	c := s.window.Canvas()
+	c.FocusNext()
+	if c.Focused() != fyne.Focusable(s.dialView.field.entry) {
+		t.Errorf("the first focus is %T, want the field", c.Focused())
+	}
+	s.typed("102")
+	for range 50 {
+		c.FocusNext()
+		if b, ok := c.Focused().(*pill); ok && b.word == "Call" {
+			s.typed(" ", fyne.KeySpace)
+			break
+		}
+	}
+	s.wants(t, "call 102")
+	s.calls(talking1(s)...)
+	for range 50 {
+		c.FocusNext()
+		if b, ok := c.Focused().(*round); ok && b.word == "Hold" {
+			s.typed("m", fyne.KeyReturn)
+			break
+		}
+	}
+	s.wants(t, "call 102", "mute a true", "hold a")
 }
 
 // TestTypingIsNotStolen lets somebody who types go on when a call comes in.

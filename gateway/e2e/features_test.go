@@ -22,7 +22,7 @@ const (
 	machine = "this machine"
 )
 
-var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, machine}
+var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, machine, window}
 
 // features are what tests have proven: by feature and client, whether all that tried succeeded.
 var features = struct {
