@@ -18,8 +18,9 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio/device"}},
-	{"app/ui", []string{"gateway/call"}},
+	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio", "audio/device"}},
+	{"app/ui", []string{"gateway/call", "assets", "app/ui/locale"}}, // icons and words
+	{"app/ui/locale", nil},
 	{"assets", nil},
 	{"audio", nil},
 	{"audio/codec", []string{"audio"}},

@@ -39,10 +39,10 @@ func versionCommand() command {
 	}
 }
 
-// dispatch finds the command and runs it. Without one, Cordboard serves.
+// dispatch finds the command and runs it. Without one, Cordboard opens its window.
 func dispatch(all []command, args []string, c console) error {
 	if len(args) == 0 {
-		args = []string{"serve"}
+		return runCommand(windowCommand(), nil, c)
 	}
 	switch args[0] {
 	case "-h", "-help", "--help":
@@ -53,7 +53,7 @@ func dispatch(all []command, args []string, c console) error {
 		args = append([]string{"version"}, args[1:]...)
 	}
 	if strings.HasPrefix(args[0], "-") {
-		args = append([]string{"serve"}, args...)
+		return runCommand(windowCommand(), args, c)
 	}
 	cmd, rest, err := find(all, args)
 	if err != nil {
@@ -62,6 +62,11 @@ func dispatch(all []command, args []string, c console) error {
 	if cmd == nil { // the first word of a group, followed by a call for help
 		return help(all, args[:1], c.out)
 	}
+	return runCommand(*cmd, rest, c)
+}
+
+// runCommand reads a command's flags and runs it.
+func runCommand(cmd command, rest []string, c console) error {
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	if cmd.flags != nil {
@@ -69,6 +74,7 @@ func dispatch(all []command, args []string, c console) error {
 	}
 	words, err := parse(flags, rest)
 	if errors.Is(err, flag.ErrHelp) {
+		all := []command{cmd}
 		return help(all, strings.Fields(cmd.name), c.out)
 	}
 	if err != nil {
@@ -155,7 +161,7 @@ func help(all []command, words []string, out io.Writer) error {
 	var b strings.Builder
 	if len(words) == 0 {
 		b.WriteString("Cordboard makes and takes calls in the browser and joins them to your PBX.\n\n" +
-			"Usage: cordboard [COMMAND]\n\nWithout a command it serves. Commands:\n")
+			"Usage: cordboard [COMMAND]\n\nWithout a command it opens its window, where there is a display. Commands:\n")
 		for _, cmd := range all {
 			fmt.Fprintf(&b, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.short)
 		}
@@ -196,5 +202,23 @@ func (cmd command) describe(b *strings.Builder) {
 	})
 	for _, line := range cmd.examples {
 		fmt.Fprintf(b, "  Example: %s\n", line)
+	}
+}
+
+// windowCommand is what happens without a command: the window with the gateway in it.
+func windowCommand() command {
+	var p place
+	return command{
+		short: "open the window, with the gateway in the same program",
+		flags: p.flags,
+		run: func(c console, args []string) error {
+			if len(args) > 0 {
+				return misused("", "there is no command %q", args[0])
+			}
+			if why := noWindow(); why != "" {
+				return errors.New(why + " Without a window it runs by: cordboard serve")
+			}
+			return window(c, p)
+		},
 	}
 }

@@ -142,11 +142,11 @@ func TestNeighboursCommand(t *testing.T) {
 			"No other Cordboard is nearby.\n\nPBX   ADDRESS   URI\nMain  10.0.0.9  sip:10.0.0.9:5060;transport=udp\n"},
 	} {
 		near, found = tt.near, tt.found
-		if code, out, errOut := call(t, "", "neighbours", "--data", c.dir); code != 0 || out != tt.want {
+		if code, out, errOut := perform(t, "", "neighbours", "--data", c.dir); code != 0 || out != tt.want {
 			t.Errorf("code %d, printed\n%s%s, want\n%s", code, out, errOut, tt.want)
 		}
 	}
-	if code, _, errOut := call(t, "", "neighbours", "--data", t.TempDir()); code != 1 || !strings.Contains(errOut, "no Cordboard runs with the data folder") {
+	if code, _, errOut := perform(t, "", "neighbours", "--data", t.TempDir()); code != 1 || !strings.Contains(errOut, "no Cordboard runs with the data folder") {
 		t.Errorf("without a Cordboard: %d %s", code, errOut)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// call runs a command in this process, with input on a standard input that is no terminal.
-func call(t *testing.T, input string, args ...string) (code int, out, errOut string) {
+// perform runs a command in this process, with input on a standard input that is no terminal.
+func perform(t *testing.T, input string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	in := filepath.Join(t.TempDir(), "in")
 	if err := os.WriteFile(in, []byte(input), 0o600); err != nil {
@@ -94,7 +94,7 @@ func TestCommandLines(t *testing.T) {
 		{"token", []string{"token", "--user", "alice", data}, "", 0, ":alice\npassword: ", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, out, errOut := call(t, tt.input, tt.args...)
+			code, out, errOut := perform(t, tt.input, tt.args...)
 			if code != tt.code || !strings.Contains(out, tt.out) || !strings.Contains(errOut, tt.err) {
 				t.Errorf("cordboard %s = %d\nout: %s\nerr: %s\nwant %d, %q, %q", strings.Join(tt.args, " "), code, out, errOut, tt.code, tt.out, tt.err)
 			}

@@ -25,7 +25,11 @@ func serveCommand() command {
 			if len(args) > 0 {
 				return misused("serve", "serve takes no arguments, but there is %q", args[0])
 			}
-			return serve(c, p)
+			i, err := start(c, p)
+			if err != nil {
+				return err
+			}
+			return i.run(context.Background())
 		},
 	}
 }
@@ -34,49 +38,73 @@ func serveCommand() command {
 // small, so Go's 100 collects often and takes a fifth of the time that registrations cost; this costs 5 MB more.
 const collectAt = 200
 
-// serve runs the gateway until SIGTERM or an interrupt, which lets calls end in order; a second one
-// ends it at once. SIGHUP reloads the configuration.
-func serve(c console, p place) error {
+// instance is a gateway of this process, with what the machine has.
+type instance struct {
+	place   place
+	cfg     gateway.Config
+	host    gateway.Host
+	gateway *gateway.Gateway
+	log     *slog.Logger
+	level   *slog.LevelVar
+	signals chan os.Signal
+	close   func() // the sound card
+}
+
+// start opens a gateway, which run then serves and closes.
+func start(c console, p place) (i *instance, err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	defer func() {
+		if err != nil {
+			signal.Stop(signals)
+		}
+	}()
+	i = &instance{place: p, signals: signals}
 
 	cfg, file, dir, err := p.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	log, level := newLog(c.err, cfg.Log)
+	i.cfg = cfg
+	i.log, i.level = newLog(c.err, cfg.Log)
 	stdlog.SetFlags(0)
-	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
-	host := gateway.Host{Dir: dir, Version: version, Page: assets.Web(), Config: file, Level: level}
-	defer openCard(cfg.Audio, &host, log)()
-	g, err := gateway.New(cfg, host, log)
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
+	stdlog.SetOutput(slog.NewLogLogger(i.log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
+	i.host = gateway.Host{Dir: dir, Version: version, Page: assets.Web(), Config: file, Level: i.level}
+	i.close = openCard(cfg.Audio, &i.host, i.log)
+	if i.gateway, err = gateway.New(cfg, i.host, i.log); err != nil {
+		i.close()
+		return nil, fmt.Errorf("start: %w", err)
 	}
-	greet(c.out, g.Greeting(), file, dir)
+	greet(c.out, i.gateway.Greeting(), file, dir)
 	if !assets.Built() {
-		log.Warn("the page was not built: run packaging/build")
+		i.log.Warn("the page was not built: run packaging/build")
 	}
+	return i, nil
+}
 
-	ctx, stop := context.WithCancel(context.Background())
+// run serves until ctx ends, or SIGTERM or an interrupt comes, which lets calls end in order; a second one ends it at once. SIGHUP
+// reloads the configuration.
+func (i *instance) run(ctx context.Context) error {
+	defer i.close()
+	defer signal.Stop(i.signals)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
+	go func() { ended <- i.gateway.Run(ctx) }()
 	for {
 		select {
 		case err := <-ended:
 			return err
-		case s := <-signals:
+		case s := <-i.signals:
 			switch {
 			case s == syscall.SIGHUP:
-				reload(g, p, log)
+				reload(i.gateway, i.place, i.log)
 			case ctx.Err() != nil:
-				log.Warn("ended at once, at the second signal")
+				i.log.Warn("ended at once, at the second signal")
 				os.Exit(exitFault)
 			default:
 				stop()

@@ -42,6 +42,7 @@ type Host struct {
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
 type Gateway struct {
 	cfg        Config
+	host       Host
 	log        *slog.Logger
 	level      *slog.LevelVar // nil: stays as it is
 	accounts   *Accounts
@@ -79,7 +80,7 @@ type Greeting struct {
 
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
-	g = &Gateway{cfg: cfg, log: log, level: host.Level, changed: make(chan struct{}, 1)}
+	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())

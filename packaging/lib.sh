@@ -52,6 +52,19 @@ need_speex() {
 	return 1
 }
 
+# need_window gets what the window is built with; it fails where builds do without.
+need_window() {
+	[[ $CGO_ENABLED == 1 ]] || return
+	has_window_headers || install_packages pkg-config libgl1-mesa-dev libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev || true
+	has_window_headers && return
+	say "OpenGL or X11 can't be built for here: Cordboard is built without its window."
+	return 1
+}
+
+has_window_headers() {
+	command -v pkg-config >/dev/null && pkg-config gl x11 xcursor xrandr xinerama xi xxf86vm
+}
+
 # compiles_c tells whether there is a C compiler, and a header.
 compiles_c() { echo "#include <$1>" | "${CC:-gcc}" -x c -c -o /dev/null - 2>/dev/null; }
 

@@ -22,7 +22,7 @@ const (
 	thisMachine = "this machine"
 )
 
-var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, thisMachine}
+var tableClients = []string{page, fox, jsSIP, sipJS, desk, sipTest, thisMachine, window}
 
 // features are what tests have proven: by feature and client, whether all that tried succeeded.
 var features = struct {

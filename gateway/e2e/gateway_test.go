@@ -35,14 +35,15 @@ var (
 // gatewayOptions are what tests vary about a gateway.
 type gatewayOptions struct {
 	Users  []gatewayUser
-	PBX    string // [[pbx]] tables as text
-	Extra  string // more tables as text
-	SIP    *port  // SIP port; nil: any
-	Host   string // of the SIP port; empty: 127.0.0.1
-	SIPS   *port  // SIP port for TLS; nil: none
-	Domain string // empty: domain
-	Media  string // address for the media of browsers; empty: 127.0.0.1
-	At     string // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	PBX    string  // [[pbx]] tables as text
+	Extra  string  // more tables as text
+	SIP    *port   // SIP port; nil: any
+	Host   string  // of the SIP port; empty: 127.0.0.1
+	SIPS   *port   // SIP port for TLS; nil: none
+	Domain string  // empty: domain
+	Media  string  // address for the media of browsers; empty: 127.0.0.1
+	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	On     *screen // its window opens there; nil: it has none
 }
 
 // gateway is a running `cordboard serve`.
@@ -54,13 +55,14 @@ type gateway struct {
 	media             *port
 	firstRTP, lastRTP int
 	host              string // of the page's address
+	screen            *screen
 }
 
 // startGateway writes a configuration, runs the gateway and waits until it is
 // healthy and its certificate can be trusted.
 func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	t.Helper()
-	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost"}
+	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost", screen: o.On}
 	if g.sip == nil {
 		g.sip = freePort(t)
 	}
@@ -113,6 +115,13 @@ func (g *gateway) start(t *testing.T) {
 	}
 	cmd := exec.Command(binary, "serve", "--config", g.config(), "--data", g.data)
 	cmd.Env = append(os.Environ(), "HOME="+g.dir)
+	if g.screen != nil {
+		if binary, err = buildWindow(); err != nil {
+			t.Fatalf("build the window: %v", err)
+		}
+		cmd = exec.Command(binary, "--config", g.config(), "--data", g.data)
+		cmd.Env = append(os.Environ(), "HOME="+g.dir, "DISPLAY="+g.screen.name, "LC_ALL=C", "LIBGL_ALWAYS_SOFTWARE=1")
+	}
 	g.process = start(t, "cordboard", cmd)
 	run := g.process
 	t.Cleanup(func() { wantCleanLog(t, run.output()) })

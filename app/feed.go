@@ -1,0 +1,182 @@
+//go:build !headless && cgo
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"cordboard/app/ui"
+	"cordboard/gateway"
+	"cordboard/gateway/call"
+)
+
+// How often the feed looks at what tells nobody of its changes.
+const (
+	feedLevels = 100 * time.Millisecond // meters, while they are shown
+	feedClock  = time.Second            // the time, during a call
+	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
+)
+
+// mostRecent is how many earlier calls the window lists.
+const mostRecent = 100
+
+// feed is the one loop that fills the window's model from the gateway.
+type feed struct {
+	gateway *gateway.Gateway
+	model   *ui.Model
+	set     *settings
+	log     *slog.Logger
+	told    func(from string) // of a call that comes in
+
+	lamps []call.Lamp
+	rings map[string]bool // incoming calls that were told of
+	ended int             // calls that have ended, when last looked
+}
+
+// run feeds until ctx ends.
+func (f *feed) run(ctx context.Context) {
+	f.rings = make(map[string]bool)
+	owner, err := f.gateway.Owner(ctx)
+	if err != nil {
+		f.log.Warn("window has no user", "error", err)
+	}
+	must(f.model.Owner.Set(owner))
+	var desk <-chan call.DeskState
+	if phone, why := f.gateway.Desk(); phone != nil {
+		desk = phone.Watch(ctx)
+	} else {
+		must(f.model.Desk.Set(call.DeskState{Problem: why, Owner: owner}))
+	}
+	news, concerns := f.gateway.Watch(ctx, owner), f.gateway.Concerns(ctx, owner)
+	f.look(ctx, owner)
+	pace := feedIdle
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	slow := time.NewTicker(feedIdle)
+	defer slow.Stop()
+	meters := time.NewTicker(feedClock)
+	defer meters.Stop()
+	metering := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-desk:
+			f.desk(ctx, owner, s)
+			want := feedIdle
+			if slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.State == call.Talking }) {
+				want = feedClock
+			}
+			if want != pace {
+				pace = want
+				tick.Reset(pace)
+			}
+			must(f.model.Now.Set(time.Now()))
+		case n, open := <-news:
+			if !open {
+				news = nil
+				continue
+			}
+			f.news(n)
+		case c, open := <-concerns:
+			if !open { // it was too slow, and is told anew
+				concerns = f.gateway.Concerns(ctx, owner)
+				must(f.model.Troubles.Set(nil))
+				continue
+			}
+			f.concern(c)
+		case now := <-tick.C:
+			must(f.model.Now.Set(now))
+		case <-slow.C:
+			f.look(ctx, owner)
+		case <-meters.C:
+			if shown := f.set.look.Load(); shown != metering {
+				metering = shown
+				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
+			}
+			if metering {
+				must(f.model.Sound.Set(f.set.sound()))
+			}
+		}
+	}
+}
+
+// must is for bindings, which fail only where a converter does, and there is none.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// desk passes on how the phone is doing, and looks at the history when a call has ended.
+func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
+	must(f.model.Desk.Set(s))
+	ended := 0
+	for _, c := range s.Calls {
+		if c.State == call.Ended {
+			ended++
+		}
+		if c.Direction == "in" && c.State == call.Ringing && !f.rings[c.ID] {
+			f.rings[c.ID] = true
+			from := c.Name
+			if from == "" {
+				from = c.Peer
+			}
+			f.told(from)
+		}
+	}
+	if ended != f.ended {
+		f.ended = ended
+		f.look(ctx, owner)
+	}
+	for id := range f.rings {
+		if !slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.ID == id }) {
+			delete(f.rings, id)
+		}
+	}
+	if len(s.Calls) == 0 {
+		must(f.model.Troubles.Set(nil))
+	}
+}
+
+// look reads what tells nobody of its changes.
+func (f *feed) look(ctx context.Context, owner string) {
+	records, err := f.gateway.History(ctx, owner, mostRecent)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		f.log.Warn("earlier calls not read", "error", err)
+	default:
+		must(f.model.Recent.Set(records))
+	}
+	must(f.model.Status.Set(ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}))
+}
+
+// news brings lamps up to date.
+func (f *feed) news(n call.News) {
+	for _, l := range n.Lamps {
+		if i := slices.IndexFunc(f.lamps, func(old call.Lamp) bool { return old.Target == l.Target }); i >= 0 {
+			f.lamps[i] = l
+		} else {
+			f.lamps = append(f.lamps, l)
+		}
+	}
+	must(f.model.People.Set(slices.Clone(f.lamps)))
+	if n.Voicemail != nil {
+		must(f.model.Voicemail.Set(*n.Voicemail))
+	}
+}
+
+// concern keeps the troubles that go on.
+func (f *feed) concern(c call.Concern) {
+	troubles, _ := f.model.Troubles.Get()
+	troubles = slices.DeleteFunc(slices.Clone(troubles), func(old call.Concern) bool { return old.SIP == c.SIP && old.Kind == c.Kind && old.Own == c.Own })
+	if c.Ended == 0 {
+		troubles = append(troubles, c)
+	}
+	must(f.model.Troubles.Set(troubles))
+}

@@ -1,0 +1,234 @@
+package ui
+
+import (
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"cordboard/gateway/call"
+)
+
+// active is the call of the moment: who, how long, how good, what can be done with it. Places stay, content changes.
+type active struct {
+	fyne.CanvasObject
+	w            *Window
+	call         call.DeskCall
+	avatar       *avatar
+	lamp         *canvas.Image
+	state        *text
+	name, number *text
+	clock        *text
+	quality      *text
+
+	mute, hold, keys, pass *round
+	hangUp                 *pill
+	keypad                 *fyne.Container // shown for keys
+	pressed                string          // keys, since the keypad is shown
+	transfer               *transfer
+	others                 *others
+	showKeys               bool
+}
+
+func (w *Window) newActive() *active {
+	a := &active{w: w, avatar: newAvatar(72), lamp: picture("lamp-busy", theme.ColorNamePrimary, 16), state: newText("", small, colourMuted),
+		name: boldText("", huge), number: newText("", normal, colourMuted), clock: boldText("", huge), quality: newText("", normal, colourMuted)}
+	a.name.yields = true
+	a.mute = newRound("mic", say("button.mute"), a.toggleMute)
+	a.hold = newRound("hold", say("button.hold"), a.toggleHold)
+	a.keys = newRound("keypad", say("button.keys"), a.toggleKeys)
+	a.pass = newRound("transfer", say("button.transfer"), a.toggleTransfer)
+	a.hangUp = newPill("hang-up", say("button.hangUp"), theme.ColorNameError, func() { w.do(w.phone.HangUp(a.call.ID)) })
+	a.hangUp.height = 52
+	a.keypad = newKeypad(a.press)
+	a.transfer = w.newTransfer(a)
+	a.others = w.newOthers(a)
+
+	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 16), nil,
+		container.New(middle{}, column(0, line(6, container.New(middle{}, a.lamp), whole(a.state)), a.name, a.number)))
+	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, a.quality))
+	buttons := container.NewGridWithColumns(4, a.mute, a.hold, a.keys, a.pass)
+	inside := container.NewBorder(column(12, who, how), column(16, buttons, a.hangUp), nil, nil,
+		padded(container.New(rest{}, container.NewVScroll(column(unit, a.others, a.transfer)), a.keypad), 12, 12, 0, 0))
+	a.CanvasObject = container.New(hero{480, 560}, card(inside, 20))
+	w.listen(a.tick, w.model.Now, w.model.Troubles)
+	return a
+}
+
+// hero keeps the call at most so wide, in the middle at the top, and at most so high unless it needs more.
+type hero struct{ width, height float32 }
+
+func (h hero) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
+func (h hero) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	width := min(size.Width, h.width)
+	o[0].Resize(fyne.NewSize(width, min(size.Height, max(h.height, o[0].MinSize().Height))))
+	o[0].Move(fyne.NewPos((size.Width-width)/2, 0))
+}
+
+// rest gives a scroller what its content asks for, as far as there is room, and what stands below the room that is left, up to what
+// that asks for.
+type rest struct{}
+
+func (rest) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := objects[0].(*container.Scroll).Content.MinSize()
+	if below := objects[1]; below.Visible() {
+		size = fyne.NewSize(max(size.Width, below.MinSize().Width), size.Height+below.MinSize().Height)
+	}
+	return size
+}
+
+func (rest) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	above := min(size.Height, objects[0].(*container.Scroll).Content.MinSize().Height)
+	objects[0].Move(fyne.NewPos(0, 0))
+	objects[0].Resize(fyne.NewSize(size.Width, above))
+	objects[1].Move(fyne.NewPos(0, above))
+	objects[1].Resize(fyne.NewSize(size.Width, max(0, min(size.Height-above, objects[1].MinSize().Height))))
+}
+
+// show brings a call to the middle, with the others beside it.
+func (a *active) show(c call.DeskCall, others []call.DeskCall) {
+	if c.ID != a.call.ID {
+		a.showKeys, a.transfer.open, a.pressed = len(others) == 0, false, ""
+		a.transfer.clear()
+	} else if len(others) > len(a.others.rows) { // they take the keypad's room
+		a.showKeys = false
+	}
+	a.call = c
+	m := a.w.model
+	name, number := m.who(c)
+	icon := ""
+	if initials(name) == "" {
+		icon = "person"
+	}
+	a.avatar.show(name, icon)
+	shape, colour, word := callLamp(c)
+	repaint(a.lamp, shape, colour)
+	a.state.say(word)
+	a.name.say(name)
+	a.number.say(number)
+	if c.Muted {
+		a.mute.show("mic-off", say("button.unmute"), true)
+	} else {
+		a.mute.show("mic", say("button.mute"), false)
+	}
+	if c.Held {
+		a.hold.show("resume", say("button.resume"), true)
+	} else {
+		a.hold.show("hold", say("button.hold"), false)
+	}
+	talking := c.State == call.Talking
+	a.hold.set(!talking)
+	a.pass.set(!talking)
+	a.others.show(others, c)
+	a.tick()
+	a.arrange()
+}
+
+// arrange shows keypad or transfer, in the same place.
+func (a *active) arrange() {
+	a.keys.show("keypad", say("button.keys"), a.showKeys)
+	a.pass.show("transfer", say("button.transfer"), a.transfer.open)
+	a.keypad.Hidden = !a.showKeys
+	a.quality.show(a.sound())
+	a.transfer.arrange()
+	a.CanvasObject.Refresh()
+}
+
+// tick shows how long it takes and how good it is.
+func (a *active) tick() {
+	long := "0:00"
+	if a.call.Answered > 0 {
+		long = clock(a.w.now().Sub(time.UnixMilli(a.call.Answered)))
+	}
+	colour := theme.ColorNameForeground
+	if a.call.Answered == 0 {
+		colour = colourMuted
+	}
+	longer := len(long) != len(a.clock.words)
+	a.clock.show(long, colour)
+	a.quality.show(a.sound())
+	if longer { // what stands beside it moves
+		a.CanvasObject.Refresh()
+	}
+}
+
+// sound says how good it is, in a word.
+func (a *active) sound() (words string, colour fyne.ThemeColorName) {
+	c := a.call
+	name, _ := a.w.model.who(c)
+	switch {
+	case c.Transfer != "":
+		return told(c.Transfer), theme.ColorNameWarning
+	case a.showKeys && a.pressed != "":
+		return say("quality.pressed", "Keys", a.pressed), colourMuted
+	case c.Digits != "":
+		return say("quality.digits", "Keys", c.Digits), colourMuted
+	case c.State != call.Talking:
+		return "", colourMuted
+	case c.Held:
+		return say("quality.held", "Who", name), colourMuted
+	case c.Waits:
+		return say("quality.waits", "Who", name), colourMuted
+	case c.Muted:
+		return say("quality.muted"), theme.ColorNameWarning
+	}
+	sip, _, _ := strings.Cut(c.Dialog, ";")
+	troubles, _ := a.w.model.Troubles.Get()
+	for _, t := range troubles {
+		if t.SIP == sip && t.Ended == 0 && !t.Own {
+			return say(troubleWord(t.Kind), "Who", name), theme.ColorNameWarning
+		}
+	}
+	return say("quality.clear"), colourMuted
+}
+
+func (a *active) toggleKeys() {
+	a.showKeys, a.transfer.open, a.pressed = !a.showKeys, false, ""
+	a.arrange()
+}
+
+func (a *active) toggleMute() { a.w.do(a.w.phone.Mute(a.call.ID, !a.call.Muted)) }
+
+func (a *active) toggleHold() {
+	if a.call.Held {
+		a.w.do(a.w.phone.Resume(a.call.ID))
+	} else {
+		a.w.do(a.w.phone.Hold(a.call.ID))
+	}
+}
+
+func (a *active) toggleTransfer() {
+	if a.pass.off {
+		return
+	}
+	a.transfer.open, a.showKeys = !a.transfer.open, false
+	a.arrange()
+	if a.transfer.open {
+		a.w.focus(a.transfer.field.entry)
+	}
+}
+
+// press sends a key to the other side.
+func (a *active) press(digit string) {
+	if err := a.w.phone.Press(a.call.ID, digit); err != nil {
+		a.w.do(err)
+		return
+	}
+	a.pressed += digit
+	if all := []rune(a.pressed); len(all) > 16 {
+		a.pressed = string(all[len(all)-16:])
+	}
+	a.showKeys, a.transfer.open = true, false
+	a.arrange()
+}
+
+// troubleWord is the key of the words for trouble with the sound.
+func troubleWord(k call.TroubleKind) string {
+	if k == call.TroubleMuted { // there; that we are muted is said in other words
+		return "quality.muted_there"
+	}
+	return "quality." + string(k)
+}

@@ -1,0 +1,153 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
+
+	"cordboard/gateway/call"
+)
+
+// entry is a field in which the keys of calls work too, as long as it has no use for them.
+type entry struct {
+	widget.Entry
+	taken func(*fyne.KeyEvent) bool // a key that something else has used
+	char  func(rune) bool           // the same for letters and digits
+}
+
+func newEntry(hint string) *entry {
+	e := &entry{}
+	e.ExtendBaseWidget(e)
+	e.SetPlaceHolder(hint)
+	return e
+}
+
+func (e *entry) TypedKey(k *fyne.KeyEvent) {
+	if e.taken == nil || !e.taken(k) {
+		e.Entry.TypedKey(k)
+	}
+}
+
+func (e *entry) TypedRune(r rune) {
+	if e.char == nil || !e.char(r) {
+		e.Entry.TypedRune(r)
+	}
+}
+
+// field takes a name or a number, and offers those that begin so.
+type field struct {
+	model   *Model
+	entry   *entry
+	most    int // suggestions
+	list    *fyne.Container
+	rows    []*row
+	targets []string
+	picked  int // of the suggestions, by arrow keys; -1: none
+	submit  func(target string)
+	changed func() // may be nil
+}
+
+func newField(m *Model, hint string, most int, submit func(target string)) *field {
+	f := &field{model: m, entry: newEntry(hint), most: most, picked: -1, submit: submit}
+	f.list = column(0)
+	for i := range most {
+		r := newRow(func() { f.submit(f.targets[i]) })
+		r.Hide()
+		f.rows = append(f.rows, r)
+		f.list.Add(r)
+	}
+	f.list.Hide()
+	f.entry.OnChanged = func(string) {
+		f.picked = -1
+		f.suggest()
+		if f.changed != nil {
+			f.changed()
+		}
+	}
+	f.entry.OnSubmitted = func(string) { f.submit(f.target()) }
+	f.entry.taken = f.arrows
+	return f
+}
+
+// target is what is to be called: the suggestion that was picked, else what stands in the field.
+func (f *field) target() string {
+	if f.picked >= 0 && f.picked < len(f.targets) {
+		return f.targets[f.picked]
+	}
+	typed := strings.TrimSpace(f.entry.Text)
+	if i := slices.IndexFunc(f.names(), func(l call.Lamp) bool { return strings.EqualFold(l.Name, typed) }); i >= 0 {
+		return f.names()[i].Target
+	}
+	return typed
+}
+
+// arrows picks a suggestion.
+func (f *field) arrows(k *fyne.KeyEvent) bool {
+	switch {
+	case k.Name == fyne.KeyDown && f.picked < len(f.targets)-1:
+		f.picked++
+	case k.Name == fyne.KeyUp && f.picked >= 0:
+		f.picked--
+	default:
+		return false
+	}
+	f.suggest()
+	return true
+}
+
+func (f *field) names() []call.Lamp {
+	people, _ := f.model.People.Get()
+	return people
+}
+
+// suggest offers who fits what stands in the field: people first, then numbers of earlier calls.
+func (f *field) suggest() {
+	f.targets = nil
+	typed := strings.ToLower(strings.TrimSpace(f.entry.Text))
+	offer := func(title, more, target string, state call.LampState) {
+		if len(f.targets) >= f.most || slices.Contains(f.targets, target) {
+			return
+		}
+		r := f.rows[len(f.targets)]
+		r.person(title, more, state)
+		r.mark(f.picked == len(f.targets))
+		r.Show()
+		f.targets = append(f.targets, target)
+	}
+	if typed != "" {
+		for _, l := range f.names() {
+			if fits(typed, l.Name, l.Target, l.Extension) {
+				offer(l.Name, l.Extension, l.Target, l.State)
+			}
+		}
+		owner, _ := f.model.Owner.Get()
+		records, _ := f.model.Recent.Get()
+		for _, r := range records {
+			p := pastOf(f.model, owner, r)
+			if _, colleague := f.model.lampOf(p.target); !colleague && fits(typed, p.name, p.target) {
+				offer(p.name, p.number, p.target, "")
+			}
+		}
+	}
+	for _, r := range f.rows[len(f.targets):] {
+		r.Hide()
+	}
+	f.list.Hidden = len(f.targets) == 0
+	f.list.Refresh()
+}
+
+// fits says whether one of the names, or a word in it, begins as typed.
+func fits(typed string, names ...string) bool {
+	for _, name := range names {
+		name = strings.ToLower(name)
+		if name == typed {
+			return true
+		}
+		if strings.HasPrefix(name, typed) || strings.Contains(name, " "+typed) {
+			return true
+		}
+	}
+	return false
+}

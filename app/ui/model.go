@@ -1,0 +1,169 @@
+// Package ui has the views of the window, one file a screen. A view shows what the bindings of a Model hold and does what people
+// press by a Phone; it starts no goroutine and knows neither the gateway's inside nor the app's driver, so that tests need no display.
+package ui
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2/data/binding"
+
+	"cordboard/gateway/call"
+)
+
+// Phone is what the buttons of calls do. Its errors are sentences for people.
+type Phone interface {
+	Call(target string) (id string, err error)
+	Answer(id string) error
+	HangUp(id string) error // also gives up and declines
+	Hold(id string) error
+	Resume(id string) error
+	Mute(id string, muted bool) error
+	Press(id, keys string) error
+	Transfer(id, target string) error // a number or name, or another call's ID
+	Join() error                      // one conference of all calls that are answered
+	DoNotDisturb(on bool)
+}
+
+// Device is a sound device.
+type Device struct {
+	Purpose, Name string // purpose: "microphone", "loudspeaker" or "ringer"
+	Chosen        bool   // by name; where none is, the system's default is used
+	Missing       bool   // chosen, but not there at the moment
+}
+
+// Purposes of sound devices.
+const (
+	Microphone  = "microphone"
+	Loudspeaker = "loudspeaker"
+	Ringer      = "ringer"
+)
+
+// Sound is how the machine's sound is set, and how loud it is in dBFS: silence is -96.
+type Sound struct {
+	Devices                 []Device
+	Microphone, Loudspeaker float64
+	Problem                 string // what keeps it from working, one sentence; empty: nothing
+}
+
+// Settings is what the screen of settings changes.
+type Settings interface {
+	Choose(purpose, device string) error // empty: the system's default
+	Appearance() Appearance
+	SetAppearance(Appearance)
+	Language() string // "en", "de"; empty: the system's
+	SetLanguage(string)
+	// Look asks for meters and devices in Model.Sound as long as they are shown.
+	Look(on bool)
+	// Seen tells that missed calls until then were seen.
+	Seen(until time.Time)
+}
+
+// Status is how it stands with Cordboard, in words.
+type Status struct {
+	PBX   []call.PBX
+	Pages []string // addresses of the calling page
+}
+
+// Model is what the views show. One loop fills it from any goroutine; views listen.
+type Model struct {
+	Name      string // of this Cordboard
+	Desk      binding.Item[call.DeskState]
+	People    binding.List[call.Lamp]
+	Recent    binding.List[call.Record] // newest first
+	Owner     binding.String            // the user whose calls they are
+	Seen      binding.Item[time.Time]   // until when missed calls were seen
+	Voicemail binding.Item[call.Voicemail]
+	Troubles  binding.List[call.Concern] // of the calls of the moment
+	Sound     binding.Item[Sound]
+	Status    binding.Item[Status]
+	Now       binding.Item[time.Time] // moves while something shows the time
+}
+
+// NewModel is a model of which nothing is known yet.
+func NewModel(name string) *Model {
+	return &Model{
+		Name:      name,
+		Desk:      binding.NewItem(sameDesk),
+		People:    binding.NewList(func(a, b call.Lamp) bool { return a == b }),
+		Recent:    binding.NewList(func(a, b call.Record) bool { return a.ID == b.ID }),
+		Owner:     binding.NewString(),
+		Seen:      binding.NewItem(time.Time.Equal),
+		Voicemail: binding.NewItem(func(a, b call.Voicemail) bool { return a == b }),
+		Troubles:  binding.NewList(func(a, b call.Concern) bool { return a == b }),
+		Sound: binding.NewItem(func(a, b Sound) bool {
+			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
+		}),
+		Status: binding.NewItem(func(Status, Status) bool { return false }),
+		Now:    binding.NewItem(time.Time.Equal),
+	}
+}
+
+func sameDesk(a, b call.DeskState) bool {
+	return a.Ready == b.Ready && a.Problem == b.Problem && a.Owner == b.Owner && a.Busy == b.Busy && slices.Equal(a.Calls, b.Calls)
+}
+
+// desk is how the phone is doing now.
+func (m *Model) desk() call.DeskState {
+	d, _ := m.Desk.Get() // which does not fail for a binding without a converter
+	return d
+}
+
+// calls gives the calls that have not ended: the one in the middle, if any, the one that rings, if any, and the rest.
+func (m *Model) calls() (main, rings *call.DeskCall, others []call.DeskCall) {
+	for _, c := range m.desk().Calls {
+		switch {
+		case c.State == call.Ended:
+		case rings == nil && incoming(c):
+			rings = &c
+		case main == nil || main.Held && !c.Held || c.State != call.Talking && !incoming(c):
+			if main != nil {
+				others = append(others, *main)
+			}
+			main = &c
+		default:
+			others = append(others, c)
+		}
+	}
+	slices.SortFunc(others, func(a, b call.DeskCall) int { return int(a.Since - b.Since) })
+	return main, rings, others
+}
+
+func incoming(c call.DeskCall) bool { return c.Direction == "in" && c.State == call.Ringing }
+
+// nameOf is how people call a target: a user's name or a number.
+func (m *Model) nameOf(target string) string {
+	if l, ok := m.lampOf(target); ok && l.Name != "" {
+		return l.Name
+	}
+	if target == "echo" || target == "tone" {
+		return say("always." + target)
+	}
+	return grouped(target)
+}
+
+func (m *Model) lampOf(target string) (call.Lamp, bool) {
+	people, _ := m.People.Get()
+	i := slices.IndexFunc(people, func(l call.Lamp) bool { return l.Target == target || l.Extension != "" && l.Extension == target })
+	if i < 0 {
+		return call.Lamp{}, false
+	}
+	return people[i], true
+}
+
+// who is the other one of a call, and the number where that says more.
+func (m *Model) who(c call.DeskCall) (name, number string) {
+	name = c.Name
+	if name == "" || name == c.Peer {
+		name = m.nameOf(c.Peer)
+	}
+	number = grouped(c.Peer)
+	if l, ok := m.lampOf(c.Peer); ok && l.Extension != "" {
+		number = l.Extension
+	}
+	if strings.EqualFold(number, name) {
+		number = ""
+	}
+	return name, number
+}

@@ -1,0 +1,110 @@
+package ui
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"cordboard/gateway/call"
+)
+
+// past is a call that has ended, as its user sees it.
+type past struct {
+	target, name, number string // whom to call back
+	made, missed         bool
+	at                   time.Time
+	talked               time.Duration
+	reason               string
+}
+
+func pastOf(m *Model, owner string, r call.Record) past {
+	p := past{target: r.From, name: r.FromDisplay, at: r.Began, made: r.Made(owner)}
+	if p.made {
+		p.target, p.name = r.To, r.ToDisplay
+	}
+	if p.name == "" || p.name == p.target {
+		p.name = m.nameOf(p.target)
+	}
+	if p.number = grouped(p.target); p.number == p.name {
+		p.number = ""
+	}
+	switch {
+	case r.Elsewhere(owner):
+		p.reason = say("recent.elsewhere", "Who", m.nameOf(r.AnsweredBy))
+	case !r.Answered.IsZero():
+		p.talked = r.Ended.Sub(r.Answered)
+		p.reason = clock(p.talked)
+	case p.made:
+		p.reason = told(r.Reason)
+	default:
+		p.missed = true
+		p.reason = say("recent.missed")
+	}
+	return p
+}
+
+// missed counts the calls that nobody took since they were seen last.
+func (m *Model) missed() int {
+	owner, _ := m.Owner.Get()
+	seen, _ := m.Seen.Get()
+	records, _ := m.Recent.Get()
+	n := 0
+	for _, r := range records {
+		if r.Began.After(seen) && pastOf(m, owner, r).missed {
+			n++
+		}
+	}
+	return n
+}
+
+// recentView lists earlier calls; pressing one calls back.
+func (w *Window) recentView() fyne.CanvasObject {
+	m := w.model
+	empty := w.empty("recent", say("recent.empty"))
+	list := widget.NewList(m.Recent.Length, func() fyne.CanvasObject { return newRow(nil) }, nil)
+	list.HideSeparators = true
+	list.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) {
+		r, err := m.Recent.GetValue(i)
+		if err != nil {
+			return // a shorter list came meanwhile
+		}
+		owner, _ := m.Owner.Get()
+		p := pastOf(m, owner, r)
+		row := o.(*row)
+		row.do = func() { w.dial(p.target) }
+		icon, colour := "incoming", colourMuted
+		switch {
+		case p.made:
+			icon = "outgoing"
+		case p.missed:
+			icon, colour = "missed", theme.ColorNameError
+		}
+		row.avatar.show(p.name, icon)
+		row.name.show(p.name, theme.ColorNameForeground)
+		if p.missed {
+			row.name.show(p.name, colour)
+		}
+		row.below.say(when(p.at, w.now()) + " · " + p.reason)
+		row.lamp.Hide()
+	}
+	w.listen(func() {
+		empty.Hidden = m.Recent.Length() > 0
+		empty.Refresh()
+		list.Refresh()
+	}, m.Recent, m.Owner, m.People, m.Now)
+	missed := newPill("missed", "", theme.ColorNameError, func() { w.settings.Seen(w.now()) })
+	missed.outlined, missed.height = true, 32
+	w.listen(func() {
+		missed.word = w.missedWord()
+		missed.Hidden = missed.word == ""
+		missed.Refresh()
+	}, m.Recent, m.Owner, m.Seen)
+	head := container.NewBorder(nil, nil, nil, container.New(middle{}, missed), heading(say("recent.heading")))
+	return container.NewBorder(head, nil, nil, nil, container.NewStack(empty, list))
+}
+
+// heading is the title of a part of the window.
+func heading(words string) fyne.CanvasObject { return padded(boldText(words, normal), 8, 8, 8, 8) }

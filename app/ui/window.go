@@ -1,0 +1,299 @@
+package ui
+
+import (
+	"slices"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/data/binding"
+	"fyne.io/fyne/v2/theme"
+
+	"cordboard/gateway/call"
+)
+
+// Window is all that the window shows. Its methods are the user interface's alone, on the goroutine of the app's driver.
+type Window struct {
+	model    *Model
+	phone    Phone
+	settings Settings
+	rebuild  func() // makes the window anew, in another language
+
+	canvas   fyne.Canvas
+	dialView *dialView
+	active   *active
+	alone    *ringing // a call that rings, with nothing else going on
+	above    *ringing // one that rings during another
+	notice   *notice
+	frame    *frame
+	page     *fyne.Container // the screen of settings, or the switchboard
+	open     bool            // settings are
+	before   int             // listeners that are not theirs
+
+	fault  string    // what could not be done last
+	failed time.Time // when that was, by the model's clock
+	rings  string    // the call that rang when last looked
+	ends   []func()
+}
+
+// faultTime is how long it is told that something could not be done.
+const faultTime = 6 * time.Second
+
+// NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
+func NewWindow(m *Model, p Phone, s Settings, rebuild func()) *Window {
+	w := &Window{model: m, phone: p, settings: s, rebuild: rebuild}
+	w.notice = w.newNotice()
+	w.dialView = w.newDialView()
+	w.guard(w.dialView.field)
+	w.active = w.newActive()
+	w.alone, w.above = w.newRinging(false), w.newRinging(true)
+	stage := container.NewBorder(w.above.CanvasObject, nil, nil, nil,
+		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
+	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
+	w.listen(w.show, m.Desk, m.People)
+	w.listen(func() {
+		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
+			w.do(nil)
+		}
+	}, m.Now)
+	w.page = container.NewStack(w.frame.CanvasObject)
+	return w
+}
+
+// Content is what the app's window holds.
+func (w *Window) Content() fyne.CanvasObject {
+	return container.NewBorder(column(0, w.header(), w.notice.CanvasObject), nil, nil, nil, w.page)
+}
+
+// Attach makes the keyboard of a canvas work the phone.
+func (w *Window) Attach(c fyne.Canvas) {
+	w.canvas = c
+	c.SetOnTypedKey(func(e *fyne.KeyEvent) { w.key(e) })
+	c.SetOnTypedRune(func(r rune) { w.char(r, false) })
+}
+
+// Close ends listening to the model.
+func (w *Window) Close() {
+	for _, end := range w.ends {
+		end()
+	}
+	w.ends = nil
+}
+
+// listen does something now, and after each change of one of the items.
+func (w *Window) listen(do func(), items ...binding.DataItem) {
+	l := binding.NewDataListener(do)
+	for _, item := range items {
+		item.AddListener(l)
+		w.ends = append(w.ends, func() { item.RemoveListener(l) })
+	}
+}
+
+// now is the time that the window shows.
+func (w *Window) now() time.Time {
+	if now, _ := w.model.Now.Get(); !now.IsZero() {
+		return now
+	}
+	return time.Now()
+}
+
+// show brings the middle up to date: a call, one that comes in, or the field to call from.
+func (w *Window) show() {
+	main, rings, others := w.model.calls()
+	w.alone.CanvasObject.(*fyne.Container).Hidden = rings == nil || main != nil
+	w.above.CanvasObject.(*surface).Hidden = rings == nil || main == nil
+	w.active.CanvasObject.(*fyne.Container).Hidden = main == nil
+	w.dialView.CanvasObject.(*fyne.Container).Hidden = main != nil || rings != nil
+	if rings != nil {
+		w.alone.show(w.model, *rings)
+		w.above.show(w.model, *rings)
+		if w.rings != rings.ID { // space and escape are for it, unless somebody is typing
+			w.rings = rings.ID
+			w.frame.choose(0)
+			w.closeSettings()
+			if e, typing := w.focused().(*entry); !typing || e.Text == "" {
+				w.focus(nil)
+			}
+		}
+	}
+	if main != nil {
+		if w.active.call.ID != main.ID {
+			w.frame.choose(0)
+			w.closeSettings()
+			w.focus(nil)
+		}
+		w.active.show(*main, others)
+	} else if w.active.call.ID != "" {
+		w.active.call = call.DeskCall{}
+		if _, typing := w.focused().(*entry); !typing { // nothing that is gone has the focus
+			w.focus(nil)
+		}
+	}
+	w.frame.CanvasObject.Refresh()
+}
+
+// do tells what could not be done, and reports whether it was.
+func (w *Window) do(err error) bool {
+	w.fault = ""
+	if err != nil {
+		w.fault, w.failed = told(err.Error()), w.now()
+	}
+	w.notice.show()
+	return err == nil
+}
+
+// dial calls somebody.
+func (w *Window) dial(target string) {
+	if target == "" {
+		w.focus(w.dialView.field.entry)
+		return
+	}
+	if _, err := w.phone.Call(target); w.do(err) {
+		w.dialView.field.entry.SetText("")
+		w.focus(nil)
+	}
+}
+
+func (w *Window) focus(on fyne.Focusable) {
+	switch {
+	case w.canvas == nil:
+	case on == nil:
+		w.canvas.Unfocus()
+	default:
+		w.canvas.Focus(on)
+	}
+}
+
+func (w *Window) focused() fyne.Focusable {
+	if w.canvas == nil {
+		return nil
+	}
+	return w.canvas.Focused()
+}
+
+// guard lets the keys of calls work in a field, too.
+func (w *Window) guard(f *field) {
+	f.entry.taken = func(e *fyne.KeyEvent) bool {
+		if f.arrows(e) {
+			return true
+		}
+		return e.Name == fyne.KeyEscape && w.key(e)
+	}
+	f.entry.char = func(r rune) bool { return f.entry.Text == "" && w.char(r, true) }
+}
+
+// key works the phone by keys without a letter, and reports whether it did.
+func (w *Window) key(e *fyne.KeyEvent) bool {
+	main, rings, _ := w.model.calls()
+	if e.Name != fyne.KeyEscape {
+		return false
+	}
+	switch {
+	case rings != nil:
+		w.do(w.phone.HangUp(rings.ID))
+	case w.open:
+		w.closeSettings()
+	case main != nil && w.active.transfer.open:
+		w.active.transfer.close()
+	case main != nil && main.State != call.Talking: // given up; who talks hangs up by the button
+		w.do(w.phone.HangUp(main.ID))
+	case w.dialView.field.entry.Text != "":
+		w.dialView.set("")
+	default:
+		w.do(nil)
+		return false
+	}
+	return true
+}
+
+// char works the phone by letters and digits, and reports whether it did; in a field only space answers.
+func (w *Window) char(r rune, inField bool) bool {
+	main, rings, _ := w.model.calls()
+	switch {
+	case r == ' ' && rings != nil:
+		w.do(w.phone.Answer(rings.ID))
+	case inField || w.open:
+		return false
+	case main != nil && (r == 'm' || r == 'M'):
+		w.active.toggleMute()
+	case main != nil && (r == 'h' || r == 'H') && main.State == call.Talking:
+		w.active.toggleHold()
+	case main != nil && (r == 't' || r == 'T') && main.State == call.Talking:
+		w.active.toggleTransfer()
+	case main != nil && isKey(r):
+		w.active.press(string(r))
+	case main == nil && rings == nil && r > ' ': // typing begins the next call
+		w.frame.choose(0)
+		w.dialView.set(w.dialView.field.entry.Text + string(r))
+		w.focus(w.dialView.field.entry)
+	default:
+		return false
+	}
+	return true
+}
+
+// header says whose telephone this is and how it stands with it.
+func (w *Window) header() fyne.CanvasObject {
+	name := boldText(w.model.Name, big)
+	state := newLamp()
+	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
+	set := newToggle("settings", func() {
+		if w.open {
+			w.closeSettings()
+		} else {
+			w.openSettings()
+		}
+	})
+	w.listen(func() {
+		d := w.model.desk()
+		busy.mark(d.Busy)
+		mail := ""
+		if v, _ := w.model.Voicemail.Get(); v.New > 0 {
+			mail = " · " + count("voicemail.new", v.New)
+		}
+		switch {
+		case d.Busy:
+			state.show("do-not-disturb", theme.ColorNameWarning, say("phone.busy")+mail)
+		case d.Ready:
+			state.show("lamp-on", theme.ColorNamePrimary, say("phone.ready")+mail)
+		default:
+			state.show("lamp-off", colourMuted, say("phone.notReady")+mail)
+		}
+		state.Refresh()
+	}, w.model.Desk, w.model.Voicemail)
+	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
+	title := container.New(middle{}, column(0, name, state))
+	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, busy, set), title), 8, 8, 16, 12)
+}
+
+// missedWord is how many calls nobody took; empty: none.
+func (w *Window) missedWord() string {
+	if n := w.model.missed(); n > 0 {
+		return count("recent.missedCount", n)
+	}
+	return ""
+}
+
+// problems are what keeps people from calling, most urgent first.
+func (w *Window) problems() []string {
+	var all []string
+	if w.fault != "" {
+		all = append(all, w.fault)
+	}
+	d := w.model.desk()
+	if d.Problem != "" {
+		all = append(all, told(d.Problem))
+	}
+	status, _ := w.model.Status.Get()
+	for _, p := range status.PBX {
+		i := slices.IndexFunc(p.State, func(s call.PBXState) bool { return s.User == "" || s.User == d.Owner })
+		if i < 0 {
+			continue
+		}
+		switch s := p.State[i].State; s {
+		case "unreachable", "wrong password", "refused":
+			all = append(all, say("pbx."+s, "Who", p.Name))
+		}
+	}
+	return all
+}

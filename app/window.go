@@ -1,0 +1,180 @@
+//go:build !headless && cgo
+
+package main
+
+import (
+	"context"
+	"os"
+	"runtime"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
+
+	"cordboard/app/ui"
+	"cordboard/gateway/call"
+)
+
+// appID is the window's name for the desktop, and for where it keeps how it looks.
+const appID = "org.cordboard.Cordboard"
+
+// Size of the window at its first start, in Fyne's pixels.
+const (
+	firstWidth  = 1120
+	firstHeight = 720
+)
+
+// noWindow says why there can be no window; empty: there can.
+func noWindow() string {
+	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" && os.Getenv("DISPLAY") == "" {
+		return "There is no display here."
+	}
+	return ""
+}
+
+// shell is the window of this program: Fyne's app around the views, and the loop that feeds them.
+type shell struct {
+	app    fyne.App
+	window fyne.Window
+	views  *ui.Window
+	model  *ui.Model
+	phone  ui.Phone
+	set    *settings
+	tray   bool // closing hides
+}
+
+// window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone.
+func window(c console, p place) error {
+	i, err := start(c, p)
+	if err != nil {
+		return err
+	}
+	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
+	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name)}
+	s.phone = noPhone{}
+	if desk, _ := i.gateway.Desk(); desk != nil {
+		s.phone = desk
+	}
+	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
+	if err := ui.Speak(s.set.Language()); err != nil {
+		return err
+	}
+	s.app.Settings().SetTheme(ui.Theme(s.set.Appearance()))
+	s.window = s.app.NewWindow(i.cfg.Name + " – Cordboard")
+	s.window.SetMaster()
+	s.window.SetPadded(false)
+	s.build()
+	s.window.Resize(s.set.size(firstWidth, firstHeight))
+	s.window.SetCloseIntercept(s.closed)
+	s.tray = hasTray()
+	s.fillTray()
+
+	ctx, stop := context.WithCancel(context.Background())
+	ended, fed := make(chan error, 1), make(chan struct{})
+	go func() { // the gateway's life, which ends the window when it ends first
+		ended <- i.run(ctx)
+		fyne.Do(s.app.Quit)
+	}()
+	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, told: s.told}
+	go func() {
+		defer close(fed)
+		feed.run(ctx)
+	}()
+	s.window.ShowAndRun()
+	s.set.keepSize(s.window.Canvas().Size())
+	stop()
+	<-fed
+	return <-ended
+}
+
+// build makes the views in the language in use.
+func (s *shell) build() {
+	if s.views != nil {
+		s.views.Close()
+	}
+	s.views = ui.NewWindow(s.model, s.phone, s.set, func() {
+		if err := ui.Speak(s.set.Language()); err != nil {
+			fyne.LogError("language not changed", err)
+			return
+		}
+		s.build()
+		s.fillTray()
+	})
+	s.window.SetContent(s.views.Content())
+	s.views.Attach(s.window.Canvas())
+}
+
+// fillTray makes the icon in the tray with its menu.
+func (s *shell) fillTray() {
+	d, ok := s.app.(desktop.App)
+	if !ok || !s.tray {
+		return
+	}
+	quit := fyne.NewMenuItem(lang.X("tray.quit", "Quit"), s.quit)
+	quit.IsQuit = true
+	d.SetSystemTrayIcon(ui.AppIcon())
+	d.SetSystemTrayMenu(fyne.NewMenu("Cordboard", fyne.NewMenuItem(lang.X("tray.show", "Show Cordboard"), s.raise), quit))
+}
+
+// closed hides the window where the tray shows it again; elsewhere it quits.
+func (s *shell) closed() {
+	if s.tray {
+		s.window.Hide()
+		return
+	}
+	s.quit()
+}
+
+// quit ends the program, and asks first when that ends a call.
+func (s *shell) quit() {
+	desk, _ := s.model.Desk.Get()
+	busy := false
+	for _, c := range desk.Calls {
+		busy = busy || c.State == call.Talking
+	}
+	if !busy {
+		s.app.Quit()
+		return
+	}
+	s.raise()
+	ask := dialog.NewConfirm(lang.X("quit.title", "Quit Cordboard?"), lang.X("quit.calls", "A call is up. Quitting ends it."), func(yes bool) {
+		if yes {
+			s.app.Quit()
+		}
+	}, s.window)
+	ask.SetConfirmText(lang.X("quit.yes", "End the call and quit"))
+	ask.SetDismissText(lang.X("quit.no", "Go on talking"))
+	ask.Show()
+}
+
+// raise brings the window up.
+func (s *shell) raise() {
+	s.window.Show()
+	s.window.RequestFocus()
+}
+
+// told is for the feed's loop: a call comes in.
+func (s *shell) told(from string) {
+	fyne.Do(s.raise)
+	if canNotify() {
+		s.app.SendNotification(fyne.NewNotification(lang.X("notify.incoming", "Incoming call"), from))
+	}
+}
+
+// noPhone is the phone of a machine without sound.
+type noPhone struct{}
+
+var errNoPhone = &call.DeskFault{Code: "no_phone", Message: "This machine has no sound, so it can't call. Plug in a headset and start Cordboard again."}
+
+func (noPhone) Call(string) (string, error)   { return "", errNoPhone }
+func (noPhone) Answer(string) error           { return errNoPhone }
+func (noPhone) HangUp(string) error           { return errNoPhone }
+func (noPhone) Hold(string) error             { return errNoPhone }
+func (noPhone) Resume(string) error           { return errNoPhone }
+func (noPhone) Mute(string, bool) error       { return errNoPhone }
+func (noPhone) Press(string, string) error    { return errNoPhone }
+func (noPhone) Transfer(string, string) error { return errNoPhone }
+func (noPhone) Join() error                   { return errNoPhone }
+func (noPhone) DoNotDisturb(bool)             {}

@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"cordboard/gateway/call"
+	"cordboard/gateway/web"
+)
+
+// What a window in this process shows and does. All of it the API has, too.
+
+// Desk gives the phone that this machine is; nil: there is none, for the reason.
+func (g *Gateway) Desk() (phone web.Desk, reason string) {
+	if g.desk == nil {
+		return nil, g.noDesk(g.host)
+	}
+	return g.desk, ""
+}
+
+// Owner is the user whose device this machine is.
+func (g *Gateway) Owner(ctx context.Context) (name string, err error) {
+	name, _, err = g.deskOwner(ctx)
+	return name, err
+}
+
+// Watch tells a user how all colleagues are doing, and of the user's voice mail: first all of it, then each change. The channel ends
+// with ctx or the gateway.
+func (g *Gateway) Watch(ctx context.Context, user string) <-chan call.News {
+	return g.signaling.Watch(ctx, user, nil)
+}
+
+// Concerns tells of trouble with the sound of a user's calls, as long as ctx goes on. It ends early for a reader that is slow.
+func (g *Gateway) Concerns(ctx context.Context, user string) <-chan call.Concern {
+	return g.sound.concerns(ctx, user)
+}
+
+// History gives the newest calls of a user.
+func (g *Gateway) History(ctx context.Context, user string, most int) ([]call.Record, error) {
+	return g.accounts.store.Calls(ctx, user, time.Time{}, most)
+}
+
+// PBXs tells how it stands with each PBX.
+func (g *Gateway) PBXs() []call.PBX { return g.signaling.PBXs() }
