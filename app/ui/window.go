@@ -17,6 +17,7 @@ type Window struct {
 	model    *Model
 	phone    Phone
 	settings Settings
+	system   System
 	rebuild  func() // makes the window anew, in another language
 
 	canvas   fyne.Canvas
@@ -24,6 +25,7 @@ type Window struct {
 	active   *active
 	alone    *ringing // a call that rings, with nothing else going on
 	above    *ringing // one that rings during another
+	linked   *linked
 	notice   *notice
 	frame    *frame
 	page     *fyne.Container // the screen of settings, or the switchboard
@@ -40,14 +42,15 @@ type Window struct {
 const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
-func NewWindow(m *Model, p Phone, s Settings, rebuild func()) *Window {
-	w := &Window{model: m, phone: p, settings: s, rebuild: rebuild}
+func NewWindow(m *Model, d Does, rebuild func()) *Window {
+	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, rebuild: rebuild}
 	w.notice = w.newNotice()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
 	w.active = w.newActive()
 	w.alone, w.above = w.newRinging(false), w.newRinging(true)
-	stage := container.NewBorder(w.above.CanvasObject, nil, nil, nil,
+	w.linked = w.newLinked()
+	stage := container.NewBorder(column(0, w.above.CanvasObject, w.linked.CanvasObject), nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
 	w.listen(w.show, m.Desk, m.People)
