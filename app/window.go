@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -75,9 +77,15 @@ func window(c console, p place) error {
 
 	ctx, stop := context.WithCancel(context.Background())
 	ended, fed := make(chan error, 1), make(chan struct{})
+	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
+	// are gone.
+	signal.Stop(i.signals)
+	signal.Notify(i.signals, syscall.SIGHUP)
 	go func() { // the gateway's life, which ends the window when it ends first
 		ended <- i.run(ctx)
-		fyne.Do(s.app.Quit)
+		if ctx.Err() == nil {
+			fyne.Do(s.app.Quit)
+		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, told: s.told}
 	go func() {
@@ -85,6 +93,7 @@ func window(c console, p place) error {
 		feed.run(ctx)
 	}()
 	s.window.ShowAndRun()
+	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
 	<-fed

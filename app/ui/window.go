@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -50,7 +51,7 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	w.alone, w.above = w.newRinging(false), w.newRinging(true)
 	stage := container.NewBorder(w.above.CanvasObject, nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
-	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
+	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())
 	w.listen(w.show, m.Desk, m.People)
 	w.listen(func() {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
@@ -180,7 +181,24 @@ func (w *Window) guard(f *field) {
 		}
 		return e.Name == fyne.KeyEscape && w.key(e)
 	}
-	f.entry.char = func(r rune) bool { return f.entry.Text == "" && w.char(r, true) }
+	f.entry.char = w.spaceIn(f.entry)
+}
+
+// spaceIn lets space answer in a field that is empty; nothing that is called or looked for begins with a space.
+func (w *Window) spaceIn(e *entry) func(r rune) bool {
+	return func(r rune) bool {
+		if r != ' ' || strings.TrimSpace(e.Text) != "" {
+			return false
+		}
+		w.char(r, true)
+		return true
+	}
+}
+
+// ringing says whether a call comes in.
+func (w *Window) ringing() bool {
+	_, rings, _ := w.model.calls()
+	return rings != nil
 }
 
 // key works the phone by keys without a letter, and reports whether it did.
