@@ -43,6 +43,7 @@ type shell struct {
 	views  *ui.Window
 	model  *ui.Model
 	phone  ui.Phone
+	calls  ui.Calls
 	set    *settings
 	system ui.System
 	tray   bool // closing hides
@@ -60,6 +61,7 @@ func window(c console, p place) error {
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
+	s.calls = &calls{i.gateway, i.log}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set}
 	if err := ui.Speak(s.set.Language()); err != nil {
@@ -105,7 +107,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return
@@ -187,5 +189,6 @@ func (noPhone) Resume(string) error           { return errNoPhone }
 func (noPhone) Mute(string, bool) error       { return errNoPhone }
 func (noPhone) Press(string, string) error    { return errNoPhone }
 func (noPhone) Transfer(string, string) error { return errNoPhone }
+func (noPhone) Move(string) error             { return errNoPhone }
 func (noPhone) Join() error                   { return errNoPhone }
 func (noPhone) DoNotDisturb(bool)             {}

@@ -90,4 +90,3 @@ func rankOfNumber(typed, number string) int {
 func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
 }
-

@@ -31,7 +31,7 @@ type person struct {
 
 func (w *Window) newPeople() *people {
 	p := &people{w: w, find: newEntry(say("people.find"))}
-	p.list = newListing(func() int { return len(p.shown) }, p.update, func(i int) { w.dial(p.shown[i].Target) })
+	p.list = newListing(func() int { return len(p.shown) }, p.update, p.call)
 	p.list.skip = func(i int) bool { return p.shown[i].heading != "" }
 	p.list.also = func(i int, r rune) bool {
 		pick := p.pickUp(p.shown[i].Lamp)
@@ -44,7 +44,7 @@ func (w *Window) newPeople() *people {
 	p.find.OnChanged = func(string) { p.arrange() }
 	p.find.OnSubmitted = func(string) { // the first who fits
 		if i := slices.IndexFunc(p.shown, func(o person) bool { return o.heading == "" }); i >= 0 && p.find.Text != "" {
-			w.dial(p.shown[i].Target)
+			p.call(i)
 		}
 	}
 	p.find.taken = func(e *fyne.KeyEvent) bool {
@@ -64,6 +64,12 @@ func (w *Window) newPeople() *people {
 	p.CanvasObject = container.NewBorder(column(0, heading(say("people.heading")), padded(p.find, 0, 8, 4, 4)), nil, nil, nil, p.list)
 	w.listen(p.arrange, w.model.People)
 	return p
+}
+
+// call calls who stands in a row, and shows everybody again.
+func (p *people) call(i int) {
+	p.w.dial(p.shown[i].Target)
+	p.find.SetText("")
 }
 
 // arrange brings the rows up to date.

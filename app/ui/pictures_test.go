@@ -29,6 +29,21 @@ func TestPictures(t *testing.T) {
 		{"problem", func(s *scene) {
 			_ = s.model.Desk.Set(call.DeskState{Problem: "This machine has no microphone. Plug one in."})
 		}},
+		{"knock", func(s *scene) { s.calls(s.rings("a", "0301234567", "Erika"), s.rings("b", "bob", "")) }},
+		{"elsewhere", func(s *scene) {
+			_ = s.model.Elsewhere.Set([]call.Info{{ID: "x", From: "alice", To: "102", State: call.Talking}})
+		}},
+		{"more", func(s *scene) {
+			s.calls(talking1(s)...)
+			_ = s.model.Recordings.Set([]call.RecordingState{{ID: "r", Dialog: "a@host", Allowed: true, On: true}})
+			var samples []call.Sample
+			for i := range 30 {
+				samples = append(samples, call.Sample{At: int64(i), In: call.Path{MOS: 4.3 - float64(i*i%17)/8}})
+			}
+			_ = s.model.Sounds.Set(map[string][]call.Sample{"a@host": samples})
+			s.active.toggleMore()
+		}},
+		{"mail", func(s *scene) { _ = s.model.Voicemail.Set(call.Voicemail{New: 2, Box: "600"}) }},
 		{"people", func(s *scene) { s.frame.choose(1) }},
 		{"recent", func(s *scene) { s.frame.choose(2) }},
 	} {
