@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"cordboard/audio"
@@ -44,7 +45,8 @@ type Gateway struct {
 	cfg        Config
 	host       Host
 	log        *slog.Logger
-	level      *slog.LevelVar // nil: stays as it is
+	level      *slog.LevelVar        // nil: stays as it is
+	audio      atomic.Pointer[Audio] // in force
 	accounts   *Accounts
 	live       *store.Live
 	bans       *guard.Bans
@@ -58,6 +60,7 @@ type Gateway struct {
 	discovery  *discovery.Service // nil: switched off
 	desk       *desk.Phone        // nil: none
 	neighbours *neighbours        // nil: none
+	file       *settings
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -81,6 +84,8 @@ type Greeting struct {
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
+	g.file = g.settings(host)
+	g.audio.Store(&cfg.Audio)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -203,8 +208,8 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.settings(host), TryPBX: g.tryPBX,
-		Doctor: func(ctx context.Context) []Finding { return g.examine(ctx, host) },
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.file, Accounts: g, Certificate: g.certificate, TryPBX: g.tryPBX,
+		Doctor: g.Examine,
 		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog,
 	}, g.log)
 	return err
@@ -268,14 +273,19 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, the guard and the
-// log's level. It returns the tables that are different but wait for the next start.
+// Reload takes over what of a new configuration can change while calls go on: the accounts, whose calls are recorded, the guard, whether strangers
+// may ring, how the phone of this machine sounds, and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
-	g.recordings.SetUsers(cfg.recordingRules().Users)
+	rules := cfg.recordingRules()
+	g.recordings.SetRules(rules.Default, rules.Users)
+	if g.neighbours != nil {
+		g.neighbours.SetStrangers(cfg.Discovery.Strangers)
+	}
+	g.audio.Store(&cfg.Audio)
 	if g.level != nil {
 		g.level.Set(cfg.Log.SlogLevel())
 	}
@@ -286,9 +296,11 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts, the guard and the log's level, in which two configurations differ.
+// differences names the tables, but for what Reload takes over, in which two configurations differ.
 func (c Config) differences(other Config) []string {
 	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
+	other.Recording.Enabled, other.Discovery.Strangers = c.Recording.Enabled, c.Discovery.Strangers
+	other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain = c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

@@ -42,3 +42,17 @@ func (g *Gateway) History(ctx context.Context, user string, most int) ([]call.Re
 
 // PBXs tells how it stands with each PBX.
 func (g *Gateway) PBXs() []call.PBX { return g.signaling.PBXs() }
+
+// Settings tells what the configuration file says.
+func (g *Gateway) Settings() (web.Settings, error) { return g.file.Settings() }
+
+// Change makes changes of the configuration file, all or none, and takes them over as far as that is possible without a new start.
+func (g *Gateway) Change(version string, changes []web.SettingsChange) (web.SettingsDone, error) {
+	return g.file.Change(version, changes)
+}
+
+// Nearby are the other Cordboards of the network; nil: there shall be none.
+func (g *Gateway) Nearby() web.Neighbours { return g.nearby() }
+
+// Certificate tells of the certificate that the page is served with.
+func (g *Gateway) Certificate() web.Certificate { return g.certificate() }

@@ -51,7 +51,7 @@ type Deps struct {
 	Card  audio.Card
 	Clean func(audio.Duplex) audio.Duplex // what stands between card and calls, as an echo canceller; nil: nothing
 
-	Country string // whose tones are heard, two letters (ISO 3166)
+	Country func() string // whose tones are heard, two letters (ISO 3166)
 }
 
 // Config is what a phone is told of the gateway.
