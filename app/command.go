@@ -208,9 +208,13 @@ func (cmd command) describe(b *strings.Builder) {
 // windowCommand is what happens without a command: the window with the gateway in it.
 func windowCommand() command {
 	var p place
+	hidden := false
 	return command{
 		short: "open the window, with the gateway in the same program",
-		flags: p.flags,
+		flags: func(f *flag.FlagSet) {
+			p.flags(f)
+			f.BoolVar(&hidden, "hidden", false, "begin in the tray, where there is one")
+		},
 		run: func(c console, args []string) error {
 			if len(args) > 0 {
 				return misused("", "there is no command %q", args[0])
@@ -218,7 +222,7 @@ func windowCommand() command {
 			if why := noWindow(); why != "" {
 				return errors.New(why + " Without a window it runs by: cordboard serve")
 			}
-			return window(c, p)
+			return window(c, p, hidden)
 		},
 	}
 }

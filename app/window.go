@@ -46,8 +46,9 @@ type shell struct {
 	tray   bool // closing hides
 }
 
-// window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone.
-func window(c console, p place) error {
+// window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
+// begins in the tray.
+func window(c console, p place, hidden bool) error {
 	i, err := start(c, p)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func window(c console, p place) error {
 		s.phone = desk
 	}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
-	s.system = &system{s.set}
+	s.system = &system{s.set, p}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -84,7 +85,11 @@ func window(c console, p place) error {
 		defer close(fed)
 		feed.run(ctx)
 	}()
-	s.window.ShowAndRun()
+	if hidden && s.tray {
+		s.app.Run()
+	} else {
+		s.window.ShowAndRun()
+	}
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
 	<-fed
