@@ -42,6 +42,7 @@ type shell struct {
 	model  *ui.Model
 	phone  ui.Phone
 	set    *settings
+	system ui.System
 	tray   bool // closing hides
 }
 
@@ -58,6 +59,7 @@ func window(c console, p place) error {
 		s.phone = desk
 	}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
+	s.system = &system{s.set}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, s.phone, s.set, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return

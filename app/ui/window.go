@@ -17,6 +17,7 @@ type Window struct {
 	model    *Model
 	phone    Phone
 	settings Settings
+	system   System
 	rebuild  func() // makes the window anew, in another language
 
 	canvas   fyne.Canvas
@@ -40,8 +41,8 @@ type Window struct {
 const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
-func NewWindow(m *Model, p Phone, s Settings, rebuild func()) *Window {
-	w := &Window{model: m, phone: p, settings: s, rebuild: rebuild}
+func NewWindow(m *Model, d Does, rebuild func()) *Window {
+	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, rebuild: rebuild}
 	w.notice = w.newNotice()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
