@@ -5,4 +5,5 @@ type Does struct {
 	Phone    Phone
 	Settings Settings
 	System   System
+	Setup    Setup
 }

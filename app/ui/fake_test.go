@@ -69,6 +69,7 @@ type scene struct {
 	phone    *fakePhone
 	settings *fakeSettings
 	system   *fakeSystem
+	setup    *fakeSetup
 	window   fyne.Window
 	at       time.Time
 }
@@ -103,8 +104,9 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 		{ID: "4", From: "carol", FromDisplay: "Carol Jones", To: "alice", AnsweredBy: "alice", Direction: call.Internal, Began: s.at.Add(-72 * time.Hour), Answered: s.at.Add(-72 * time.Hour), Ended: s.at.Add(-72*time.Hour + 605*time.Second), Users: []string{"alice", "carol"}},
 	})
 	s.system = &fakeSystem{}
+	s.setup = &fakeSetup{}
 	s.settings = &fakeSettings{model: m, appearance: a, language: language}
-	s.Window = NewWindow(m, Does{Phone: s.phone, Settings: s.settings, System: s.system}, func() {})
+	s.Window = NewWindow(m, Does{Phone: s.phone, Settings: s.settings, System: s.system, Setup: s.setup}, func() {})
 	t.Cleanup(s.Close)
 	s.window = test.NewTempWindow(t, s.Content())
 	s.window.SetPadded(false)

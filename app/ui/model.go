@@ -54,7 +54,7 @@ type Settings interface {
 	SetAppearance(Appearance)
 	Language() string // "en", "de"; empty: the system's
 	SetLanguage(string)
-	// Look asks for meters and devices in Model.Sound as long as they are shown.
+	// Look asks for meters and devices in Model.Sound, and for PBXs in Model.Nearby, as long as they are shown.
 	Look(on bool)
 	// Seen tells that missed calls until then were seen.
 	Seen(until time.Time)
@@ -78,6 +78,7 @@ type Model struct {
 	Troubles  binding.List[call.Concern] // of the calls of the moment
 	Sound     binding.Item[Sound]
 	Status    binding.Item[Status]
+	Nearby    binding.List[Nearby]    // PBXs, while Settings.Look asks for them
 	Now       binding.Item[time.Time] // moves while something shows the time
 }
 
@@ -96,6 +97,7 @@ func NewModel(name string) *Model {
 			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
 		Status: binding.NewItem(func(Status, Status) bool { return false }),
+		Nearby: binding.NewList(func(a, b Nearby) bool { return a == b }),
 		Now:    binding.NewItem(time.Time.Equal),
 	}
 }

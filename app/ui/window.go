@@ -18,6 +18,7 @@ type Window struct {
 	phone    Phone
 	settings Settings
 	system   System
+	setup    Setup
 	rebuild  func() // makes the window anew, in another language
 
 	canvas   fyne.Canvas
@@ -42,7 +43,7 @@ const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
 func NewWindow(m *Model, d Does, rebuild func()) *Window {
-	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, rebuild: rebuild}
+	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, setup: d.Setup, rebuild: rebuild}
 	w.notice = w.newNotice()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
