@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"sync"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -14,7 +15,9 @@ import (
 	"fyne.io/fyne/v2/lang"
 
 	"cordboard/app/ui"
+	"cordboard/gateway"
 	"cordboard/gateway/call"
+	"cordboard/gateway/cert/trust"
 )
 
 // appID is the window's name for the desktop, and for where it keeps how it looks.
@@ -43,6 +46,7 @@ type shell struct {
 	phone  ui.Phone
 	set    *settings
 	system ui.System
+	office ui.Office
 	tray   bool // closing hides
 }
 
@@ -61,6 +65,9 @@ func window(c console, p place, hidden bool) error {
 	}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
+	ctx, stop := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	s.office = &office{ctx: ctx, work: &work, gateway: func() *gateway.Gateway { return i.gateway }, lists: trust.Lists, again: s.quit, copy: s.app.Clipboard().SetContent, do: fyne.Do}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -74,7 +81,6 @@ func window(c console, p place, hidden bool) error {
 	s.tray = hasTray()
 	s.fillTray()
 
-	ctx, stop := context.WithCancel(context.Background())
 	ended, fed := make(chan error, 1), make(chan struct{})
 	go func() { // the gateway's life, which ends the window when it ends first
 		ended <- i.run(ctx)
@@ -101,7 +107,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Office: s.office}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return

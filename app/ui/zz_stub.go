@@ -1,0 +1,4 @@
+package ui
+
+// OpenSetup comes with the first start.
+func (w *Window) OpenSetup() {}
