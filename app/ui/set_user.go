@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -115,7 +114,7 @@ func (f *userForm) page() fyne.CanvasObject {
 		f.field("pbx", say("set.user.pbx.which"), f.pbx),
 		newPill("pbx", say("set.user.try"), "", f.try), f.trial)
 	page := column(16, card(who, 16), card(secret, 16), card(pbx, 16), f.verdict)
-	buttons := container.NewGridWithColumns(2, f.save)
+	buttons := beside(f.save)
 	if !f.add {
 		remove := newPill("", say("set.user.remove"), theme.ColorNameError, f.remove)
 		remove.outlined = true
