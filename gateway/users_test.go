@@ -30,8 +30,8 @@ password = "correct horse battery"
 extension = "101"
 `
 
-// TestAccounts adds, changes and removes users by the API, those of the file and those of the store.
-func TestAccounts(t *testing.T) {
+// TestUsersByAPI adds, changes and removes users by the API, those of the file and those of the store.
+func TestUsersByAPI(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, ConfigName)
 	if err := os.WriteFile(file, []byte(officeFile), 0o600); err != nil {
