@@ -67,7 +67,7 @@ func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
 // deviceChoice chooses one of the devices for a purpose.
 func (w *Window) deviceChoice(purpose, name string) fyne.CanvasObject {
 	system := say("settings.default")
-	choice := widget.NewSelect(nil, nil)
+	choice := newChooser(nil, nil)
 	w.listen(func() {
 		options, chosen := []string{system}, system
 		sound, _ := w.model.Sound.Get()

@@ -90,10 +90,16 @@ func (w *Window) newWizard() *wizard {
 	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
 	head := column(12, container.NewBorder(nil, nil, mark, nil, padded(container.New(middle{}, z.count), 0, 0, 12, 0)), z.progress)
 	foot := column(12, widget.NewSeparator(), container.New(layout.NewGridLayout(3), z.back, z.skip, z.on))
-	z.scroll = container.NewVScroll(padded(column(unit, z.title, bare(z.about), z.body), 0, 16, 0, 0))
-	inside := container.NewBorder(padded(head, 16, 20, 0, 0), padded(foot, 0, 16, 0, 0), nil, nil, z.scroll)
-	z.CanvasObject = container.New(strip{560}, padded(inside, 0, 0, 16, 16))
+	z.scroll = container.NewVScroll(padded(column(unit, z.title, bare(z.about), z.body), 0, 16, 8, 8)) // room for what shows the focus
+	inside := container.NewBorder(padded(head, 16, 20, 8, 8), padded(foot, 0, 16, 8, 8), nil, nil, z.scroll)
+	z.CanvasObject = container.New(strip{560, z.settle}, padded(inside, 0, 0, 8, 8))
 	return z
+}
+
+// settle arranges a step once more: how high a text is that goes over several lines is known only when its width is.
+func (z *wizard) settle() {
+	z.scroll.Content.Refresh()
+	z.scroll.Refresh()
 }
 
 // show shows a step.
@@ -106,7 +112,7 @@ func (z *wizard) show(i int) {
 	z.count.say(say("setup.step", "N", number(i+1), "Of", number(len(z.steps))))
 	z.progress.set(i + 1)
 	z.body.Objects = []fyne.CanvasObject{s.body}
-	z.body.Refresh()
+	z.settle()
 	z.scroll.ScrollToTop()
 	z.buttons()
 	if s.shown != nil {
@@ -213,8 +219,7 @@ func (w *Window) seat(urgent bool) {
 	if shown {
 		w.page.Objects = []fyne.CanvasObject{z.CanvasObject}
 	}
-	w.page.Refresh()
-	w.top.Refresh()
+	w.root.Refresh()
 	if shown {
 		w.focus(z.on)
 	}
@@ -231,13 +236,17 @@ func bare(o fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // strip keeps its content at most so wide, in the middle, at full height.
-type strip struct{ width float32 }
+type strip struct {
+	width   float32
+	arrange func() // after a change of the size
+}
 
 func (s strip) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
 func (s strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	width := min(size.Width, s.width)
 	o[0].Resize(fyne.NewSize(width, size.Height))
 	o[0].Move(fyne.NewPos((size.Width-width)/2, 0))
+	s.arrange()
 }
 
 // progress shows how many of the steps are done.

@@ -21,7 +21,7 @@ func (z *wizard) pbx(state SetupState) *step {
 			if form.same() {
 				return ""
 			}
-			return say("account.save")
+			return say("setup.try")
 		},
 		next: func(goOn func()) {
 			if form.same() {
@@ -93,7 +93,7 @@ func (z *wizard) colleagues(state SetupState) *step {
 	for i, words := range lines {
 		l := widget.NewLabel(words)
 		l.Wrapping = fyne.TextWrapWord
-		n := column(0, gap(20, 7), whole(boldText(number(i+1), normal)))
+		n := column(0, gap(20, 10), whole(boldText(number(i+1), normal)))
 		notes.Add(container.NewBorder(nil, nil, n, nil, l))
 	}
 	return &step{title: say("setup.page.title"), about: say("setup.page.about"), body: column(16, qrCode(page), notes, addresses)}
@@ -103,8 +103,8 @@ func (z *wizard) colleagues(state SetupState) *step {
 func (z *wizard) sound() *step {
 	t := &soundTest{z: z}
 	t.call = newPill("echo", "", "", t.toggle)
-	play := newPill("", say("setup.sound.play"), "", func() { z.w.do(z.w.setup.Sample(Loudspeaker)) })
-	ring := newPill("", say("setup.sound.ring"), "", func() { z.w.do(z.w.setup.Sample(Ringer)) })
+	play := newPill("", say("setup.sound.play"), "", func() { t.sample(Loudspeaker) })
+	ring := newPill("", say("setup.sound.ring"), "", func() { t.sample(Ringer) })
 	beside := func(choice fyne.CanvasObject, button *pill) fyne.CanvasObject {
 		return container.NewBorder(nil, nil, nil, padded(container.NewVBox(layout.NewSpacer(), button), 0, 0, 8, 0), choice)
 	}
@@ -115,9 +115,9 @@ func (z *wizard) sound() *step {
 		title: say("setup.sound.title"), about: say("setup.sound.about"),
 		body: column(12,
 			z.w.deviceChoice(Microphone, say("settings.microphone")),
-			z.w.meter(say("settings.level.microphone"), func(s Sound) float64 { return s.Microphone }),
+			z.meter(func(s Sound) float64 { return s.Microphone }),
 			beside(z.w.deviceChoice(Loudspeaker, say("settings.loudspeaker")), play),
-			z.w.meter(say("settings.level.loudspeaker"), func(s Sound) float64 { return s.Loudspeaker }),
+			z.meter(func(s Sound) float64 { return s.Loudspeaker }),
 			beside(z.w.deviceChoice(Ringer, say("settings.ringer")), ring),
 			t.call, t.result),
 		first: func() fyne.Focusable { return t.call },
@@ -129,10 +129,22 @@ func (z *wizard) sound() *step {
 	}
 }
 
+// meter shows how loud something is.
+func (z *wizard) meter(level func(Sound) float64) fyne.CanvasObject {
+	b := &bar{}
+	b.ExtendBaseWidget(b)
+	z.w.listen(func() {
+		sound, _ := z.w.model.Sound.Get()
+		b.set(level(sound))
+	}, z.w.model.Sound)
+	return b
+}
+
 // soundTest is a call that hears who makes it, and what is told of microphone and loudspeaker.
 type soundTest struct {
 	z      *wizard
 	id     string // the call; empty: none
+	up     bool   // the phone has told of it
 	failed string // why there is none
 	call   *pill
 	result *verdict
@@ -149,7 +161,16 @@ func (t *soundTest) toggle() {
 	if err != nil {
 		t.failed = told(err.Error())
 	}
-	t.id = id
+	t.id, t.up = id, false
+	t.show()
+}
+
+// sample plays a melody.
+func (t *soundTest) sample(purpose string) {
+	t.failed = ""
+	if err := t.z.w.setup.Sample(purpose); err != nil {
+		t.failed = told(err.Error())
+	}
 	t.show()
 }
 
@@ -157,7 +178,7 @@ func (t *soundTest) toggle() {
 func (t *soundTest) end() {
 	if t.id != "" {
 		_ = t.z.w.phone.HangUp(t.id) // which has ended by itself else
-		t.id = ""
+		t.id, t.up = "", false
 	}
 	t.failed = ""
 	t.show()
@@ -166,8 +187,10 @@ func (t *soundTest) end() {
 // show tells what is to be heard.
 func (t *soundTest) show() {
 	w := t.z.w
-	if t.id != "" && !w.model.goesOn(t.id) {
-		t.id = ""
+	if up := w.model.goesOn(t.id); t.up && !up {
+		t.id, t.up = "", false
+	} else {
+		t.up = up
 	}
 	sound, _ := w.model.Sound.Get()
 	desk := w.model.desk()
@@ -191,6 +214,6 @@ func (t *soundTest) show() {
 	case t.id != "":
 		t.result.well(say("setup.sound.hears"))
 	default:
-		t.result.wait(say("setup.sound.says"))
+		t.result.show("echo", colourMuted, colourWash, say("setup.sound.says"), "")
 	}
 }
