@@ -46,8 +46,16 @@ type shell struct {
 	phone  ui.Phone
 	set    *settings
 	system ui.System
+	setup  *setup
 	office ui.Office
 	tray   bool // closing hides
+
+	console console
+	place   place
+	life    *life          // nil: the gateway is being started anew
+	work    sync.WaitGroup // what goes on beside the user interface
+	next    chan again     // holds one: the gateway that was started anew
+	failed  error          // why it was not
 }
 
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
@@ -58,39 +66,26 @@ func window(c console, p place, hidden bool) error {
 		return err
 	}
 	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
-	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name)}
-	s.phone = noPhone{}
-	if desk, _ := i.gateway.Desk(); desk != nil {
-		s.phone = desk
-	}
+	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name), console: c, place: p, next: make(chan again, 1)}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
+	s.setup = &setup{set: s.set, log: i.log, work: &s.work, again: s.startAgain}
 	ctx, stop := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	s.office = &office{ctx: ctx, work: &work, gateway: func() *gateway.Gateway { return i.gateway }, lists: trust.Lists, again: s.quit, copy: s.app.Clipboard().SetContent, do: fyne.Do}
+	defer stop()
+	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
+		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
 	s.app.Settings().SetTheme(ui.Theme(s.set.Appearance()))
-	s.window = s.app.NewWindow(i.cfg.Name + " – Cordboard")
+	s.window = s.app.NewWindow("Cordboard")
 	s.window.SetMaster()
 	s.window.SetPadded(false)
-	s.build()
-	s.window.Resize(s.set.size(firstWidth, firstHeight))
 	s.window.SetCloseIntercept(s.closed)
 	s.tray = hasTray()
 	s.fillTray()
-
-	ended, fed := make(chan error, 1), make(chan struct{})
-	go func() { // the gateway's life, which ends the window when it ends first
-		ended <- i.run(ctx)
-		fyne.Do(s.app.Quit)
-	}()
-	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, told: s.told}
-	go func() {
-		defer close(fed)
-		feed.run(ctx)
-	}()
+	s.begin(i)
+	s.window.Resize(s.set.size(firstWidth, firstHeight))
 	if hidden && s.tray {
 		s.app.Run()
 	} else {
@@ -98,8 +93,7 @@ func window(c console, p place, hidden bool) error {
 	}
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
-	<-fed
-	return <-ended
+	return s.finish()
 }
 
 // build makes the views in the language in use.
@@ -107,7 +101,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Office: s.office}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return

@@ -159,15 +159,23 @@ func (f *accountForm) try() {
 			f.tell()
 			return
 		}
-		f.w.setup.SaveAccount(a, func(err error) {
-			if mine != f.asked {
-				return
+		f.w.setup.SaveAccount(a, func(saved Account, err error) {
+			f.busy = f.busy && mine != f.asked
+			if err != nil {
+				f.verdict.fault(told(err.Error()), "")
+			} else {
+				f.kept(saved, a.Password)
 			}
-			f.busy = false
-			f.kept(a, err)
 			f.tell()
 		})
 	})
+}
+
+// giveUp waits no longer for what is being tried.
+func (f *accountForm) giveUp() {
+	if f.busy {
+		f.edited()
+	}
 }
 
 // where is the PBX as the person calls it.
@@ -191,17 +199,16 @@ func (f *accountForm) failed(t call.Trial, err error) {
 }
 
 // kept tells that an account was saved, and keeps no password.
-func (f *accountForm) kept(a Account, err error) {
-	if err != nil {
-		f.verdict.fault(told(err.Error()), "")
-		return
-	}
-	a.Password, a.Saved = "", true
+func (f *accountForm) kept(a Account, password string) {
 	f.account = a
-	f.password.SetText("") // which forgets the verdict before
+	if f.password.Text == password {
+		f.password.SetText("") // which forgets the verdict before
+	}
 	f.hint()
-	f.verdict.well(say("account.works", "Where", f.where(), "Extension", a.Extension))
-	f.saved()
+	if f.same() {
+		f.verdict.well(say("account.works", "Where", f.where(), "Extension", a.Extension))
+		f.saved()
+	}
 }
 
 // verdict tells in words what came of trying something.
@@ -242,7 +249,7 @@ func (v *verdict) clear() {
 	v.Hide()
 }
 
-func (v *verdict) wait(words string) { v.show("swap", colourMuted, colourWash, words, "") }
+func (v *verdict) wait(words string) { v.show("lamp-wait", colourMuted, colourWash, words, "") }
 func (v *verdict) well(words string) {
 	v.show("check", theme.ColorNamePrimary, colourBrass, words, "")
 }

@@ -13,6 +13,7 @@ type fakeSetup struct {
 	pending  []func(call.Trial) // trials that go on
 	err      error              // what saving answers
 	password string             // that the owner is given
+	listens  bool
 }
 
 func (s *fakeSetup) note(format string, args ...any) {
@@ -40,14 +41,17 @@ func (s *fakeSetup) comes(code string) {
 	s.pending[len(s.pending)-1](call.Trial{Works: code == call.TrialWorks, Code: code, Text: "As the PBX says."})
 }
 
-func (s *fakeSetup) SaveAccount(a Account, done func(error)) {
+func (s *fakeSetup) SaveAccount(a Account, done func(Account, error)) {
 	s.note("save %s, %s, %s, %s", a.PBX, a.Address, a.Extension, a.Password)
-	done(s.err)
+	a.Password, a.Saved = "", true
+	done(a, s.err)
 }
 
 func (s *fakeSetup) Sample(purpose string) error {
 	s.note("sample %s", purpose)
 	return s.err
 }
+
+func (s *fakeSetup) Listen(on bool) { s.listens = on }
 
 func (s *fakeSetup) Finished() { s.note("finished") }

@@ -44,6 +44,7 @@ const (
 type Sound struct {
 	Devices                 []Device
 	Microphone, Loudspeaker float64
+	Still                   bool   // the microphone is open, and nothing was heard from it for 3 s
 	Problem                 string // what keeps it from working, one sentence; empty: nothing
 }
 
@@ -94,7 +95,7 @@ func NewModel(name string) *Model {
 		Voicemail: binding.NewItem(func(a, b call.Voicemail) bool { return a == b }),
 		Troubles:  binding.NewList(func(a, b call.Concern) bool { return a == b }),
 		Sound: binding.NewItem(func(a, b Sound) bool {
-			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
+			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Still == b.Still && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
 		Status: binding.NewItem(func(Status, Status) bool { return false }),
 		Nearby: binding.NewList(func(a, b Nearby) bool { return a == b }),
@@ -130,6 +131,11 @@ func (m *Model) calls() (main, rings *call.DeskCall, others []call.DeskCall) {
 	}
 	slices.SortFunc(others, func(a, b call.DeskCall) int { return int(a.Since - b.Since) })
 	return main, rings, others
+}
+
+// goesOn reports whether a call is up, or on its way.
+func (m *Model) goesOn(id string) bool {
+	return slices.ContainsFunc(m.desk().Calls, func(c call.DeskCall) bool { return c.ID == id && c.State != call.Ended })
 }
 
 func incoming(c call.DeskCall) bool { return c.Direction == "in" && c.State == call.Ringing }

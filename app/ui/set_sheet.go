@@ -113,7 +113,7 @@ func (s *sheet) choice(key, name string, all []string, word func(string) string)
 	for i, v := range all {
 		names[i] = word(v)
 	}
-	choice, fault := widget.NewSelect(names, nil), newFaultText()
+	choice, fault := newChooser(names, nil), newFaultText()
 	choice.Disable()
 	show := func(c Config) {
 		now := c.text(key)
@@ -133,7 +133,7 @@ func (s *sheet) choice(key, name string, all []string, word func(string) string)
 
 // flag switches something on or off; more says what that does.
 func (s *sheet) flag(key, name, more string) fyne.CanvasObject {
-	check, fault := widget.NewCheck("", nil), newFaultText()
+	check, fault := newTick("", nil), newFaultText()
 	check.Disable()
 	show := func(c Config) {
 		on, _ := c.value(key).(bool)
@@ -147,7 +147,7 @@ func (s *sheet) flag(key, name, more string) fyne.CanvasObject {
 }
 
 // switchRow is a check with its name before it, and a line on what it does.
-func switchRow(check *widget.Check, name, more string) fyne.CanvasObject {
+func switchRow(check *tick, name, more string) fyne.CanvasObject {
 	words := column(2, flush(wrapped(name, normal, widget.MediumImportance)))
 	if more != "" {
 		words.Add(prose(more))

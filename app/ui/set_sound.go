@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 )
 
 // soundPage chooses devices, lets hear and see that they work, and says how the voice is treated.
@@ -72,7 +71,7 @@ func countryName(code string) string {
 
 // labelled is a choice with its name above.
 func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
-	if s, ok := choice.(*widget.Select); ok {
+	if s, ok := choice.(*chooser); ok {
 		choice = framed(s)
 	}
 	return column(4, newText(name, small, colourMuted), choice)
@@ -81,7 +80,7 @@ func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
 // deviceChoice chooses one of the devices for a purpose.
 func (w *Window) deviceChoice(purpose, name string) fyne.CanvasObject {
 	system := say("settings.default")
-	choice := widget.NewSelect(nil, nil)
+	choice := newChooser(nil, nil)
 	w.listen(func() {
 		options, chosen := []string{system}, system
 		sound, _ := w.model.Sound.Get()

@@ -8,7 +8,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -20,8 +19,8 @@ type userForm struct {
 	add  bool
 
 	name, display, extension       *entry
-	admin                          *widget.Check
-	pbx                            *widget.Select
+	admin                          *tick
+	pbx                            *chooser
 	pbxs                           []Config
 	pbxUsername, pbxPassword, word *entry
 	faults                         map[string]*faultText
@@ -41,9 +40,9 @@ func (w *Window) newUserForm(u User, add bool) *userForm {
 	f.display.SetText(u.Display)
 	f.extension.SetText(u.Extension)
 	f.pbxUsername.SetText(u.PBXUsername)
-	f.admin = widget.NewCheck("", nil)
+	f.admin = newTick("", nil)
 	f.admin.SetChecked(u.Admin)
-	f.pbx = widget.NewSelect(nil, nil)
+	f.pbx = newChooser(nil, nil)
 	f.hints()
 	f.save = newPill("", say("set.save"), theme.ColorNamePrimary, f.put)
 	f.pbxPassword.OnChanged = func(string) { f.trial.clear() }

@@ -17,10 +17,12 @@ type Setup interface {
 	SaveNames(n Names, done func(password string, err error))
 	// TryAccount finds out whether an account works.
 	TryAccount(a Account, done func(call.Trial, error))
-	// SaveAccount makes it that of this machine's owner.
-	SaveAccount(a Account, done func(error))
+	// SaveAccount makes it that of this machine's owner; done is given it without its password.
+	SaveAccount(a Account, done func(Account, error))
 	// Sample plays a short sound for a purpose: Loudspeaker or Ringer.
 	Sample(purpose string) error
+	// Listen keeps the microphone open, so that Model.Sound tells how loud it is without a call, until it is told otherwise.
+	Listen(on bool)
 	// Finished tells that the first start is over or was put off, so that it is not begun by itself again. What was saved is in force
 	// from then on.
 	Finished()

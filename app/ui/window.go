@@ -29,7 +29,10 @@ type Window struct {
 	above    *ringing // one that rings during another
 	notice   *notice
 	frame    *frame
-	page     *fyne.Container // the screen of settings, or the switchboard
+	root     *fyne.Container
+	top      *fyne.Container // above page: whose telephone this is, and what is wrong
+	page     *fyne.Container // the screen of settings, the first start, or the switchboard
+	wizard   *wizard         // nil: the first start is over
 	open     bool            // settings are
 	set      *settingsView   // nil: nobody has opened them; not open: a call has put them aside
 	before   int             // listeners that are not theirs
@@ -54,19 +57,24 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	stage := container.NewBorder(w.above.CanvasObject, nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
+	w.page = container.NewStack(w.frame.CanvasObject)
+	w.top = column(0, w.header(), w.notice.CanvasObject)
+	w.root = container.NewBorder(w.top, nil, nil, nil, w.page)
 	w.listen(w.show, m.Desk, m.People)
 	w.listen(func() {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
 			w.do(nil)
 		}
 	}, m.Now)
-	w.page = container.NewStack(w.frame.CanvasObject)
+	if w.setup.State().Wanted {
+		w.OpenSetup()
+	}
 	return w
 }
 
 // Content is what the app's window holds.
 func (w *Window) Content() fyne.CanvasObject {
-	return container.NewBorder(column(0, w.header(), w.notice.CanvasObject), nil, nil, nil, w.page)
+	return w.root
 }
 
 // Attach makes the keyboard of a canvas work the phone.
@@ -74,6 +82,9 @@ func (w *Window) Attach(c fyne.Canvas) {
 	w.canvas = c
 	c.SetOnTypedKey(func(e *fyne.KeyEvent) { w.key(e) })
 	c.SetOnTypedRune(func(r rune) { w.char(r, false) })
+	if w.wizard != nil {
+		w.wizard.show(w.wizard.at) // which gives it the keyboard
+	}
 }
 
 // Close ends listening to the model.
@@ -104,6 +115,10 @@ func (w *Window) now() time.Time {
 // show brings the middle up to date: a call, one that comes in, or the field to call from.
 func (w *Window) show() {
 	main, rings, others := w.model.calls()
+	if w.own(main) {
+		main = nil
+	}
+	w.seat(main != nil || rings != nil)
 	w.alone.CanvasObject.(*fyne.Container).Hidden = rings == nil || main != nil
 	w.above.CanvasObject.(*surface).Hidden = rings == nil || main == nil
 	w.active.CanvasObject.(*fyne.Container).Hidden = main == nil
@@ -189,6 +204,9 @@ func (w *Window) guard(f *field) {
 // key works the phone by keys without a letter, and reports whether it did.
 func (w *Window) key(e *fyne.KeyEvent) bool {
 	main, rings, _ := w.model.calls()
+	if w.wizard != nil && w.top.Hidden {
+		return w.wizard.key(e)
+	}
 	if e.Name != fyne.KeyEscape {
 		return false
 	}
@@ -214,6 +232,8 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 func (w *Window) char(r rune, inField bool) bool {
 	main, rings, _ := w.model.calls()
 	switch {
+	case w.wizard != nil && w.top.Hidden:
+		return false
 	case r == ' ' && rings != nil:
 		w.do(w.phone.Answer(rings.ID))
 	case inField || w.open:
@@ -242,9 +262,10 @@ func (w *Window) header() fyne.CanvasObject {
 	state := newLamp()
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
-		if w.open {
+		switch {
+		case w.open:
 			w.closeSettings()
-		} else {
+		case w.wizard == nil: // which a call has put aside
 			w.openSettings()
 		}
 	})

@@ -1,4 +1,0 @@
-package ui
-
-// OpenSetup comes with the first start.
-func (w *Window) OpenSetup() {}
