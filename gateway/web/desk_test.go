@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/call"
 )
 
@@ -123,3 +125,7 @@ func TestDeskOfAnother(t *testing.T) {
 		t.Errorf("no desk: %d", w.Code)
 	}
 }
+
+func (d *fakeDesk) Listen(time.Duration) {}
+
+func (d *fakeDesk) Sample(audio.Purpose) error { return nil }
