@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"sync"
@@ -14,7 +15,9 @@ import (
 	"fyne.io/fyne/v2/lang"
 
 	"cordboard/app/ui"
+	"cordboard/gateway"
 	"cordboard/gateway/call"
+	"cordboard/gateway/cert/trust"
 )
 
 // appID is the window's name for the desktop, and for where it keeps how it looks.
@@ -44,6 +47,7 @@ type shell struct {
 	set    *settings
 	system ui.System
 	setup  *setup
+	office ui.Office
 	tray   bool // closing hides
 
 	console console
@@ -65,7 +69,10 @@ func window(c console, p place, hidden bool) error {
 	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name), console: c, place: p, next: make(chan again, 1)}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
-	s.setup = &setup{set: s.set, log: i.log, work: &s.work, again: s.startAgain}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, again: s.startAgain}
+	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists, again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -84,6 +91,7 @@ func window(c console, p place, hidden bool) error {
 		s.window.ShowAndRun()
 	}
 	s.set.keepSize(s.window.Canvas().Size())
+	stop()
 	return s.finish()
 }
 
@@ -92,7 +100,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Setup: s.setup}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return

@@ -168,17 +168,17 @@ func refuse(key, format string, args ...any) error {
 	return &web.SettingsRefused{Faults: []web.SettingsFault{{Key: key, Problem: fmt.Sprintf(format, args...)}}}
 }
 
-// inFile finds a user in the configuration file as it is now: which of its users it is, and the version of the file.
-func (g *Gateway) inFile(name string) (index int, version string, err error) {
+// inFile finds a user in the configuration file as that is now: which of its users it is, how it stands there, and the version of the file.
+func (g *Gateway) inFile(name string) (index int, u User, version string, err error) {
 	text, cfg, err := g.file.read()
 	if err != nil {
-		return 0, "", refusal(err)
+		return 0, User{}, "", refusal(err)
 	}
 	index = slices.IndexFunc(cfg.User, func(u User) bool { return u.Name == name })
 	if index < 0 {
-		return 0, "", web.ErrSettingsChanged
+		return 0, User{}, "", web.ErrSettingsChanged
 	}
-	return index, versionOf(text), nil
+	return index, cfg.User[index], versionOf(text), nil
 }
 
 // changeInFile changes a user of the configuration file.
@@ -192,14 +192,14 @@ func (g *Gateway) changeInFile(ctx context.Context, name string, c web.AccountCh
 			return "", refuse("password", "%s", plainly(err))
 		}
 	}
-	index, version, err := g.inFile(name)
+	index, was, version, err := g.inFile(name)
 	if err != nil {
 		return "", err
 	}
 	var changes []web.SettingsChange
 	table := "user" + index0(index) + "."
-	text := func(key string, to *string) {
-		if to == nil {
+	text := func(key, now string, to *string) {
+		if to == nil || *to == now {
 			return
 		}
 		value, _ := json.Marshal(*to) // texts can be written
@@ -208,13 +208,13 @@ func (g *Gateway) changeInFile(ctx context.Context, name string, c web.AccountCh
 		}
 		changes = append(changes, web.SettingsChange{Set: table + key, To: value})
 	}
-	text("display", c.Display)
-	text("extension", c.Extension)
-	text("pbx", c.PBX)
-	text("pbx_username", c.PBXUsername)
-	text("pbx_password", c.PBXPassword)
-	text("password", c.Password)
-	if c.Admin != nil {
+	text("display", was.Display, c.Display)
+	text("extension", was.Extension, c.Extension)
+	text("pbx", was.PBX, c.PBX)
+	text("pbx_username", was.PBXUsername, c.PBXUsername)
+	text("pbx_password", was.PBXPassword, c.PBXPassword)
+	text("password", was.Password, c.Password)
+	if c.Admin != nil && *c.Admin != was.Admin {
 		changes = append(changes, web.SettingsChange{Set: table + "admin", To: json.RawMessage(fmt.Sprint(*c.Admin))})
 	}
 	if c.Extension != nil {
@@ -254,7 +254,7 @@ func (g *Gateway) RemoveAccount(ctx context.Context, name string) error {
 	if !g.accounts.InFile(ctx, name) {
 		return g.accounts.store.Remove(ctx, name)
 	}
-	index, version, err := g.inFile(name)
+	index, _, version, err := g.inFile(name)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 	"cordboard/gateway/web"
 )
@@ -56,3 +57,20 @@ func (g *Gateway) Nearby() web.Neighbours { return g.nearby() }
 
 // Certificate tells of the certificate that the page is served with.
 func (g *Gateway) Certificate() web.Certificate { return g.certificate() }
+
+// Place is where the gateway keeps what it knows: its data folder and its configuration file.
+func (g *Gateway) Place() (folder, file string) { return g.host.Dir, g.file.path }
+
+// What goes in and comes out there, by names that the program knows.
+type (
+	SettingsChange  = web.SettingsChange
+	SettingsRefused = web.SettingsRefused
+	AccountChange   = web.AccountChange
+	Neighbours      = web.Neighbours
+)
+
+// Errors of what is changed there.
+var (
+	ErrSettingsChanged = web.ErrSettingsChanged
+	ErrNoUser          = auth.ErrNoUser
+)

@@ -6,4 +6,5 @@ type Does struct {
 	Settings Settings
 	System   System
 	Setup    Setup
+	Office   Office
 }

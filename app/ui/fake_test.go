@@ -70,6 +70,7 @@ type scene struct {
 	settings *fakeSettings
 	system   *fakeSystem
 	setup    *fakeSetup
+	office   *fakeOffice
 	window   fyne.Window
 	at       time.Time
 }
@@ -105,8 +106,9 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 	})
 	s.system = &fakeSystem{}
 	s.setup = &fakeSetup{}
+	s.office = newFakeOffice(s.at)
 	s.settings = &fakeSettings{model: m, appearance: a, language: language}
-	s.Window = NewWindow(m, Does{Phone: s.phone, Settings: s.settings, System: s.system, Setup: s.setup}, func() {})
+	s.Window = NewWindow(m, Does{Phone: s.phone, Settings: s.settings, System: s.system, Setup: s.setup, Office: s.office}, func() {})
 	t.Cleanup(s.Close)
 	s.window = test.NewTempWindow(t, s.Content())
 	s.window.SetPadded(false)

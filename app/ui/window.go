@@ -19,6 +19,7 @@ type Window struct {
 	settings Settings
 	system   System
 	setup    Setup
+	office   Office
 	rebuild  func() // makes the window anew, in another language
 
 	canvas   fyne.Canvas
@@ -33,6 +34,7 @@ type Window struct {
 	page     *fyne.Container // the screen of settings, the first start, or the switchboard
 	wizard   *wizard         // nil: the first start is over
 	open     bool            // settings are
+	set      *settingsView   // nil: nobody has opened them; not open: a call has put them aside
 	before   int             // listeners that are not theirs
 
 	fault  string    // what could not be done last
@@ -46,7 +48,7 @@ const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
 func NewWindow(m *Model, d Does, rebuild func()) *Window {
-	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, setup: d.Setup, rebuild: rebuild}
+	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, setup: d.Setup, office: d.Office, rebuild: rebuild}
 	w.notice = w.newNotice()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
@@ -127,7 +129,7 @@ func (w *Window) show() {
 		if w.rings != rings.ID { // space and escape are for it, unless somebody is typing
 			w.rings = rings.ID
 			w.frame.choose(0)
-			w.closeSettings()
+			w.asideSettings()
 			if e, typing := w.focused().(*entry); !typing || e.Text == "" {
 				w.focus(nil)
 			}
@@ -136,7 +138,7 @@ func (w *Window) show() {
 	if main != nil {
 		if w.active.call.ID != main.ID {
 			w.frame.choose(0)
-			w.closeSettings()
+			w.asideSettings()
 			w.focus(nil)
 		}
 		w.active.show(*main, others)
@@ -212,7 +214,7 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 	case rings != nil:
 		w.do(w.phone.HangUp(rings.ID))
 	case w.open:
-		w.closeSettings()
+		w.leaveSettings()
 	case main != nil && w.active.transfer.open:
 		w.active.transfer.close()
 	case main != nil && main.State != call.Talking: // given up; who talks hangs up by the button

@@ -81,7 +81,7 @@ func (r *room) set(s scene) {
 			r.stopTone = nil
 		}
 		if r.tone = s.tone; s.tone != "" {
-			r.stopTone = r.mixer.Sound(audio.NewProgress(r.deps.Country(), s.tone).Play)
+			r.stopTone = r.mixer.Sound(audio.NewProgress(r.deps.country(), s.tone).Play)
 		}
 	}
 	r.ringing = s.ringing
