@@ -37,7 +37,8 @@ func (s *shell) begin(i *instance) {
 			}
 		})
 	}()
-	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, told: s.told}
+	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
+		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
@@ -62,7 +63,7 @@ func (s *shell) startAgain() {
 		err := old.end()
 		var i *instance
 		if err == nil {
-			i, err = start(s.console, s.place)
+			i, err = start(s.console, s.place, s.asked)
 		}
 		s.next <- again{i, err}
 		fyne.Do(s.goOn)

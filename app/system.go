@@ -8,6 +8,8 @@ import (
 
 	"cordboard/app/autostart"
 	"cordboard/app/launch"
+	"cordboard/app/links"
+	"cordboard/app/ui"
 )
 
 // system implements ui.System. It is the user interface's.
@@ -57,8 +59,34 @@ func (s *system) StartWithComputer(on bool) error {
 	return e.Disable()
 }
 
-func (s *system) OpensLinks() (bool, error) { return false, nil }
-func (s *system) OpenLinks(bool) error      { return nil }
+// handlerIcon is how large the icon is that other programs show, in pixels.
+const handlerIcon = 256
+
+func (s *system) handler() (links.Handler, error) {
+	command, err := s.command("--", launch.URL)
+	return links.Handler{ID: appID, Name: "Cordboard", What: "Softphone", Icon: ui.IconPNG(handlerIcon), Command: command}, err
+}
+
+// OpensLinks implements ui.System.
+func (s *system) OpensLinks() (bool, error) {
+	h, err := s.handler()
+	if err != nil {
+		return false, err
+	}
+	return h.Opens()
+}
+
+// OpenLinks implements ui.System.
+func (s *system) OpenLinks(on bool) error {
+	h, err := s.handler()
+	if err != nil {
+		return err
+	}
+	if on {
+		return h.Open()
+	}
+	return h.Close()
+}
 
 // CallsLinks implements ui.System.
 func (s *system) CallsLinks() bool { return s.set.left.CallsLinks }

@@ -7,13 +7,14 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/lang"
 
+	"cordboard/app/links"
 	"cordboard/app/ui"
 	"cordboard/gateway"
 	"cordboard/gateway/call"
@@ -48,7 +49,11 @@ type shell struct {
 	system ui.System
 	setup  *setup
 	office ui.Office
-	tray   bool // closing hides
+
+	tray      *ui.Tray // nil: none
+	trayReady bool     // the icon is shown as soon as there is a tray
+	away      atomic.Bool
+	errands   *errands
 
 	console console
 	place   place
@@ -59,20 +64,22 @@ type shell struct {
 }
 
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
-// begins in the tray.
-func window(c console, p place, hidden bool) error {
-	i, err := start(c, p)
+// begins in the tray. target is called as a link's; empty: nobody.
+func window(c console, p place, hidden bool, target string) error {
+	s := &shell{console: c, place: p, next: make(chan again, 1)}
+	i, err := start(c, p, s.asked)
 	if err != nil {
 		return err
 	}
 	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
-	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name), console: c, place: p, next: make(chan again, 1)}
+	s.app, s.model = app.NewWithID(appID), ui.NewModel(i.cfg.Name)
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, again: s.startAgain}
-	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists, again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
+	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
+		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -81,18 +88,27 @@ func window(c console, p place, hidden bool) error {
 	s.window.SetMaster()
 	s.window.SetPadded(false)
 	s.window.SetCloseIntercept(s.closed)
-	s.tray = hasTray()
-	s.fillTray()
+	s.errands = newErrands(s.app, i.log)
 	s.begin(i)
 	s.window.Resize(s.set.size(firstWidth, firstHeight))
-	if hidden && s.tray {
-		s.app.Run()
-	} else {
-		s.window.ShowAndRun()
+	s.openTray(hidden)
+
+	go s.errands.run(ctx)
+	switch {
+	case target != "":
+		s.asked(true, target)
+	case !hidden || !s.trayReady:
+		s.window.Show()
+	default:
+		s.away.Store(true)
+		s.work.Go(func() { s.showWithoutTray(ctx) })
 	}
+	s.app.Run()
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
-	return s.finish()
+	err = s.finish()
+	s.errands.leave()
+	return err
 }
 
 // build makes the views in the language in use.
@@ -112,21 +128,10 @@ func (s *shell) build() {
 	s.views.Attach(s.window.Canvas())
 }
 
-// fillTray makes the icon in the tray with its menu.
-func (s *shell) fillTray() {
-	d, ok := s.app.(desktop.App)
-	if !ok || !s.tray {
-		return
-	}
-	quit := fyne.NewMenuItem(lang.X("tray.quit", "Quit"), s.quit)
-	quit.IsQuit = true
-	d.SetSystemTrayIcon(ui.AppIcon())
-	d.SetSystemTrayMenu(fyne.NewMenu("Cordboard", fyne.NewMenuItem(lang.X("tray.show", "Show Cordboard"), s.raise), quit))
-}
-
 // closed hides the window where the tray shows it again; elsewhere it quits.
 func (s *shell) closed() {
-	if s.tray {
+	if s.canHide() {
+		s.away.Store(true)
 		s.window.Hide()
 		return
 	}
@@ -155,18 +160,24 @@ func (s *shell) quit() {
 	ask.Show()
 }
 
-// raise brings the window up.
-func (s *shell) raise() {
-	s.window.Show()
-	s.window.RequestFocus()
+// asked is for any goroutine: the window shall come up, and take whom to call unless dial is empty.
+func (s *shell) asked(show bool, dial string) {
+	fyne.Do(func() {
+		if show || dial != "" {
+			s.raise()
+		}
+		if dial != "" {
+			s.views.Link(dial, s.system.CallsLinks() && links.Harmless(dial))
+		}
+	})
 }
 
-// told is for the feed's loop: a call comes in.
-func (s *shell) told(from string) {
-	fyne.Do(s.raise)
-	if canNotify() {
-		s.app.SendNotification(fyne.NewNotification(lang.X("notify.incoming", "Incoming call"), from))
-	}
+// raise brings the window up.
+func (s *shell) raise() {
+	s.away.Store(false)
+	s.window.Show()
+	restore(s.window)
+	s.window.RequestFocus()
 }
 
 // noPhone is the phone of a machine without sound.

@@ -38,6 +38,10 @@ type Host struct {
 
 	Card   audio.Card // the machine's sound; nil: none
 	NoCard string     // then why there is none, one sentence; empty: not known
+
+	// Window has the window come up, and take whom to call unless dial is empty. It is asked only while the gateway runs, and returns
+	// at once; nil: there is no window.
+	Window func(show bool, dial string)
 }
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
@@ -66,6 +70,7 @@ type Gateway struct {
 	control    net.Listener // nil: none
 	changed    chan struct{}
 	greeting   Greeting
+	window     atomic.Pointer[Window]
 }
 
 // liveName is the file of the calls that are up in the data folder.
@@ -86,6 +91,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
 	g.file = g.settings(host)
 	g.audio.Store(&cfg.Audio)
+	g.window.Store(&cfg.Window)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -210,7 +216,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.file, Accounts: g, Certificate: g.certificate, TryPBX: g.tryPBX,
 		Doctor: g.Examine,
-		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog,
+		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog, Window: host.Window,
 	}, g.log)
 	return err
 }
@@ -274,7 +280,7 @@ func (g *Gateway) closeAll() error {
 }
 
 // Reload takes over what of a new configuration can change while calls go on: the accounts, whose calls are recorded, the guard, whether strangers
-// may ring, how the phone of this machine sounds, and the log's level. It returns the tables that are different but wait for the next start.
+// may ring, how the phone of this machine sounds, the window and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
@@ -286,6 +292,7 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 		g.neighbours.SetStrangers(cfg.Discovery.Strangers)
 	}
 	g.audio.Store(&cfg.Audio)
+	g.window.Store(&cfg.Window)
 	if g.level != nil {
 		g.level.Set(cfg.Log.SlogLevel())
 	}
@@ -298,7 +305,7 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 
 // differences names the tables, but for what Reload takes over, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
+	other.User, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.Guard, c.Window, c.Log.Level, c.Notices
 	other.Recording.Enabled, other.Discovery.Strangers = c.Recording.Enabled, c.Discovery.Strangers
 	other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain = c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
 	var names []string

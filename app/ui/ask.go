@@ -19,7 +19,7 @@ func (w *Window) ask(title, words, yes string, do func()) {
 		do()
 	})
 	content := container.New(atLeast{min(400, w.canvas.Size().Width-48)},
-		padded(column(12, boldText(title, big), flush(wrapped(words, normal, widget.MediumImportance)), container.NewGridWithColumns(2, no, sure)), 12, 12, 12, 12))
+		padded(column(12, boldText(title, big), flush(wrapped(words, normal, widget.MediumImportance)), beside(no, sure)), 12, 12, 12, 12))
 	over = widget.NewModalPopUp(content, w.canvas)
 	over.Show()
 	w.canvas.Focus(no)

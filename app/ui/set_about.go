@@ -34,9 +34,9 @@ func fact(name, value string) fyne.CanvasObject {
 	l.Selectable = true
 	l.Wrapping = fyne.TextWrapBreak
 	if name == "" {
-		return container.New(outdent{-11}, l)
+		return flush(l)
 	}
-	return column(-10, newText(name, small, colourMuted), container.New(outdent{-11}, l))
+	return column(2, newText(name, small, colourMuted), flush(l))
 }
 
 // doctor looks at all that Cordboard needs and says what to do.
@@ -79,7 +79,7 @@ func (w *Window) doctor() fyne.CanvasObject {
 		})
 	})
 	look.outlined = true
-	return titled(say("set.doctor"), prose(say("set.doctor.more")), state, results, container.NewGridWithColumns(2, look, save))
+	return titled(say("set.doctor"), prose(say("set.doctor.more")), state, results, beside(look, save))
 }
 
 // finding is one thing that was looked at.
@@ -91,7 +91,6 @@ func (w *Window) finding(f Finding) fyne.CanvasObject {
 	case f.Do != "":
 		icon, ink = "info", colourMuted
 	}
-	words := column(-14, wrapped(f.What, normal, 0), wrapped(strings.TrimSpace(f.Text+" "+f.Do), small, 0))
-	sign := padded(picture(icon, ink, 20), 10, 0, 0, 0)
-	return container.NewBorder(nil, nil, column(0, sign), nil, words)
+	words := column(2, flush(wrapped(f.What, normal, 0)), flush(wrapped(strings.TrimSpace(f.Text+" "+f.Do), small, 0)))
+	return container.NewBorder(nil, nil, padded(column(0, picture(icon, ink, 20)), 2, 0, 0, 8), nil, words)
 }

@@ -72,7 +72,7 @@ func (w *Window) trustPart(page *fyne.Container, c Certificate) fyne.CanvasObjec
 		if l.Trusts {
 			state.show("check", theme.ColorNamePrimary, say("set.trust.does"))
 		}
-		rows := column(4, boldText(name, normal), state)
+		rows := column(8, column(2, flush(bold(name)), state))
 		switch {
 		case l.Trusts:
 		case l.Lacks != "":

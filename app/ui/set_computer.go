@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 )
 
 // computerPage says how Cordboard gets along with this computer: its start, links, the screen of a caller's data, how the window looks.
@@ -23,13 +22,17 @@ func (w *Window) computerPage() fyne.CanvasObject {
 	s.box.Add(s.verdict)
 	s.part(say("set.computer.name"),
 		s.line("name", say("set.computer.name.label"), ""))
+	s.part(say("set.computer.pop"),
+		prose(say("set.computer.pop.more")),
+		s.line("window.pop", say("set.computer.pop.address"), "https://crm.example/?number={number}"),
+		s.choice("window.pop_on", say("set.computer.pop.when"), []string{"ring", "answer"}, func(v string) string { return say("set.computer.pop." + v) }))
 	s.load()
 	return s.box
 }
 
 // agreed is a switch of something that the operating system knows. What it refuses is told, and the switch goes back.
 func (w *Window) agreed(name, more string, is func() (bool, error), set func(bool) error) fyne.CanvasObject {
-	check, fault := widget.NewCheck("", nil), newFaultText()
+	check, fault := newTick("", nil), newFaultText()
 	var changed func(bool)
 	show := func() {
 		check.OnChanged = nil // nobody has pressed it
@@ -73,12 +76,12 @@ func (w *Window) languageChoice() fyne.CanvasObject {
 }
 
 // choiceOf chooses one of several values, shown by their names.
-func choiceOf[T comparable](all []T, now T, name func(T) string, choose func(T)) *widget.Select {
+func choiceOf[T comparable](all []T, now T, name func(T) string, choose func(T)) *chooser {
 	names := make([]string, len(all))
 	for i, v := range all {
 		names[i] = name(v)
 	}
-	s := widget.NewSelect(names, nil)
+	s := newChooser(names, nil)
 	s.SetSelected(name(now))
 	s.OnChanged = func(chosen string) { choose(all[slices.Index(names, chosen)]) }
 	return s

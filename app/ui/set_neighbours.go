@@ -105,7 +105,7 @@ func (w *Window) neighbour(n call.NeighbourState, verdict *verdict) fyne.CanvasO
 		}
 		all.Add(flush(wrapped(words, normal, 0)))
 		all.Add(code(p.Code))
-		all.Add(container.NewGridWithColumns(2,
+		all.Add(beside(
 			newPill("", say("set.neighbours.differs"), "", func() { w.office.Same(p.ID, p.Code, false, answer) }),
 			newPill("check", say("set.neighbours.same"), theme.ColorNamePrimary, func() { w.office.Same(p.ID, p.Code, true, answer) })))
 	case n.Paired:
@@ -144,6 +144,6 @@ func (w *Window) details(objects ...fyne.CanvasObject) fyne.CanvasObject {
 		all.Refresh()
 	})
 	more.Importance, more.Alignment = widget.LowImportance, widget.ButtonAlignLeading
-	all.Objects = []fyne.CanvasObject{container.New(outdent{-11}, container.NewHBox(more)), inside}
+	all.Objects = []fyne.CanvasObject{container.New(outdent{x: 11}, container.NewHBox(more)), inside}
 	return all
 }

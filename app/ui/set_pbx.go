@@ -77,7 +77,7 @@ func (w *Window) pbxCard(s *sheet, i int, p Config, k call.PBX, used bool) fyne.
 		})
 	})
 	remove.outlined = true
-	buttons := container.NewGridWithColumns(2, remove)
+	buttons := beside(remove)
 	if mode := p.text("mode"); mode == "extension" || mode == "trunk" || mode == "peer" {
 		secret := slices.Contains(s.config.Secrets, fmt.Sprintf("pbx[%d].password", i))
 		buttons.Add(newPill("", say("set.pbx.change"), "", func() {

@@ -113,7 +113,7 @@ func (s *sheet) choice(key, name string, all []string, word func(string) string)
 	for i, v := range all {
 		names[i] = word(v)
 	}
-	choice, fault := widget.NewSelect(names, nil), newFaultText()
+	choice, fault := newChooser(names, nil), newFaultText()
 	choice.Disable()
 	show := func(c Config) {
 		now := c.text(key)
@@ -133,7 +133,7 @@ func (s *sheet) choice(key, name string, all []string, word func(string) string)
 
 // flag switches something on or off; more says what that does.
 func (s *sheet) flag(key, name, more string) fyne.CanvasObject {
-	check, fault := widget.NewCheck("", nil), newFaultText()
+	check, fault := newTick("", nil), newFaultText()
 	check.Disable()
 	show := func(c Config) {
 		on, _ := c.value(key).(bool)
@@ -147,21 +147,23 @@ func (s *sheet) flag(key, name, more string) fyne.CanvasObject {
 }
 
 // switchRow is a check with its name before it, and a line on what it does.
-func switchRow(check *widget.Check, name, more string) fyne.CanvasObject {
-	words := column(-14, wrapped(name, normal, widget.MediumImportance))
+func switchRow(check *tick, name, more string) fyne.CanvasObject {
+	words := column(2, flush(wrapped(name, normal, widget.MediumImportance)))
 	if more != "" {
-		words.Add(wrapped(more, small, widget.LowImportance))
+		words.Add(prose(more))
 	}
-	return container.New(outdent{-11}, container.NewBorder(nil, nil, nil, container.New(middle{}, check), words))
+	return container.NewBorder(nil, nil, nil, container.New(outdent{x: 11}, container.New(middle{}, check)), words)
 }
 
-// outdent takes away the room that Fyne's labels have beside them.
-type outdent struct{ by float32 }
+// outdent takes away room that Fyne's widgets have around them, beside and above and below.
+type outdent struct{ x, y float32 }
 
-func (outdent) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
+func (d outdent) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return o[0].MinSize().SubtractWidthHeight(2*d.x, 2*d.y)
+}
 func (d outdent) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	o[0].Move(fyne.NewPos(d.by, 0))
-	o[0].Resize(fyne.NewSize(size.Width-2*d.by, size.Height))
+	o[0].Move(fyne.NewPos(-d.x, -d.y))
+	o[0].Resize(size.AddWidthHeight(2*d.x, 2*d.y))
 }
 
 // wrapped is text of several lines.
@@ -171,11 +173,18 @@ func wrapped(words string, size fyne.ThemeSizeName, weight widget.Importance) *w
 	return l
 }
 
+// bold is a name that may take several lines.
+func bold(words string) *widget.Label {
+	l := wrapped(words, normal, widget.MediumImportance)
+	l.TextStyle.Bold = true
+	return l
+}
+
 // prose is a wrapped text that stands as far left as other objects.
 func prose(words string) fyne.CanvasObject { return flush(wrapped(words, small, widget.LowImportance)) }
 
 // flush puts a label where text without room around it would stand.
-func flush(l *widget.Label) fyne.CanvasObject { return container.New(outdent{-11}, l) }
+func flush(l *widget.Label) fyne.CanvasObject { return container.New(outdent{11, 9}, l) }
 
 // line is a text that its button saves. hint stands in the empty field.
 func (s *sheet) line(key, name, hint string) fyne.CanvasObject {
@@ -238,7 +247,7 @@ func newFaultText() *faultText {
 }
 
 func (f *faultText) CreateRenderer() fyne.WidgetRenderer {
-	return widget.NewSimpleRenderer(container.New(outdent{-11}, f.words))
+	return widget.NewSimpleRenderer(flush(f.words))
 }
 
 func (f *faultText) say(words string) {

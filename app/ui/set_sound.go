@@ -73,6 +73,9 @@ func countryName(code string) string {
 
 // labelled is a choice with its name above.
 func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
+	if s, ok := choice.(*chooser); ok {
+		choice = framed(s)
+	}
 	return column(4, newText(name, small, colourMuted), choice)
 }
 

@@ -75,7 +75,7 @@ func (s *scene) wantsOffice(t *testing.T, asked ...string) {
 func TestSoundPage(t *testing.T) {
 	s := open(t, 1280, 800)
 	s.atPage(t, "Sound")
-	checks, choices := all[*widget.Check](s), all[*widget.Select](s)
+	checks, choices := all[*tick](s), all[*chooser](s)
 	if len(checks) != 3 || !checks[0].Checked || checks[2].Checked {
 		t.Fatalf("%d switches", len(checks))
 	}
@@ -105,8 +105,8 @@ func TestRefusedSettings(t *testing.T) {
 	s := open(t, 1280, 800)
 	s.office.err = &Refused{[]Fault{{"audio.noise", "Not today."}, {"", "And something else."}}}
 	s.atPage(t, "Sound")
-	all[*widget.Check](s)[1].SetChecked(false)
-	if !s.reads("Not today.") || !s.reads("And something else.") || !all[*widget.Check](s)[1].Checked {
+	all[*tick](s)[1].SetChecked(false)
+	if !s.reads("Not today.") || !s.reads("And something else.") || !all[*tick](s)[1].Checked {
 		t.Error("it does not say what was refused, or the switch stays")
 	}
 	s.tap(t, "This computer")
@@ -153,7 +153,7 @@ func TestRefusedSettings(t *testing.T) {
 func TestRecordingPage(t *testing.T) {
 	s := open(t, 400, 700)
 	s.atPage(t, "Recording")
-	c := all[*widget.Select](s)
+	c := all[*chooser](s)
 	if c[0].Selected != "When somebody asks for it" || c[1].Selected != "90 days" {
 		t.Errorf("chosen %q, %q", c[0].Selected, c[1].Selected)
 	}
@@ -165,12 +165,18 @@ func TestRecordingPage(t *testing.T) {
 func TestComputerPage(t *testing.T) {
 	s := open(t, 400, 700)
 	s.atPage(t, "This computer")
-	for _, c := range all[*widget.Check](s) {
+	for _, c := range all[*tick](s) {
 		c.SetChecked(true)
 	}
 	if !s.system.starts || !s.system.links || !s.system.atOnce {
 		t.Errorf("agreed: %+v", *s.system)
 	}
+	if pop := s.entryOf(t, "Address, empty for none"); pop.Text != "https://crm.example/{number}" {
+		t.Errorf("the page about the caller is %q", pop.Text)
+	}
+	choices := all[*chooser](s)
+	choices[len(choices)-1].SetSelected("you answer")
+	s.wantsOffice(t, "1: window.pop_on = answer")
 }
 
 func TestUsersPage(t *testing.T) {
@@ -275,7 +281,7 @@ func TestPBXPage(t *testing.T) {
 	s.tap(t, "Remove")
 	s.press(t, "Remove")
 	s.tap(t, "Add a telephone system")
-	all[*widget.Select](s)[0].SetSelected("one line for all")
+	all[*chooser](s)[0].SetSelected("one line for all")
 	s.tap(t, "Try and save")
 	if !s.reads("Type the address") {
 		t.Error("it tries without an address")
@@ -340,7 +346,7 @@ func TestNeighboursPage(t *testing.T) {
 		t.Error("it does not say that nobody is there")
 	}
 	s.office.err = nil
-	all[*widget.Check](s)[0].SetChecked(true)
+	all[*tick](s)[0].SetChecked(true)
 	s.wantsOffice(t, "pair bb", "same bb 123456 true", "forget aa", "pair 192.168.1.40:8443", "1: discovery.strangers = true")
 	s.closeSettings()
 	if s.office.tell != nil {
@@ -453,7 +459,7 @@ func TestSettingsFit(t *testing.T) {
 			}
 			for _, o := range shown(s.window.Content()) {
 				switch o.(type) {
-				case *pill, *toggle, *row, *entry, *widget.Select, *widget.Check:
+				case *pill, *toggle, *row, *entry, *chooser, *tick:
 					at := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
 					if at.X < 0 || at.X+o.Size().Width > width+0.5 {
 						t.Errorf("%s: at %v pixels %T stands from %v to %v", p.word, width, o, at.X, at.X+o.Size().Width)

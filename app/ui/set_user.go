@@ -7,9 +7,7 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -21,8 +19,8 @@ type userForm struct {
 	add  bool
 
 	name, display, extension       *entry
-	admin                          *widget.Check
-	pbx                            *widget.Select
+	admin                          *tick
+	pbx                            *chooser
 	pbxs                           []Config
 	pbxUsername, pbxPassword, word *entry
 	faults                         map[string]*faultText
@@ -42,9 +40,9 @@ func (w *Window) newUserForm(u User, add bool) *userForm {
 	f.display.SetText(u.Display)
 	f.extension.SetText(u.Extension)
 	f.pbxUsername.SetText(u.PBXUsername)
-	f.admin = widget.NewCheck("", nil)
+	f.admin = newTick("", nil)
 	f.admin.SetChecked(u.Admin)
-	f.pbx = widget.NewSelect(nil, nil)
+	f.pbx = newChooser(nil, nil)
 	f.hints()
 	f.save = newPill("", say("set.save"), theme.ColorNamePrimary, f.put)
 	f.pbxPassword.OnChanged = func(string) { f.trial.clear() }
@@ -115,7 +113,7 @@ func (f *userForm) page() fyne.CanvasObject {
 		f.field("pbx", say("set.user.pbx.which"), f.pbx),
 		newPill("pbx", say("set.user.try"), "", f.try), f.trial)
 	page := column(16, card(who, 16), card(secret, 16), card(pbx, 16), f.verdict)
-	buttons := container.NewGridWithColumns(2, f.save)
+	buttons := beside(f.save)
 	if !f.add {
 		remove := newPill("", say("set.user.remove"), theme.ColorNameError, f.remove)
 		remove.outlined = true

@@ -50,7 +50,7 @@ type settingsView struct {
 
 // Widths in pixels of the list and, at most, of a page.
 const (
-	setList = 280
+	setList = 320
 	setPage = 640
 )
 
@@ -125,7 +125,7 @@ func (w *Window) newSettingsView() *settingsView {
 	v.list = container.NewBorder(head, nil, nil, nil, container.NewVScroll(padded(rows, 4, 8, 0, 8)))
 	v.back = newToggle("back", w.leaveSettings)
 	v.scroll = container.NewVScroll(gap(0, 0))
-	v.page = container.NewBorder(column(0, container.NewBorder(nil, nil, v.back, nil, padded(container.New(middle{}, v.title), 0, 0, 8, 0)), v.banner), nil, nil, nil, v.scroll)
+	v.page = container.NewBorder(column(0, container.New(tall{touch}, container.NewBorder(nil, nil, v.back, nil, padded(container.New(middle{}, v.title), 0, 0, 8, 0))), v.banner), nil, nil, nil, v.scroll)
 	v.CanvasObject = container.New(v, v.list, v.page)
 	v.banner.Hide()
 	v.began = len(w.ends)
@@ -153,7 +153,7 @@ func (v *settingsView) enter(title string, make func(*Window) fyne.CanvasObject)
 func (v *settingsView) show(title string, make func(*Window) fyne.CanvasObject) {
 	v.w.end(v.began)
 	v.title.say(title)
-	v.scroll.Content = container.New(leftmost{setPage}, padded(make(v.w), 8, 24, 0, 12))
+	v.scroll.Content = container.New(leftmost{setPage}, padded(make(v.w), 8, 24, 2, 12))
 	v.scroll.ScrollToTop()
 	v.scroll.Refresh()
 	v.CanvasObject.Refresh()

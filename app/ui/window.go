@@ -27,6 +27,7 @@ type Window struct {
 	active   *active
 	alone    *ringing // a call that rings, with nothing else going on
 	above    *ringing // one that rings during another
+	linked   *linked
 	notice   *notice
 	frame    *frame
 	root     *fyne.Container
@@ -54,7 +55,8 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	w.guard(w.dialView.field)
 	w.active = w.newActive()
 	w.alone, w.above = w.newRinging(false), w.newRinging(true)
-	stage := container.NewBorder(w.above.CanvasObject, nil, nil, nil,
+	w.linked = w.newLinked()
+	stage := container.NewBorder(column(0, w.above.CanvasObject, w.linked.CanvasObject), nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
 	w.page = container.NewStack(w.frame.CanvasObject)

@@ -326,14 +326,14 @@ func TestSettings(t *testing.T) {
 	if !s.settings.looks {
 		t.Error("nobody looks at the meters")
 	}
-	choices := all[*widget.Select](s)
+	choices := all[*chooser](s)
 	if len(choices) != 4 || choices[0].Selected != "Headset (not plugged in)" || choices[1].Selected != "As the system says" {
 		t.Fatalf("choices: %d, the first is %q", len(choices), choices[0].Selected)
 	}
 	choices[0].SetSelected("Webcam")
 	choices[0].SetSelected("As the system says")
 	s.tap(t, "This computer")
-	choices = all[*widget.Select](s)
+	choices = all[*chooser](s)
 	choices[0].SetSelected("Dark")
 	choices[1].SetSelected("Deutsch")
 	if want := []string{"microphone: Webcam", "microphone: "}; !slices.Equal(s.settings.chosen, want) {
