@@ -16,9 +16,11 @@ import (
 	"cordboard/gateway/call"
 )
 
-// setup is what the first start asks for. Its fields are the user interface's; what takes time runs on goroutines that work waits for.
+// setup is what the first start asks for. Its fields are the user interface's; what takes time runs on goroutines that work waits for, and
+// ends with ctx.
 type setup struct {
 	gateway *gateway.Gateway
+	ctx     context.Context
 	set     *settings
 	log     *slog.Logger
 	work    *sync.WaitGroup
@@ -31,12 +33,12 @@ var errMeanwhile = errors.New("The configuration file was changed meanwhile. Try
 // later does something that takes time, and then what it gives on Fyne's loop.
 func (s *setup) later(do func(context.Context, *gateway.Gateway) (after func())) {
 	g := s.gateway
-	s.work.Go(func() { fyne.Do(do(context.Background(), g)) }) // the longest is a trial, of signaling.TryTime
+	s.work.Go(func() { fyne.Do(do(s.ctx, g)) })
 }
 
 // State implements ui.Setup.
 func (s *setup) State() ui.SetupState {
-	first, err := s.gateway.FirstStart(context.Background())
+	first, err := s.gateway.FirstStart(s.ctx)
 	if err != nil {
 		s.log.Warn("what is set up is not known", "error", err)
 		return ui.SetupState{}
@@ -58,7 +60,7 @@ func extension(a ui.Account) gateway.Extension {
 
 // plainFault makes an error one for people.
 func plainFault(err error) error {
-	if gateway.Stale(err) {
+	if errors.Is(err, gateway.ErrSettingsChanged) {
 		return errMeanwhile
 	}
 	return err

@@ -76,9 +76,9 @@ func window(c console, p place, hidden bool, target string) error {
 	s.app, s.model = app.NewWithID(appID), ui.NewModel(i.cfg.Name)
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
-	s.setup = &setup{set: s.set, log: i.log, work: &s.work, again: s.startAgain}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, again: s.startAgain}
 	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
 		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
 	s.errands = newErrands(s.app, i.log)

@@ -264,9 +264,6 @@ func portFree(addr string) bool {
 	return err == nil
 }
 
-// Stale reports that the configuration file was changed between reading and changing it.
-func Stale(err error) bool { return errors.Is(err, web.ErrSettingsChanged) }
-
 // Waiting are the tables that were changed and wait for the next start.
 func (g *Gateway) Waiting() []string {
 	_, cfg, err := g.file.read()

@@ -12,7 +12,6 @@ import (
 	"github.com/icholy/digest"
 
 	"cordboard/gateway/call"
-	"cordboard/gateway/web"
 )
 
 // registrar is a PBX that takes one extension; it gives its address.
@@ -243,11 +242,5 @@ func TestFirstStartBesideAnotherPhone(t *testing.T) {
 	cfg, err := Load(file)
 	if err != nil || cfg.Listen.SIP == taken.LocalAddr().String() || !strings.HasPrefix(cfg.Listen.SIP, "127.0.0.1:") {
 		t.Errorf("[listen] sip = %q, %v", cfg.Listen.SIP, err)
-	}
-}
-
-func TestStale(t *testing.T) {
-	if !Stale(web.ErrSettingsChanged) || Stale(nil) || Stale(os.ErrNotExist) {
-		t.Error("a file that was changed meanwhile is not told from others")
 	}
 }

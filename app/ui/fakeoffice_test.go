@@ -29,6 +29,7 @@ type fakeOffice struct {
 const officeConfig = `{"name": "Front office",
 	"audio": {"echo": true, "noise": true, "gain": false, "country": "de"},
 	"recording": {"enabled": "ask", "announce": true, "keep": "90d"},
+	"window": {"pop": "https://crm.example/{number}", "pop_on": "ring"},
 	"discovery": {"enabled": true, "strangers": false},
 	"pbx": [{"name": "office", "uri": "sip:192.0.2.10:5060", "mode": "extension"},
 		{"name": "line", "uri": "sips:trunk.example", "mode": "trunk", "username": "4711"}]}`

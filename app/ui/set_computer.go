@@ -22,6 +22,10 @@ func (w *Window) computerPage() fyne.CanvasObject {
 	s.box.Add(s.verdict)
 	s.part(say("set.computer.name"),
 		s.line("name", say("set.computer.name.label"), ""))
+	s.part(say("set.computer.pop"),
+		prose(say("set.computer.pop.more")),
+		s.line("window.pop", say("set.computer.pop.address"), "https://crm.example/?number={number}"),
+		s.choice("window.pop_on", say("set.computer.pop.when"), []string{"ring", "answer"}, func(v string) string { return say("set.computer.pop." + v) }))
 	s.load()
 	return s.box
 }

@@ -11,6 +11,8 @@ import (
 // soundPage chooses devices, lets hear and see that they work, and says how the voice is treated.
 func (w *Window) soundPage() fyne.CanvasObject {
 	s := w.newSheet()
+	w.setup.Listen(true)
+	w.ends = append(w.ends, func() { w.setup.Listen(false) })
 	problem := newVerdict()
 	w.listen(func() {
 		if sound, _ := w.model.Sound.Get(); sound.Problem != "" {

@@ -171,6 +171,12 @@ func TestComputerPage(t *testing.T) {
 	if !s.system.starts || !s.system.links || !s.system.atOnce {
 		t.Errorf("agreed: %+v", *s.system)
 	}
+	if pop := s.entryOf(t, "Address, empty for none"); pop.Text != "https://crm.example/{number}" {
+		t.Errorf("the page about the caller is %q", pop.Text)
+	}
+	choices := all[*chooser](s)
+	choices[len(choices)-1].SetSelected("you answer")
+	s.wantsOffice(t, "1: window.pop_on = answer")
 }
 
 func TestUsersPage(t *testing.T) {
