@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 )
@@ -29,6 +30,10 @@ type Desk interface {
 	Move(id string) error             // to the owner's device that answers
 	Join() error
 	DoNotDisturb(on bool)
+	// Listen keeps microphone and loudspeaker open for so long, so that their levels are known without a call; 0: no longer.
+	Listen(d time.Duration)
+	// Sample plays a short melody on the loudspeaker or the ringer.
+	Sample(purpose audio.Purpose) error
 }
 
 var (

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/call"
 )
 
@@ -146,3 +147,7 @@ func TestDeskOfAnother(t *testing.T) {
 		t.Errorf("no desk: %d", w.Code)
 	}
 }
+
+func (d *fakeDesk) Listen(time.Duration) {}
+
+func (d *fakeDesk) Sample(audio.Purpose) error { return nil }
