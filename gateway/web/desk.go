@@ -121,6 +121,10 @@ func (s *Server) deskCall(w http.ResponseWriter, r *http.Request, d Desk) error 
 	if err != nil {
 		return err
 	}
+	if r.Context().Err() != nil && in.Take == "" { // who dialled has gone, and would never learn how to hang up
+		_ = d.HangUp(id) // it may have ended
+		return nil
+	}
 	return write(w, http.StatusCreated, struct {
 		ID string `json:"id"`
 	}{id})

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,26 @@ func TestDeskIsForItsOwner(t *testing.T) {
 	}
 	if ask(s, srv, "bob", "POST", "/api/v1/desk", `{"busy":true}`, "192.0.2.7"); !desk.busy {
 		t.Error("not busy")
+	}
+}
+
+// A call that was placed for somebody who did not wait for the answer does not ring on. One that was taken over goes on.
+func TestDeskCallsForNobodyGone(t *testing.T) {
+	s := guarded(t)
+	desk := &fakeDesk{}
+	s.deps.Desk, s.deps.Dialog = desk, func(string, string) string { return "dialog" }
+	srv := s.server(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	for body, want := range map[string]string{`{"target":"300"}`: "call 300, hangup", `{"take":"up"}`: "take dialog"} {
+		desk.did = nil
+		r := httptest.NewRequestWithContext(ctx, "POST", "https://gw.example/api/v1/desk/calls", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: s.deps.Sessions.SignSession(s.accounts.users["bob"], s.clock.Now().Add(time.Hour))})
+		srv.ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Join(desk.did, ", "); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
 	}
 }
 
