@@ -18,7 +18,10 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio", "audio/device"}},
+	{"app", []string{"app/", "gateway", "gateway/call", "gateway/cert/trust", "assets", "audio", "audio/device"}},
+	{"app/autostart", []string{"app/launch"}},
+	{"app/launch", nil},
+	{"app/links", []string{"app/launch"}},
 	{"app/ui", []string{"gateway/call", "assets", "app/ui/locale"}}, // icons and words
 	{"app/ui/locale", nil},
 	{"assets", nil},
@@ -32,6 +35,7 @@ var arrows = []struct {
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
+	{"gateway/cert/trust", nil},
 	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},

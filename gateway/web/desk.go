@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 )
@@ -26,8 +27,13 @@ type Desk interface {
 	Mute(id string, muted bool) error
 	Press(id, keys string) error
 	Transfer(id, target string) error // a number or name, or another call's ID
+	Move(id string) error             // to the owner's device that answers
 	Join() error
 	DoNotDisturb(on bool)
+	// Listen keeps microphone and loudspeaker open for so long, so that their levels are known without a call; 0: no longer.
+	Listen(d time.Duration)
+	// Sample plays a short melody on the loudspeaker or the ringer.
+	Sample(purpose audio.Purpose) error
 }
 
 var (
@@ -147,6 +153,8 @@ func (s *Server) deskDo(w http.ResponseWriter, r *http.Request, d Desk) error {
 		err = d.Press(id, in.Digits)
 	case "transfer":
 		err = d.Transfer(id, in.Target)
+	case "move":
+		err = d.Move(id)
 	default:
 		return errNotFound
 	}
