@@ -81,7 +81,7 @@ compiles_c() { echo "#include <$1>" | "${CC:-gcc}" -x c -c -o /dev/null - 2>/dev
 # named Debian packages that are linked into it.
 notices() (
 	cd "$root" || exit
-	local program=$1 package module version
+	local program=$1 package module version folder
 	shift
 	heading() { printf '\n==== %s\n\n' "$1"; }
 	echo "This program contains the following, each under its own licence."
@@ -93,7 +93,9 @@ notices() (
 	cat "$(go env GOROOT)/LICENSE"
 	while read -r module version; do
 		heading "$module $version"
-		find "$(go list -m -f '{{.Dir}}' "$module")" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' \) -print0 | sort -z | xargs -0r cat
+		folder=$(go list -m -f '{{.Dir}}' "$module")
+		find "$folder" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' \) -print0 | sort -z | xargs -0r cat | grep '' ||
+			cat "$folder"/README* # some have it there
 	done < <(go version -m "$program" | awk '$1 == "dep" { print $2, $3 }')
 	heading "The calling page"
 	cat assets/web/dist/licences.txt
