@@ -18,7 +18,10 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"gateway", "gateway/call", "assets", "app/ui", "audio", "audio/device"}},
+	{"app", []string{"app/", "gateway", "gateway/call", "assets", "audio", "audio/device"}},
+	{"app/autostart", []string{"app/launch"}},
+	{"app/launch", nil},
+	{"app/links", []string{"app/launch"}},
 	{"app/ui", []string{"gateway/call", "assets", "app/ui/locale"}}, // icons and words
 	{"app/ui/locale", nil},
 	{"assets", nil},

@@ -26,8 +26,9 @@ const windowName = "window.json"
 type left struct {
 	Appearance ui.Appearance `json:"appearance"`
 	Language   string        `json:"language"`
-	Seen       int64         `json:"seen"`  // until when missed calls were seen, Unix milliseconds
-	Width      float32       `json:"width"` // Fyne's pixels
+	CallsLinks bool          `json:"callsLinks"` // at once
+	Seen       int64         `json:"seen"`       // until when missed calls were seen, Unix milliseconds
+	Width      float32       `json:"width"`      // Fyne's pixels
 	Height     float32       `json:"height"`
 }
 

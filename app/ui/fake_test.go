@@ -30,6 +30,9 @@ func (p *fakePhone) Resume(id string) error             { return p.note("resume 
 func (p *fakePhone) Mute(id string, on bool) error      { return p.note("mute %s %v", id, on) }
 func (p *fakePhone) Press(id, keys string) error        { return p.note("press %s %s", id, keys) }
 func (p *fakePhone) Transfer(id, to string) error       { return p.note("transfer %s %s", id, to) }
+func (p *fakePhone) Move(id string) error               { return p.note("move %s", id) }
+func (p *fakePhone) Take(id string) error               { return p.note("take %s", id) }
+func (p *fakePhone) Record(id string, on bool) error    { return p.note("record %s %v", id, on) }
 func (p *fakePhone) Join() error                        { return p.note("join") }
 func (p *fakePhone) DoNotDisturb(on bool)               { _ = p.note("do not disturb %v", on) }
 
@@ -53,11 +56,22 @@ func (s *fakeSettings) SetLanguage(l string)       { s.language = l }
 func (s *fakeSettings) Look(on bool)               { s.looks = on }
 func (s *fakeSettings) Seen(until time.Time)       { _ = s.model.Seen.Set(until) }
 
+// fakeSystem keeps what is agreed.
+type fakeSystem struct{ starts, links, atOnce bool }
+
+func (s *fakeSystem) StartsWithComputer() (bool, error) { return s.starts, nil }
+func (s *fakeSystem) StartWithComputer(on bool) error   { s.starts = on; return nil }
+func (s *fakeSystem) OpensLinks() (bool, error)         { return s.links, nil }
+func (s *fakeSystem) OpenLinks(on bool) error           { s.links = on; return nil }
+func (s *fakeSystem) CallsLinks() bool                  { return s.atOnce }
+func (s *fakeSystem) CallLinks(atOnce bool)             { s.atOnce = atOnce }
+
 // scene is a window with a made-up office.
 type scene struct {
 	*Window
 	phone    *fakePhone
 	settings *fakeSettings
+	system   *fakeSystem
 	window   fyne.Window
 	at       time.Time
 }
@@ -91,8 +105,9 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 		{ID: "3", From: "alice", To: "+4989123456", Direction: call.Out, Began: s.at.Add(-25 * time.Hour), Ended: s.at.Add(-25 * time.Hour), Reason: "Busy", Users: []string{"alice"}},
 		{ID: "4", From: "carol", FromDisplay: "Carol Jones", To: "alice", AnsweredBy: "alice", Direction: call.Internal, Began: s.at.Add(-72 * time.Hour), Answered: s.at.Add(-72 * time.Hour), Ended: s.at.Add(-72*time.Hour + 605*time.Second), Users: []string{"alice", "carol"}},
 	})
+	s.system = &fakeSystem{}
 	s.settings = &fakeSettings{model: m, appearance: a, language: language}
-	s.Window = NewWindow(m, s.phone, s.settings, func() {})
+	s.Window = NewWindow(m, Does{Phone: s.phone, Calls: s.phone, Settings: s.settings, System: s.system}, func() {})
 	t.Cleanup(s.Close)
 	s.window = test.NewTempWindow(t, s.Content())
 	s.window.SetPadded(false)
