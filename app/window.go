@@ -104,6 +104,10 @@ func window(c console, p place, hidden bool, target string) error {
 	}()
 	go errands.run(ctx)
 	var aside sync.WaitGroup
+	pace := newPace(fyne.Do)
+	s.app.Lifecycle().SetOnEnteredForeground(func() { pace.set(true) })
+	s.app.Lifecycle().SetOnExitedForeground(func() { pace.set(false) })
+	aside.Go(func() { pace.run(ctx) })
 	switch {
 	case target != "":
 		s.asked(true, target)

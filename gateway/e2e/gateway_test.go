@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -35,15 +36,17 @@ var (
 // gatewayOptions are what tests vary about a gateway.
 type gatewayOptions struct {
 	Users  []gatewayUser
-	PBX    string  // [[pbx]] tables as text
-	Extra  string  // more tables as text
-	SIP    *port   // SIP port; nil: any
-	Host   string  // of the SIP port; empty: 127.0.0.1
-	SIPS   *port   // SIP port for TLS; nil: none
-	Domain string  // empty: domain
-	Media  string  // address for the media of browsers; empty: 127.0.0.1
-	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
-	On     *screen // its window opens there; nil: it has none
+	PBX    string   // [[pbx]] tables as text
+	Extra  string   // more tables as text
+	SIP    *port    // SIP port; nil: any
+	Host   string   // of the SIP port; empty: 127.0.0.1
+	SIPS   *port    // SIP port for TLS; nil: none
+	Domain string   // empty: domain
+	Media  string   // address for the media of browsers; empty: 127.0.0.1
+	At     string   // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	On     *screen  // its window opens there; nil: it has none
+	Left   string   // how the window was left, as window.json; empty: it was never open
+	Flags  []string // of the window
 }
 
 // gateway is a running `cordboard serve`.
@@ -56,13 +59,14 @@ type gateway struct {
 	firstRTP, lastRTP int
 	host              string // of the page's address
 	screen            *screen
+	flags             []string // of the window
 }
 
 // startGateway writes a configuration, runs the gateway and waits until it is
 // healthy and its certificate can be trusted.
 func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	t.Helper()
-	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost", screen: o.On}
+	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost", screen: o.On, flags: o.Flags}
 	if g.sip == nil {
 		g.sip = freePort(t)
 	}
@@ -94,6 +98,11 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	if err := os.WriteFile(g.config(), []byte(text.String()), 0o600); err != nil {
 		t.Fatalf("write the configuration: %v", err)
 	}
+	if o.Left != "" {
+		if err := errors.Join(os.Mkdir(g.data, 0o700), os.WriteFile(filepath.Join(g.data, "window.json"), []byte(o.Left), 0o600)); err != nil {
+			t.Fatalf("write how the window was left: %v", err)
+		}
+	}
 	g.start(t)
 	return g
 }
@@ -119,8 +128,8 @@ func (g *gateway) start(t *testing.T) {
 		if binary, err = buildWindow(); err != nil {
 			t.Fatalf("build the window: %v", err)
 		}
-		cmd = exec.Command(binary, "--config", g.config(), "--data", g.data)
-		cmd.Env = append(os.Environ(), "HOME="+g.dir, "DISPLAY="+g.screen.name, "LC_ALL=C", "LIBGL_ALWAYS_SOFTWARE=1")
+		cmd = exec.Command(binary, append(g.flags, "--config", g.config(), "--data", g.data)...)
+		cmd.Env = append(append(os.Environ(), "HOME="+g.dir), g.screen.env()...)
 	}
 	g.process = start(t, "cordboard", cmd)
 	run := g.process
