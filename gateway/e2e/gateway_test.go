@@ -119,8 +119,9 @@ func (g *gateway) start(t *testing.T) {
 		if binary, err = buildWindow(); err != nil {
 			t.Fatalf("build the window: %v", err)
 		}
-		cmd = exec.Command(binary, "--config", g.config(), "--data", g.data)
+		cmd = exec.Command(binary, append([]string{"--config", g.config(), "--data", g.data}, g.screen.args...)...)
 		cmd.Env = append(os.Environ(), "HOME="+g.dir, "DISPLAY="+g.screen.name, "LC_ALL=C", "LIBGL_ALWAYS_SOFTWARE=1")
+		cmd.Env = append(cmd.Env, g.screen.env...)
 	}
 	g.process = start(t, "cordboard", cmd)
 	run := g.process

@@ -27,7 +27,9 @@ var buildWindow = sync.OnceValues(func() (string, error) {
 // screen is a display of the test's own, without hardware and without a window manager.
 type screen struct {
 	t    *testing.T
-	name string // as DISPLAY has it
+	name string   // as DISPLAY has it
+	env  []string // of the program whose window is on it, beside that
+	args []string // that the program gets
 }
 
 // startScreen runs Xvfb until the test ends; it chooses a display that is free.
@@ -47,7 +49,7 @@ func startScreen(t *testing.T) *screen {
 	if _, err := fmt.Fscan(read, &number); err != nil { // ends with Xvfb, too
 		t.Fatalf("start a screen: Xvfb tells no display: %v", err)
 	}
-	return &screen{t, fmt.Sprintf(":%d", number)}
+	return &screen{t: t, name: fmt.Sprintf(":%d", number)}
 }
 
 // does sends mouse and keyboard events, in xdotool's words, and gives what it prints.
