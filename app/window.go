@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -43,6 +45,7 @@ type shell struct {
 	views  *ui.Window
 	model  *ui.Model
 	phone  ui.Phone
+	calls  ui.Calls
 	set    *settings
 	system ui.System
 
@@ -65,6 +68,7 @@ func window(c console, p place, hidden bool, target string) error {
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
+	s.calls = &calls{i.gateway, i.log}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
 	if err := ui.Speak(s.set.Language()); err != nil {
@@ -81,9 +85,15 @@ func window(c console, p place, hidden bool, target string) error {
 
 	ctx, stop := context.WithCancel(context.Background())
 	ended, fed := make(chan error, 1), make(chan struct{})
+	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
+	// are gone.
+	signal.Stop(i.signals)
+	signal.Notify(i.signals, syscall.SIGHUP)
 	go func() { // the gateway's life, which ends the window when it ends first
 		ended <- i.run(ctx)
-		fyne.Do(s.app.Quit)
+		if ctx.Err() == nil {
+			fyne.Do(s.app.Quit)
+		}
 	}()
 	errands := newErrands(s.app, i.log)
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
@@ -104,6 +114,7 @@ func window(c console, p place, hidden bool, target string) error {
 		aside.Go(func() { s.showWithoutTray(ctx) })
 	}
 	s.app.Run()
+	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
 	<-fed
@@ -117,7 +128,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return
@@ -194,5 +205,6 @@ func (noPhone) Resume(string) error           { return errNoPhone }
 func (noPhone) Mute(string, bool) error       { return errNoPhone }
 func (noPhone) Press(string, string) error    { return errNoPhone }
 func (noPhone) Transfer(string, string) error { return errNoPhone }
+func (noPhone) Move(string) error             { return errNoPhone }
 func (noPhone) Join() error                   { return errNoPhone }
 func (noPhone) DoNotDisturb(bool)             {}
