@@ -36,17 +36,16 @@ var (
 // gatewayOptions are what tests vary about a gateway.
 type gatewayOptions struct {
 	Users  []gatewayUser
-	PBX    string   // [[pbx]] tables as text
-	Extra  string   // more tables as text
-	SIP    *port    // SIP port; nil: any
-	Host   string   // of the SIP port; empty: 127.0.0.1
-	SIPS   *port    // SIP port for TLS; nil: none
-	Domain string   // empty: domain
-	Media  string   // address for the media of browsers; empty: 127.0.0.1
-	At     string   // another address of this machine than loopback, for the page and its media; empty: loopback alone
-	On     *screen  // its window opens there; nil: it has none
-	Left   string   // how the window was left, as window.json; empty: it was never open
-	Flags  []string // of the window
+	PBX    string  // [[pbx]] tables as text
+	Extra  string  // more tables as text
+	SIP    *port   // SIP port; nil: any
+	Host   string  // of the SIP port; empty: 127.0.0.1
+	SIPS   *port   // SIP port for TLS; nil: none
+	Domain string  // empty: domain
+	Media  string  // address for the media of browsers; empty: 127.0.0.1
+	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	On     *screen // its window opens there; nil: it has none
+	Left   string  // how the window was left, as window.json; empty: it was never open
 }
 
 // gateway is a running `cordboard serve`.
@@ -59,14 +58,13 @@ type gateway struct {
 	firstRTP, lastRTP int
 	host              string // of the page's address
 	screen            *screen
-	flags             []string // of the window
 }
 
 // startGateway writes a configuration, runs the gateway and waits until it is
 // healthy and its certificate can be trusted.
 func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	t.Helper()
-	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost", screen: o.On, flags: o.Flags}
+	g := &gateway{dir: t.TempDir(), https: freePort(t), media: freePort(t), sip: o.SIP, host: "localhost", screen: o.On}
 	if g.sip == nil {
 		g.sip = freePort(t)
 	}
@@ -128,8 +126,9 @@ func (g *gateway) start(t *testing.T) {
 		if binary, err = buildWindow(); err != nil {
 			t.Fatalf("build the window: %v", err)
 		}
-		cmd = exec.Command(binary, append(g.flags, "--config", g.config(), "--data", g.data)...)
-		cmd.Env = append(append(os.Environ(), "HOME="+g.dir), g.screen.env()...)
+		cmd = exec.Command(binary, append([]string{"--config", g.config(), "--data", g.data}, g.screen.args...)...)
+		cmd.Env = append(os.Environ(), "HOME="+g.dir, "DISPLAY="+g.screen.name, "LC_ALL=C", "LIBGL_ALWAYS_SOFTWARE=1")
+		cmd.Env = append(cmd.Env, g.screen.env...)
 	}
 	g.process = start(t, "cordboard", cmd)
 	run := g.process
