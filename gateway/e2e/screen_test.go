@@ -34,7 +34,8 @@ type screen struct {
 	frame  string          // file with what is shown, as X has it in memory
 	window string          // as xdotool has it
 	shown  image.Rectangle // of the window
-	bus    string          // of the desktop, as DBUS_SESSION_BUS_ADDRESS has it; empty: none
+	env    []string        // of the program whose window is on it, beside that
+	args   []string        // that the program gets
 }
 
 // startScreen runs Xvfb until the test ends; it chooses a display that is free. It builds the window, too, before a test changes HOME,
@@ -60,11 +61,6 @@ func startScreen(t *testing.T) *screen {
 		t.Fatalf("start a screen: Xvfb tells no display: %v", err)
 	}
 	return &screen{t: t, name: fmt.Sprintf(":%d", number), frame: filepath.Join(dir, "Xvfb_screen0")}
-}
-
-// env is what a program needs in its environment to open its window there.
-func (s *screen) env() []string {
-	return []string{"DISPLAY=" + s.name, "DBUS_SESSION_BUS_ADDRESS=" + s.bus, "LC_ALL=C", "LIBGL_ALWAYS_SOFTWARE=1"}
 }
 
 // does sends mouse and keyboard events, in xdotool's words, and gives what it prints.

@@ -76,6 +76,11 @@ func TestTray(t *testing.T) {
 	d.with(t, "201", "talking")
 	phone.wantEvent(t, "CALL_ESTABLISHED")
 	wants(quiet)
+	screen.fill("Front office")
+	screen.closes() // hides, and the call goes on
+	d.with(t, "201", "talking")
+	b.press(owner, "Show Cordboard")
+	eventually(t, patience, "window again", shown)
 	phone.hangUp(t)
 	d.wantFree(t)
 	eventually(t, patience, "page about the caller", func() bool {

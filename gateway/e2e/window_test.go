@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -207,21 +206,6 @@ func TestWindow(t *testing.T) {
 		wantNoTone(t, "bob's page", page, toneDesk)
 		o.two.hangUp(t)
 		page.wantOver(t)
-	})
-	part("a link of another program", func(t *testing.T) {
-		o.one.startOver()
-		binary, _ := buildWindow()
-		second := exec.Command(binary, "--data", o.gateway.data, "sip:201@pbx.example")
-		second.Env = append(os.Environ(), o.screen.env()...)
-		if out, err := second.CombinedOutput(); err != nil {
-			t.Fatalf("a second start: %v\n%s", err, out)
-		}
-		o.click(t, "Call")
-		o.one.wantEvent(t, "CALL_INCOMING")
-		o.one.answer(t)
-		wantTone(t, "the phone", o.one, toneDesk)
-		o.one.hangUp(t)
-		o.wantFree(t)
 	})
 	if text, err := os.ReadFile(filepath.Join(o.gateway.data, "window.json")); err == nil {
 		t.Errorf("the window kept settings that nobody changed: %s", text)
