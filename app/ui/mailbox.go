@@ -16,12 +16,13 @@ import (
 type mailbox struct {
 	press
 	w       *Window
+	beside  *fyne.Container // what has it in it
 	drawing *canvas.Image
 	words   *text
 }
 
-func (w *Window) newMailbox() *mailbox {
-	m := &mailbox{w: w, drawing: picture("voicemail", theme.ColorNameForeground, 24), words: newText("", small, theme.ColorNameForeground)}
+func (w *Window) newMailbox(beside *fyne.Container) *mailbox {
+	m := &mailbox{w: w, beside: beside, drawing: picture("voicemail", theme.ColorNameForeground, 24), words: newText("", small, theme.ColorNameForeground)}
 	m.do = func() {
 		if v, _ := w.model.Voicemail.Get(); v.Box != "" {
 			w.dial(v.Box)
@@ -44,7 +45,7 @@ func (m *mailbox) show() {
 	repaint(m.drawing, "voicemail", ink)
 	m.words.show(words, ink)
 	m.set(v.Box == "")
-	m.Refresh()
+	m.beside.Refresh()
 }
 
 func (m *mailbox) CreateRenderer() fyne.WidgetRenderer {
