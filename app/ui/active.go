@@ -61,7 +61,6 @@ func (w *Window) newActive() *active {
 		padded(container.New(rest{&a.showKeys}, container.NewVScroll(column(unit, a.others, a.transfer, a.more)), a.keypad), 8, 8, 0, 0))
 	a.CanvasObject = container.New(hero{480, 560}, card(inside, 16))
 	w.listen(a.tick, w.model.Now, w.model.Troubles, w.model.Sounds)
-	w.listen(a.arrange, w.model.Recordings)
 	return a
 }
 
@@ -80,7 +79,7 @@ func (h hero) Layout(o []fyne.CanvasObject, size fyne.Size) {
 type rest struct{ shown *bool }
 
 // shrinks is the share of the height that a keypad wants with which it can still be used.
-const shrinks = 0.75
+const shrinks = 0.7
 
 func (rest) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	size := objects[0].(*container.Scroll).Content.MinSize()

@@ -16,24 +16,23 @@ import (
 type mailbox struct {
 	press
 	w       *Window
-	beside  *fyne.Container // what has it in it
 	drawing *canvas.Image
 	words   *text
 }
 
-func (w *Window) newMailbox(beside *fyne.Container) *mailbox {
-	m := &mailbox{w: w, beside: beside, drawing: picture("voicemail", theme.ColorNameForeground, 24), words: newText("", small, theme.ColorNameForeground)}
+func (w *Window) newMailbox() *mailbox {
+	m := &mailbox{w: w, drawing: picture("voicemail", theme.ColorNameForeground, 24), words: newText("", small, theme.ColorNameForeground)}
 	m.do = func() {
 		if v, _ := w.model.Voicemail.Get(); v.Box != "" {
 			w.dial(v.Box)
 		}
 	}
 	m.ExtendBaseWidget(m)
-	w.listen(m.show, w.model.Voicemail)
 	return m
 }
 
-func (m *mailbox) show() {
+// show brings it up to date, in the header that has it.
+func (m *mailbox) show(header *fyne.Container) {
 	v, _ := m.w.model.Voicemail.Get()
 	m.Hidden = v.New == 0 && v.Old == 0 && v.Box == ""
 	ink := theme.ColorNameForeground
@@ -45,7 +44,7 @@ func (m *mailbox) show() {
 	repaint(m.drawing, "voicemail", ink)
 	m.words.show(words, ink)
 	m.set(v.Box == "")
-	m.beside.Refresh()
+	header.Refresh()
 }
 
 func (m *mailbox) CreateRenderer() fyne.WidgetRenderer {

@@ -60,7 +60,7 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	stage := container.NewBorder(container.New(narrow{480}, top), nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())
-	w.listen(w.show, m.Desk, m.People)
+	w.listen(w.show, m.Desk, m.People, m.Recordings)
 	w.listen(func() {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
 			w.do(nil)
@@ -281,13 +281,12 @@ func (w *Window) header() fyne.CanvasObject {
 			w.openSettings()
 		}
 	})
-	buttons := line(4)
-	for _, b := range []fyne.CanvasObject{w.newMailbox(buttons), busy, set} {
-		buttons.Add(b)
-	}
 	w.listen(func() { busy.mark(w.model.desk().Busy) }, w.model.Desk)
 	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
-	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), buttons, container.New(middle{}, name)), 4, 0, 16, 12)
+	mail := w.newMailbox()
+	head := container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, mail, busy, set), container.New(middle{}, name))
+	w.listen(func() { mail.show(head) }, w.model.Voicemail)
+	return padded(head, 4, 0, 16, 12)
 }
 
 // missedWord is how many calls nobody took; empty: none.
