@@ -21,6 +21,7 @@ var arrows = []struct {
 	{"app", []string{"app/", "gateway", "gateway/call", "assets", "audio", "audio/device"}},
 	{"app/autostart", []string{"app/launch"}},
 	{"app/launch", nil},
+	{"app/links", []string{"app/launch"}},
 	{"app/ui", []string{"gateway/call", "assets", "app/ui/locale"}}, // icons and words
 	{"app/ui/locale", nil},
 	{"assets", nil},

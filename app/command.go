@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"cordboard/app/links"
 	"cordboard/gateway"
 )
 
@@ -52,7 +53,7 @@ func dispatch(all []command, args []string, c console) error {
 	case "-version", "--version":
 		args = append([]string{"version"}, args[1:]...)
 	}
-	if strings.HasPrefix(args[0], "-") {
+	if strings.HasPrefix(args[0], "-") || links.Is(args[0]) {
 		return runCommand(windowCommand(), args, c)
 	}
 	cmd, rest, err := find(all, args)
@@ -208,17 +209,37 @@ func (cmd command) describe(b *strings.Builder) {
 // windowCommand is what happens without a command: the window with the gateway in it.
 func windowCommand() command {
 	var p place
+	hidden := false
 	return command{
-		short: "open the window, with the gateway in the same program",
-		flags: p.flags,
+		args: "[LINK]", short: "open the window, with the gateway in the same program; a link names whom to call",
+		examples: []string{"cordboard", "cordboard --hidden", "cordboard tel:+49301234567", "cordboard sip:201@pbx.example --data /var/lib/cordboard"},
+		flags: func(f *flag.FlagSet) {
+			p.flags(f)
+			f.BoolVar(&hidden, "hidden", false, "begin in the tray, where there is one")
+		},
 		run: func(c console, args []string) error {
-			if len(args) > 0 {
+			target := ""
+			switch {
+			case len(args) > 1 && links.Is(args[0]):
+				return misused("", "one link at a time, not %d", len(args))
+			case len(args) == 1 && links.Is(args[0]):
+				var err error
+				if target, err = links.Target(args[0]); err != nil {
+					return misused("", "%v", err)
+				}
+			case len(args) > 0:
 				return misused("", "there is no command %q", args[0])
 			}
-			if why := noWindow(); why != "" {
+			why := noWindow()
+			if target != "" || why == "" {
+				if taken, err := handOver(c, p, hidden, target); taken || err != nil {
+					return err
+				}
+			}
+			if why != "" {
 				return errors.New(why + " Without a window it runs by: cordboard serve")
 			}
-			return window(c, p)
+			return window(c, p, hidden, target)
 		},
 	}
 }

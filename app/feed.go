@@ -30,16 +30,15 @@ type feed struct {
 	model   *ui.Model
 	set     *settings
 	log     *slog.Logger
-	told    func(from string) // of a call that comes in
+	herald  *herald
+	hidden  func() bool // the window is
 
 	lamps []call.Lamp
-	rings map[string]bool // incoming calls that were told of
-	ended int             // calls that have ended, when last looked
+	ended int // calls that have ended, when last looked
 }
 
 // run feeds until ctx ends.
 func (f *feed) run(ctx context.Context) {
-	f.rings = make(map[string]bool)
 	owner, err := f.gateway.Owner(ctx)
 	if err != nil {
 		f.log.Warn("window has no user", "error", err)
@@ -108,11 +107,13 @@ func (f *feed) run(ctx context.Context) {
 		case <-sounds.C:
 			f.sounds(owner)
 		case now := <-tick.C:
-			must(f.model.Now.Set(now))
+			if !f.hidden() {
+				must(f.model.Now.Set(now))
+			}
 		case <-slow.C:
 			f.look(ctx, owner)
 		case <-meters.C:
-			if shown := f.set.look.Load(); shown != metering {
+			if shown := f.set.look.Load() && !f.hidden(); shown != metering {
 				metering = shown
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
@@ -138,23 +139,11 @@ func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
 		if c.State == call.Ended {
 			ended++
 		}
-		if c.Direction == "in" && c.State == call.Ringing && !f.rings[c.ID] {
-			f.rings[c.ID] = true
-			from := c.Name
-			if from == "" {
-				from = c.Peer
-			}
-			f.told(from)
-		}
 	}
+	f.herald.look(s)
 	if ended != f.ended {
 		f.ended = ended
 		f.look(ctx, owner)
-	}
-	for id := range f.rings {
-		if !slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.ID == id }) {
-			delete(f.rings, id)
-		}
 	}
 	if len(s.Calls) == 0 {
 		must(f.model.Troubles.Set(nil))

@@ -8,4 +8,4 @@ import "errors"
 func noWindow() string { return "This Cordboard was built without a window." }
 
 // window is for builds that have one.
-func window(console, place) error { return errors.ErrUnsupported }
+func window(console, place, bool, string) error { return errors.ErrUnsupported }

@@ -25,7 +25,7 @@ func serveCommand() command {
 			if len(args) > 0 {
 				return misused("serve", "serve takes no arguments, but there is %q", args[0])
 			}
-			i, err := start(c, p)
+			i, err := start(c, p, nil)
 			if err != nil {
 				return err
 			}
@@ -50,8 +50,8 @@ type instance struct {
 	close   func() // the sound card
 }
 
-// start opens a gateway, which run then serves and closes.
-func start(c console, p place) (i *instance, err error) {
+// start opens a gateway, which run then serves and closes. window is as in gateway.Host.
+func start(c console, p place, window func(show bool, dial string)) (i *instance, err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
@@ -73,7 +73,7 @@ func start(c console, p place) (i *instance, err error) {
 	i.log, i.level = newLog(c.err, cfg.Log)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(i.log.Handler(), slog.LevelDebug).Writer()) // what libraries say, as zeroconf of a network without IPv6
-	i.host = gateway.Host{Dir: dir, Version: version, Page: assets.Web(), Config: file, Level: i.level}
+	i.host = gateway.Host{Dir: dir, Version: version, Page: assets.Web(), Config: file, Level: i.level, Window: window}
 	i.close = openCard(cfg.Audio, &i.host, i.log)
 	if i.gateway, err = gateway.New(cfg, i.host, i.log); err != nil {
 		i.close()

@@ -7,14 +7,16 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/lang"
 
+	"cordboard/app/links"
 	"cordboard/app/ui"
 	"cordboard/gateway/call"
 )
@@ -46,24 +48,29 @@ type shell struct {
 	calls  ui.Calls
 	set    *settings
 	system ui.System
-	tray   bool // closing hides
+
+	tray      *ui.Tray // nil: none
+	trayReady bool     // the icon is shown as soon as there is a tray
+	away      atomic.Bool
 }
 
-// window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone.
-func window(c console, p place) error {
-	i, err := start(c, p)
+// window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
+// begins in the tray. target is called as a link's; empty: nobody.
+func window(c console, p place, hidden bool, target string) error {
+	s := &shell{}
+	i, err := start(c, p, s.asked)
 	if err != nil {
 		return err
 	}
 	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
-	s := &shell{app: app.NewWithID(appID), model: ui.NewModel(i.cfg.Name)}
+	s.app, s.model = app.NewWithID(appID), ui.NewModel(i.cfg.Name)
 	s.phone = noPhone{}
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
 	s.calls = &calls{i.gateway, i.log}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
-	s.system = &system{s.set}
+	s.system = &system{s.set, p}
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
@@ -74,8 +81,7 @@ func window(c console, p place) error {
 	s.build()
 	s.window.Resize(s.set.size(firstWidth, firstHeight))
 	s.window.SetCloseIntercept(s.closed)
-	s.tray = hasTray()
-	s.fillTray()
+	s.openTray(hidden)
 
 	ctx, stop := context.WithCancel(context.Background())
 	ended, fed := make(chan error, 1), make(chan struct{})
@@ -89,16 +95,31 @@ func window(c console, p place) error {
 			fyne.Do(s.app.Quit)
 		}
 	}()
-	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, told: s.told}
+	errands := newErrands(s.app, i.log)
+	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
+		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: errands.notify, pop: i.gateway.Pop, open: errands.open}}
 	go func() {
 		defer close(fed)
 		feed.run(ctx)
 	}()
-	s.window.ShowAndRun()
+	go errands.run(ctx)
+	var aside sync.WaitGroup
+	switch {
+	case target != "":
+		s.asked(true, target)
+	case !hidden || !s.trayReady:
+		s.window.Show()
+	default:
+		s.away.Store(true)
+		aside.Go(func() { s.showWithoutTray(ctx) })
+	}
+	s.app.Run()
 	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
 	<-fed
+	aside.Wait()
+	errands.leave()
 	return <-ended
 }
 
@@ -119,21 +140,10 @@ func (s *shell) build() {
 	s.views.Attach(s.window.Canvas())
 }
 
-// fillTray makes the icon in the tray with its menu.
-func (s *shell) fillTray() {
-	d, ok := s.app.(desktop.App)
-	if !ok || !s.tray {
-		return
-	}
-	quit := fyne.NewMenuItem(lang.X("tray.quit", "Quit"), s.quit)
-	quit.IsQuit = true
-	d.SetSystemTrayIcon(ui.AppIcon())
-	d.SetSystemTrayMenu(fyne.NewMenu("Cordboard", fyne.NewMenuItem(lang.X("tray.show", "Show Cordboard"), s.raise), quit))
-}
-
 // closed hides the window where the tray shows it again; elsewhere it quits.
 func (s *shell) closed() {
-	if s.tray {
+	if s.canHide() {
+		s.away.Store(true)
 		s.window.Hide()
 		return
 	}
@@ -162,18 +172,24 @@ func (s *shell) quit() {
 	ask.Show()
 }
 
-// raise brings the window up.
-func (s *shell) raise() {
-	s.window.Show()
-	s.window.RequestFocus()
+// asked is for any goroutine: the window shall come up, and take whom to call unless dial is empty.
+func (s *shell) asked(show bool, dial string) {
+	fyne.Do(func() {
+		if show || dial != "" {
+			s.raise()
+		}
+		if dial != "" {
+			s.views.Link(dial, s.system.CallsLinks() && links.Harmless(dial))
+		}
+	})
 }
 
-// told is for the feed's loop: a call comes in.
-func (s *shell) told(from string) {
-	fyne.Do(s.raise)
-	if canNotify() {
-		s.app.SendNotification(fyne.NewNotification(lang.X("notify.incoming", "Incoming call"), from))
-	}
+// raise brings the window up.
+func (s *shell) raise() {
+	s.away.Store(false)
+	s.window.Show()
+	restore(s.window)
+	s.window.RequestFocus()
 }
 
 // noPhone is the phone of a machine without sound.

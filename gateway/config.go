@@ -39,6 +39,7 @@ type Config struct {
 	TLS       cert.Config      `toml:"tls"`
 	TURN      Switch           `toml:"turn"`
 	Audio     Audio            `toml:"audio"`
+	Window    Window           `toml:"window"`
 	Discovery Discovery        `toml:"discovery"`
 	Store     Store            `toml:"store"`
 	Recording recording.Config `toml:"recording"`
@@ -107,6 +108,18 @@ type Audio struct {
 	Gain        bool   `toml:"gain"`        // a soft voice gets louder, a loud one softer
 }
 
+// Window is the [window] table: what the window of this machine does when somebody calls.
+type Window struct {
+	Pop   string `toml:"pop"`    // the address of a page about the caller, as call.ParsePop reads it; empty: none is opened
+	PopOn string `toml:"pop_on"` // ring | answer
+}
+
+// When a page about the caller is opened.
+const (
+	PopOnRing   = "ring"
+	PopOnAnswer = "answer"
+)
+
 // Switch is a table of a part that can be switched off.
 type Switch struct {
 	Enabled bool `toml:"enabled"`
@@ -162,6 +175,7 @@ func defaults() Config {
 	return Config{
 		Name: host, Domain: host + ".local",
 		Listen: Listen{HTTPS: ":8443", Media: ":8443", SIP: ":5060", RTP: "20000-20999"},
+		Window: Window{PopOn: PopOnRing},
 		TURN:   Switch{true}, Audio: Audio{Enabled: true, Echo: true, Noise: true, Gain: true}, Discovery: Discovery{Enabled: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Media:     Media{Opus: media.OpusAuto},

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"cordboard/audio"
@@ -37,6 +38,10 @@ type Host struct {
 
 	Card   audio.Card // the machine's sound; nil: none
 	NoCard string     // then why there is none, one sentence; empty: not known
+
+	// Window has the window come up, and take whom to call unless dial is empty. It is asked only while the gateway runs, and returns
+	// at once; nil: there is no window.
+	Window func(show bool, dial string)
 }
 
 // Gateway is a Cordboard without a window. New opens all it needs, Run serves and closes it.
@@ -63,6 +68,7 @@ type Gateway struct {
 	control    net.Listener // nil: none
 	changed    chan struct{}
 	greeting   Greeting
+	window     atomic.Pointer[Window]
 }
 
 // liveName is the file of the calls that are up in the data folder.
@@ -81,6 +87,7 @@ type Greeting struct {
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
+	g.window.Store(&cfg.Window)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -205,7 +212,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.settings(host), TryPBX: g.tryPBX,
 		Doctor: func(ctx context.Context) []Finding { return g.examine(ctx, host) },
-		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog,
+		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog, Window: host.Window,
 	}, g.log)
 	return err
 }
@@ -268,14 +275,15 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, the guard and the
-// log's level. It returns the tables that are different but wait for the next start.
+// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, the guard, the
+// window and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
 	g.recordings.SetUsers(cfg.recordingRules().Users)
+	g.window.Store(&cfg.Window)
 	if g.level != nil {
 		g.level.Set(cfg.Log.SlogLevel())
 	}
@@ -286,9 +294,9 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts, the guard and the log's level, in which two configurations differ.
+// differences names the tables, but for accounts, the guard, the window and the log's level, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Guard, other.Log.Level, other.Notices = c.User, c.Guard, c.Log.Level, c.Notices
+	other.User, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.Guard, c.Window, c.Log.Level, c.Notices
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"cordboard/gateway/auth"
+	"cordboard/gateway/call"
 	"cordboard/gateway/media"
 )
 
@@ -76,6 +77,10 @@ func (c *Config) faults() []Fault {
 	if c.Discovery.Strangers && !c.Discovery.Enabled {
 		check.add("discovery.strangers", "strangers are found by discovery, which is switched off: set enabled = true, or strangers = false")
 	}
+	if _, err := call.ParsePop(c.Window.Pop); err != nil {
+		check.add("window.pop", "%v", err)
+	}
+	check.oneOf("window.pop_on", c.Window.PopOn, PopOnRing, PopOnAnswer)
 	check.oneOf("media.opus", c.Media.Opus, media.OpusAuto, media.OpusNever, media.OpusPrefer)
 	check.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	check.oneOf("log.format", c.Log.Format, "text", "json")

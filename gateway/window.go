@@ -40,6 +40,13 @@ func (g *Gateway) History(ctx context.Context, user string, most int) ([]call.Re
 	return g.accounts.store.Calls(ctx, user, time.Time{}, most)
 }
 
+// Pop is the page about a caller that the window opens, and when: PopOnRing or PopOnAnswer. It follows the configuration.
+func (g *Gateway) Pop() (page call.Pop, on string) {
+	w := g.window.Load()
+	page, _ = call.ParsePop(w.Pop) // which is valid, as the configuration is
+	return page, w.PopOn
+}
+
 // PBXs tells how it stands with each PBX.
 func (g *Gateway) PBXs() []call.PBX { return g.signaling.PBXs() }
 

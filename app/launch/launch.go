@@ -47,7 +47,7 @@ func (c Command) Exec() string {
 		}
 		words = append(words, execWord(a))
 	}
-	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(strings.Join(words, " "))
+	return Text(strings.Join(words, " "))
 }
 
 func execWord(word string) string {

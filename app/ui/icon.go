@@ -52,7 +52,7 @@ func AppIcon() fyne.Resource {
 	if err != nil {
 		panic(err)
 	}
-	return fyne.NewStaticResource("cordboard.svg", recoloured(drawing, rgb(0xB8842F)))
+	return fyne.NewStaticResource("cordboard.svg", recoloured(drawing, markBrass))
 }
 
 // picture shows an icon at its size.

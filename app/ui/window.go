@@ -27,6 +27,7 @@ type Window struct {
 	alone    *ringing           // a call that rings, with nothing else going on
 	above    [mostBars]*ringing // those that ring beside another
 	status   *status
+	linked   *linked
 	frame    *frame
 	page     *fyne.Container // the screen of settings, or the switchboard
 	open     bool            // settings are
@@ -52,11 +53,13 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	w.guard(w.dialView.field)
 	w.active = w.newActive()
 	w.alone = w.newRinging(false)
+	w.linked = w.newLinked()
 	top := column(unit, w.newElsewhere().CanvasObject)
 	for i := range w.above {
 		w.above[i] = w.newRinging(true)
 		top.Add(w.above[i].CanvasObject)
 	}
+	top.Add(w.linked.CanvasObject)
 	stage := container.NewBorder(container.New(narrow{480}, top), nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())

@@ -19,6 +19,9 @@
 // ({"digits": "12#"}), transfer ({"target": a number, a name or another call's id}); {} is the body where nothing needs to be said. POST
 // /api/v1/desk/join makes one conference of all its calls.
 //
+// The window, for the machine's owner by the control socket and for administrators: POST /api/v1/window {"show": true, "dial": "201"} has it
+// come up and take a number or a name to call; a Cordboard without a window answers 409 no_window.
+//
 // The machine's sound, for the phone's owner and administrators: GET /api/v1/devices answers Sound, PUT takes SoundChange and answers
 // the same.
 // Other Cordboards: GET /api/v1/neighbours lists the paired ones with their people, to administrators also those that are not paired
@@ -82,6 +85,8 @@ type Deps struct {
 	Desk       Desk           // the phone that this machine is; nil: it is none
 	// Dialog names the dialog of a user in a call of the moment as a Replaces header does; "" when there is none. nil: there never is.
 	Dialog func(call, user string) string
+	// Window has the window of this Cordboard come up, and take whom to call unless dial is empty; nil: there is none.
+	Window func(show bool, dial string)
 	// Doctor looks at all that Cordboard needs; nil: nobody does.
 	Doctor func(ctx context.Context) []Finding
 	// TryPBX tries an account at a PBX; the error is one sentence on what can't be tried. nil: nothing can.
@@ -185,6 +190,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/neighbours", s.api(http.MethodGet, s.neighbours))
 	mux.Handle("/api/v1/neighbours/{name}", s.api(http.MethodDelete, s.forgetNeighbour))
 	mux.Handle("/api/v1/neighbours/{name}/pair", s.api(http.MethodPost, s.pairNeighbour))
+	mux.Handle("/api/v1/window", s.api(http.MethodPost, s.window))
 	mux.Handle("/api/v1/settings", s.api("", s.settings))
 	mux.Handle("/api/v1/try/pbx", s.api(http.MethodPost, s.tryPBX))
 	mux.Handle("/api/v1/doctor", s.api(http.MethodGet, s.doctor))

@@ -1,0 +1,54 @@
+//go:build !headless && cgo
+
+package main
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/systray"
+
+	"cordboard/app/ui"
+)
+
+// trayWait is how long a hidden start waits for a tray: at the beginning of a session it often comes later.
+const trayWait = 20 * time.Second
+
+// openTray shows the icon by the clock, or prepares it for a tray that may come. It has to be there before the app runs.
+func (s *shell) openTray(hidden bool) {
+	s.trayReady = hasTray() || hidden && mayHaveTray()
+	if !s.trayReady {
+		return
+	}
+	if runtime.GOOS != "darwin" { // where a press opens the menu
+		systray.SetOnTapped(func() { fyne.Do(s.raise) })
+	}
+	s.fillTray()
+}
+
+// fillTray makes icon and menu in the language in use.
+func (s *shell) fillTray() {
+	d, ok := s.app.(desktop.App)
+	if !ok || !s.trayReady {
+		return
+	}
+	if s.tray != nil {
+		s.tray.Close()
+	}
+	s.tray = ui.NewTray(s.model, s.phone, d, s.raise, s.quit)
+}
+
+// canHide reports whether the window would be found again.
+func (s *shell) canHide() bool { return s.trayReady && hasTray() }
+
+// showWithoutTray shows the window of a hidden start when no tray comes. It ends with ctx.
+func (s *shell) showWithoutTray(ctx context.Context) {
+	wait, cancel := context.WithTimeout(ctx, trayWait)
+	defer cancel()
+	if !awaitTray(wait) && ctx.Err() == nil {
+		fyne.Do(s.raise)
+	}
+}
