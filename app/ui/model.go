@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -100,7 +101,7 @@ func NewModel(name string) *Model {
 		Sound: binding.NewItem(func(a, b Sound) bool {
 			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
-		Status:     binding.NewItem(func(Status, Status) bool { return false }),
+		Status:     binding.NewItem(func(a, b Status) bool { return reflect.DeepEqual(a, b) }),
 		Sounds:     binding.NewItem(func(a, b map[string][]call.Sample) bool { return len(a) == 0 && len(b) == 0 }),
 		Elsewhere:  binding.NewList(func(a, b call.Info) bool { return a == b }),
 		Recordings: binding.NewList(func(a, b call.RecordingState) bool { return a == b }),
