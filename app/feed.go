@@ -19,7 +19,11 @@ const (
 	feedClock  = time.Second            // the time, during a call
 	feedSound  = 5 * time.Second        // how calls sound, while there are any
 	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
+	feedRecord = time.Second            // after the end of a call, which the history then knows
 )
+
+// listenTime is for how long the microphone stays open when nobody looks at its meter any more.
+const listenTime = 2 * time.Second
 
 // mostRecent is how many earlier calls the window lists.
 const mostRecent = 100
@@ -34,7 +38,8 @@ type feed struct {
 	hidden  func() bool // the window is
 
 	lamps []call.Lamp
-	ended int // calls that have ended, when last looked
+	ended int              // calls that have ended, when last looked
+	again <-chan time.Time // when to look at the history; nil: in its turn
 }
 
 // run feeds until ctx ends.
@@ -72,7 +77,7 @@ func (f *feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-desk:
-			f.desk(ctx, owner, s)
+			f.desk(owner, s)
 			want := feedIdle
 			if slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.State == call.Talking }) {
 				want = feedClock
@@ -112,16 +117,31 @@ func (f *feed) run(ctx context.Context) {
 			}
 		case <-slow.C:
 			f.look(ctx, owner)
+		case <-f.again:
+			f.look(ctx, owner)
 		case <-meters.C:
 			if shown := f.set.look.Load() && !f.hidden(); shown != metering {
 				metering = shown
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
 			if metering {
-				must(f.model.Sound.Set(f.set.sound()))
+				f.meter()
 			}
 		}
 	}
+}
+
+// meter shows how loud it is, and what is nearby.
+func (f *feed) meter() {
+	if phone, _ := f.gateway.Desk(); phone != nil && f.set.listen.Load() {
+		phone.Listen(listenTime)
+	}
+	must(f.model.Sound.Set(f.set.sound(time.Now())))
+	var nearby []ui.Nearby
+	for _, p := range f.gateway.FoundPBXs() {
+		nearby = append(nearby, ui.Nearby{Name: p.Name, Address: p.URI})
+	}
+	must(f.model.Nearby.Set(nearby))
 }
 
 // must is for bindings, which fail only where a converter does, and there is none.
@@ -131,8 +151,8 @@ func must(err error) {
 	}
 }
 
-// desk passes on how the phone is doing, and looks at the history when a call has ended.
-func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
+// desk passes on how the phone is doing, and has the history looked at when a call has ended.
+func (f *feed) desk(owner string, s call.DeskState) {
 	must(f.model.Desk.Set(s))
 	ended := 0
 	for _, c := range s.Calls {
@@ -143,7 +163,7 @@ func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
 	f.herald.look(s)
 	if ended != f.ended {
 		f.ended = ended
-		f.look(ctx, owner)
+		f.again = time.After(feedRecord)
 	}
 	if len(s.Calls) == 0 {
 		must(f.model.Troubles.Set(nil))
@@ -166,8 +186,8 @@ func (f *feed) look(ctx context.Context, owner string) {
 		})))
 	}
 	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
-	if until, own := f.gateway.Certificate(); !own {
-		status.Certificate = until
+	if c := f.gateway.Certificate(); c.Authority == nil { // ours renews itself
+		status.Certificate = c.Until
 	}
 	must(f.model.Status.Set(status))
 	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))

@@ -36,7 +36,7 @@ func pastOf(m *Model, owner string, r call.Record) past {
 	case !r.Answered.IsZero():
 		p.talked = r.Ended.Sub(r.Answered)
 		p.reason = clock(p.talked)
-	case p.made:
+	case p.made, r.Reason == call.ReasonDeclined: // who declines has not missed it
 		p.reason = told(r.Reason)
 	default:
 		p.missed = true

@@ -126,7 +126,7 @@ const statusHeight = 40
 func (s *status) CreateRenderer() fyne.WidgetRenderer {
 	s.ground = canvas.NewRectangle(color.Transparent)
 	s.ground.CornerRadius = unit
-	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 8, 0), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), container.New(bare{}, s.words))
+	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 8, 0), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), container.New(snug{}, s.words))
 	s.paint()
 	return &drawn{widget.NewSimpleRenderer(container.New(strip{statusHeight}, s.ground, inside)), s.paint}
 }
@@ -143,11 +143,11 @@ func (s strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	inside.Move(fyne.NewPos(0, 0))
 }
 
-// bare takes the space around a label away, and puts it in the middle of the height.
-type bare struct{}
+// snug takes the space around a label away, and puts it in the middle of the height.
+type snug struct{}
 
-func (bare) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, 0) }
-func (bare) Layout(o []fyne.CanvasObject, size fyne.Size) {
+func (snug) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, 0) }
+func (snug) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	around := theme.InnerPadding()
 	o[0].Resize(fyne.NewSize(size.Width+around, 0)) // its lines depend on the width
 	height := o[0].MinSize().Height
