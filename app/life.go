@@ -4,12 +4,16 @@ package main
 
 import (
 	"context"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"fyne.io/fyne/v2"
 )
 
 // life is one run of the gateway under the window, and the loop that feeds the views from it.
 type life struct {
+	i     *instance
 	stop  context.CancelFunc
 	ended chan error    // what the gateway ended with
 	fed   chan struct{} // closed when the feed has ended
@@ -23,19 +27,22 @@ func (s *shell) begin(i *instance) {
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
+	s.calls = &calls{i.gateway, i.log}
 	s.set.card, s.setup.gateway = i.host.Card, i.gateway
 	s.build()
 
 	ctx, stop := context.WithCancel(context.Background())
-	l := &life{stop: stop, ended: make(chan error, 1), fed: make(chan struct{})}
+	l := &life{i: i, stop: stop, ended: make(chan error, 1), fed: make(chan struct{})}
 	s.life = l
+	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
+	// are gone.
+	signal.Stop(i.signals)
+	signal.Notify(i.signals, syscall.SIGHUP)
 	go func() { // the gateway's life, which ends the window when it ends first
 		l.ended <- i.run(ctx)
-		fyne.Do(func() {
-			if s.life == l {
-				s.app.Quit()
-			}
-		})
+		if ctx.Err() == nil {
+			fyne.Do(s.app.Quit)
+		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
 		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
@@ -66,7 +73,9 @@ func (s *shell) startAgain() {
 			i, err = start(s.console, s.place, s.asked)
 		}
 		s.next <- again{i, err}
-		fyne.Do(s.goOn)
+		if s.setup.ctx.Err() == nil {
+			fyne.Do(s.goOn)
+		}
 	})
 }
 
@@ -106,5 +115,6 @@ func (s *shell) finish() error {
 	if s.life == nil {
 		return s.failed
 	}
+	signal.Notify(s.life.i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	return s.life.end()
 }

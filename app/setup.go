@@ -33,7 +33,11 @@ var errMeanwhile = errors.New("The configuration file was changed meanwhile. Try
 // later does something that takes time, and then what it gives on Fyne's loop.
 func (s *setup) later(do func(context.Context, *gateway.Gateway) (after func())) {
 	g := s.gateway
-	s.work.Go(func() { fyne.Do(do(s.ctx, g)) })
+	s.work.Go(func() {
+		if after := do(s.ctx, g); s.ctx.Err() == nil { // else the window is gone
+			fyne.Do(after)
+		}
+	})
 }
 
 // State implements ui.Setup.
