@@ -17,6 +17,7 @@ import (
 const (
 	feedLevels = 100 * time.Millisecond // meters, while they are shown
 	feedClock  = time.Second            // the time, during a call
+	feedSound  = 5 * time.Second        // how calls sound, while there are any
 	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
 )
 
@@ -53,6 +54,10 @@ func (f *feed) run(ctx context.Context) {
 		must(f.model.Desk.Set(call.DeskState{Problem: why, Owner: owner}))
 	}
 	news, concerns := f.gateway.Watch(ctx, owner), f.gateway.Concerns(ctx, owner)
+	tapes, err := f.gateway.Recordings(ctx, owner)
+	if err != nil {
+		f.log.Warn("window tells of no recordings", "error", err)
+	}
 	f.look(ctx, owner)
 	pace := feedIdle
 	tick := time.NewTicker(pace)
@@ -62,6 +67,9 @@ func (f *feed) run(ctx context.Context) {
 	meters := time.NewTicker(feedClock)
 	defer meters.Stop()
 	metering := false
+	sounds := time.NewTicker(feedSound)
+	sounds.Stop()
+	defer sounds.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -75,6 +83,11 @@ func (f *feed) run(ctx context.Context) {
 			if want != pace {
 				pace = want
 				tick.Reset(pace)
+				if sounds.Stop(); pace == feedClock {
+					sounds.Reset(feedSound)
+				} else {
+					must(f.model.Sounds.Set(nil))
+				}
 			}
 			must(f.model.Now.Set(time.Now()))
 		case n, open := <-news:
@@ -82,7 +95,9 @@ func (f *feed) run(ctx context.Context) {
 				news = nil
 				continue
 			}
-			f.news(n)
+			if f.news(n) { // the user's own lamp: a call began or ended on some device
+				must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
+			}
 		case c, open := <-concerns:
 			if !open { // it was too slow, and is told anew
 				concerns = f.gateway.Concerns(ctx, owner)
@@ -90,6 +105,10 @@ func (f *feed) run(ctx context.Context) {
 				continue
 			}
 			f.concern(c)
+		case s := <-tapes:
+			f.tape(s)
+		case <-sounds.C:
+			f.sounds(owner)
 		case now := <-tick.C:
 			if !f.hidden() {
 				must(f.model.Now.Set(now))
@@ -144,7 +163,9 @@ func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
 	}
 	if len(s.Calls) == 0 {
 		must(f.model.Troubles.Set(nil))
+		must(f.model.Recordings.Set(nil))
 	}
+	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
 }
 
 // look reads what tells nobody of its changes.
@@ -156,24 +177,54 @@ func (f *feed) look(ctx context.Context, owner string) {
 	case err != nil:
 		f.log.Warn("earlier calls not read", "error", err)
 	default:
-		must(f.model.Recent.Set(records))
+		must(f.model.Recent.Set(slices.DeleteFunc(records, func(r call.Record) bool { // a call to oneself moved another to some device
+			return r.Made(owner) && r.To == owner
+		})))
 	}
-	must(f.model.Status.Set(ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}))
+	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
+	if c := f.gateway.Certificate(); c.Authority == nil { // our own renews itself
+		status.Certificate = c.Until
+	}
+	must(f.model.Status.Set(status))
+	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
 }
 
-// news brings lamps up to date.
-func (f *feed) news(n call.News) {
+// sounds passes on how the calls sound.
+func (f *feed) sounds(owner string) {
+	all := make(map[string][]call.Sample)
+	for id, m := range f.gateway.Sounds(owner) {
+		all[id] = ui.OtherSide(m)
+	}
+	must(f.model.Sounds.Set(all))
+}
+
+// tape keeps how it stands with the recording of each call.
+func (f *feed) tape(s call.RecordingState) {
+	all, _ := f.model.Recordings.Get()
+	all = slices.DeleteFunc(slices.Clone(all), func(old call.RecordingState) bool { return old.ID == s.ID })
+	must(f.model.Recordings.Set(append(all, s)))
+}
+
+// news brings lamps up to date, and reports whether the user's own is among them.
+func (f *feed) news(n call.News) (own bool) {
+	owner, _ := f.model.Owner.Get()
 	for _, l := range n.Lamps {
+		if l.Target == owner {
+			own = true
+			continue
+		}
 		if i := slices.IndexFunc(f.lamps, func(old call.Lamp) bool { return old.Target == l.Target }); i >= 0 {
 			f.lamps[i] = l
 		} else {
 			f.lamps = append(f.lamps, l)
 		}
 	}
+	f.lamps = slices.DeleteFunc(f.lamps, func(l call.Lamp) bool { return l.Gone })
 	must(f.model.People.Set(slices.Clone(f.lamps)))
 	if n.Voicemail != nil {
 		must(f.model.Voicemail.Set(*n.Voicemail))
 	}
+	return own
 }
 
 // concern keeps the troubles that go on.

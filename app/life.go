@@ -4,6 +4,9 @@ package main
 
 import (
 	"context"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"fyne.io/fyne/v2"
 )
@@ -13,6 +16,8 @@ type life struct {
 	stop  context.CancelFunc
 	ended chan error    // what the gateway ended with
 	fed   chan struct{} // closed when the feed has ended
+
+	signals chan os.Signal // to the gateway
 }
 
 // begin makes the views of a gateway and runs it.
@@ -23,19 +28,26 @@ func (s *shell) begin(i *instance) {
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
 	}
+	s.calls = &calls{i.gateway, i.log}
 	s.set.card, s.setup.gateway = i.host.Card, i.gateway
 	s.build()
 
 	ctx, stop := context.WithCancel(context.Background())
-	l := &life{stop: stop, ended: make(chan error, 1), fed: make(chan struct{})}
+	l := &life{stop: stop, ended: make(chan error, 1), fed: make(chan struct{}), signals: i.signals}
 	s.life = l
+	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
+	// are gone.
+	signal.Stop(i.signals)
+	signal.Notify(i.signals, syscall.SIGHUP)
 	go func() { // the gateway's life, which ends the window when it ends first
 		l.ended <- i.run(ctx)
-		fyne.Do(func() {
-			if s.life == l {
-				s.app.Quit()
-			}
-		})
+		if ctx.Err() == nil {
+			fyne.Do(func() {
+				if s.life == l {
+					s.app.Quit()
+				}
+			})
+		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
 		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
@@ -43,6 +55,13 @@ func (s *shell) begin(i *instance) {
 		defer close(l.fed)
 		feed.run(ctx)
 	}()
+}
+
+// heed has the gateway end at once at a signal that comes while it ends. There may be none.
+func (l *life) heed() {
+	if l != nil {
+		signal.Notify(l.signals, os.Interrupt, syscall.SIGTERM)
+	}
 }
 
 // end stops the gateway and waits for it.

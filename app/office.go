@@ -36,7 +36,9 @@ func later[T any](o *office, what func(context.Context, *gateway.Gateway) (T, er
 	g := o.gateway()
 	o.work.Go(func() {
 		v, err := what(o.ctx, g)
-		o.do(func() { done(v, forPeople(err)) })
+		if o.ctx.Err() == nil { // else the window is gone
+			o.do(func() { done(v, forPeople(err)) })
+		}
 	})
 }
 

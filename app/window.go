@@ -45,6 +45,7 @@ type shell struct {
 	views  *ui.Window
 	model  *ui.Model
 	phone  ui.Phone
+	calls  ui.Calls
 	set    *settings
 	system ui.System
 	setup  *setup
@@ -104,6 +105,7 @@ func window(c console, p place, hidden bool, target string) error {
 		s.work.Go(func() { s.showWithoutTray(ctx) })
 	}
 	s.app.Run()
+	s.life.heed()
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
 	err = s.finish()
@@ -116,7 +118,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return
@@ -193,5 +195,6 @@ func (noPhone) Resume(string) error           { return errNoPhone }
 func (noPhone) Mute(string, bool) error       { return errNoPhone }
 func (noPhone) Press(string, string) error    { return errNoPhone }
 func (noPhone) Transfer(string, string) error { return errNoPhone }
+func (noPhone) Move(string) error             { return errNoPhone }
 func (noPhone) Join() error                   { return errNoPhone }
 func (noPhone) DoNotDisturb(bool)             {}

@@ -25,10 +25,10 @@ func (g *Gateway) Owner(ctx context.Context) (name string, err error) {
 	return name, err
 }
 
-// Watch tells a user how all colleagues are doing, and of the user's voice mail: first all of it, then each change. The channel ends
-// with ctx or the gateway.
+// Watch tells a user how all colleagues, here and at neighbours, and the user are doing, and of the user's voice mail: first all of it,
+// then each change. The channel ends with ctx or the gateway.
 func (g *Gateway) Watch(ctx context.Context, user string) <-chan call.News {
-	return g.signaling.Watch(ctx, user, nil)
+	return g.watch(ctx, user, []string{user})
 }
 
 // Concerns tells of trouble with the sound of a user's calls, as long as ctx goes on. It ends early for a reader that is slow.
@@ -81,3 +81,69 @@ var (
 	ErrSettingsChanged = web.ErrSettingsChanged
 	ErrNoUser          = auth.ErrNoUser
 )
+
+// Elsewhere gives the calls of a user that are up on other devices than this machine's phone, oldest first.
+func (g *Gateway) Elsewhere(user string) []call.Info {
+	here := map[string]bool{}
+	if g.desk != nil {
+		for _, c := range g.desk.State().Calls {
+			here[c.Dialog] = true
+		}
+	}
+	parties := g.signaling.Participants()
+	var list []call.Info
+	for _, c := range g.signaling.Calls() {
+		there, ours := false, false
+		for _, p := range parties[c.ID] {
+			if p.User == user && p.Replaces != "" {
+				there, ours = true, ours || here[p.Replaces]
+			}
+		}
+		if c.State == call.Talking && there && !ours {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// Take moves one of them to this machine's phone; id is of the call.
+func (g *Gateway) Take(id, user string) error {
+	replaces := g.sound.dialog(id, user)
+	if replaces == "" || g.desk == nil {
+		return &call.DeskFault{Code: "no_call", Message: "There is no such call that could be moved to this machine."}
+	}
+	_, err := g.desk.Take(replaces)
+	return err
+}
+
+// Sounds tells how the media of each call of a user's is doing, by the Call-ID of the user's dialog.
+func (g *Gateway) Sounds(user string) map[string]call.Media {
+	all := make(map[string]call.Media)
+	for id, parties := range g.signaling.Participants() {
+		for _, p := range parties {
+			if p.User == user {
+				all[p.CallID] = g.sound.of(id)
+			}
+		}
+	}
+	return all
+}
+
+// Recordings tells a user how it stands with the recording of each of the user's calls, as long as ctx goes on.
+func (g *Gateway) Recordings(ctx context.Context, user string) (<-chan call.RecordingState, error) {
+	u, err := g.accounts.User(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return g.recordings.Watch(ctx, u), nil
+}
+
+// Record switches the recording of a call on or off for a user; id is of the call.
+func (g *Gateway) Record(ctx context.Context, id, user string, on bool) error {
+	u, err := g.accounts.User(ctx, user)
+	if err != nil {
+		return err
+	}
+	_, err = g.recordings.Set(ctx, id, u, on)
+	return err
+}

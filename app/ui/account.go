@@ -113,7 +113,7 @@ func (f *accountForm) offer() {
 	}
 	for i, p := range nearby {
 		r := f.rows[i]
-		r.person(p.Name, plainAddress(p.Address), "")
+		r.person(p.Name, plainAddress(p.Address), "", nil)
 		r.avatar.show(p.Name, "pbx")
 		r.badge.Hide()
 		r.mark(sipAddress(f.address.Text) == sipAddress(plainAddress(p.Address)))

@@ -1,12 +1,12 @@
 package ui
 
 import (
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 
 	"cordboard/gateway/call"
@@ -24,37 +24,44 @@ type active struct {
 	clock        *text
 	quality      *text
 
-	mute, hold, keys, pass *round
-	hangUp                 *pill
-	keypad                 *fyne.Container // shown for keys
-	pressed                string          // keys, since the keypad is shown
-	transfer               *transfer
-	others                 *others
-	showKeys               bool
+	graph *graph
+
+	mute, hold, keys, pass, rest *round
+	hangUp                       *pill
+	keypad                       *fyne.Container // shown for keys
+	pressed                      string          // keys, since the keypad is shown
+	transfer                     *transfer
+	more                         *more
+	others                       *others
+	showKeys                     bool
 }
 
 func (w *Window) newActive() *active {
 	a := &active{w: w, avatar: newAvatar(72), lamp: picture("lamp-busy", theme.ColorNamePrimary, 16), state: newText("", small, colourMuted),
 		name: boldText("", huge), number: newText("", normal, colourMuted), clock: boldText("", huge), quality: newText("", normal, colourMuted)}
 	a.name.yields = true
+	a.graph = newGraph()
 	a.mute = newRound("mic", say("button.mute"), a.toggleMute)
 	a.hold = newRound("hold", say("button.hold"), a.toggleHold)
 	a.keys = newRound("keypad", say("button.keys"), a.toggleKeys)
 	a.pass = newRound("transfer", say("button.transfer"), a.toggleTransfer)
+	a.rest = newRound("more", say("button.more"), a.toggleMore)
 	a.hangUp = newPill("hang-up", say("button.hangUp"), theme.ColorNameError, func() { w.do(w.phone.HangUp(a.call.ID)) })
 	a.hangUp.height = 52
 	a.keypad = newKeypad(a.press)
 	a.transfer = w.newTransfer(a)
+	a.more = w.newMore(a)
 	a.others = w.newOthers(a)
 
 	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 16), nil,
 		container.New(middle{}, column(0, line(6, container.New(middle{}, a.lamp), whole(a.state)), a.name, a.number)))
-	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, a.quality))
-	buttons := container.NewGridWithColumns(4, a.mute, a.hold, a.keys, a.pass)
+	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, column(2, a.quality, a.graph)))
+	buttons := container.New(layout.NewGridLayoutWithColumns(5), a.mute, a.hold, a.keys, a.pass, a.rest)
 	inside := container.NewBorder(column(12, who, how), column(16, buttons, a.hangUp), nil, nil,
-		padded(container.New(rest{}, container.NewVScroll(column(unit, a.others, a.transfer)), a.keypad), 12, 12, 0, 0))
+		padded(container.New(rest{}, container.NewVScroll(column(unit, a.others, a.transfer, a.more)), a.keypad), 12, 12, 0, 0))
 	a.CanvasObject = container.New(hero{480, 560}, card(inside, 20))
-	w.listen(a.tick, w.model.Now, w.model.Troubles)
+	w.listen(a.tick, w.model.Now, w.model.Troubles, w.model.Sounds)
+	w.listen(a.arrange, w.model.Recordings)
 	return a
 }
 
@@ -85,13 +92,18 @@ func (rest) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	objects[0].Move(fyne.NewPos(0, 0))
 	objects[0].Resize(fyne.NewSize(size.Width, above))
 	objects[1].Move(fyne.NewPos(0, above))
-	objects[1].Resize(fyne.NewSize(size.Width, max(0, min(size.Height-above, objects[1].MinSize().Height))))
+	room := size.Height - above
+	least := objects[1].MinSize().Height
+	if room < least { // keys that can't be hit are worse than none
+		objects[1].Move(fyne.NewPos(0, -10000))
+	}
+	objects[1].Resize(fyne.NewSize(size.Width, least))
 }
 
 // show brings a call to the middle, with the others beside it.
 func (a *active) show(c call.DeskCall, others []call.DeskCall) {
 	if c.ID != a.call.ID {
-		a.showKeys, a.transfer.open, a.pressed = len(others) == 0, false, ""
+		a.showKeys, a.transfer.open, a.more.open, a.pressed = len(others) == 0, false, false, ""
 		a.transfer.clear()
 	} else if len(others) > len(a.others.rows) { // they take the keypad's room
 		a.showKeys = false
@@ -106,6 +118,9 @@ func (a *active) show(c call.DeskCall, others []call.DeskCall) {
 	a.avatar.show(name, icon)
 	shape, colour, word := callLamp(c)
 	repaint(a.lamp, shape, colour)
+	if m.recording(c).On {
+		word = joined(word, say("state.recorded"))
+	}
 	a.state.say(word)
 	a.name.say(name)
 	a.number.say(number)
@@ -131,6 +146,8 @@ func (a *active) show(c call.DeskCall, others []call.DeskCall) {
 func (a *active) arrange() {
 	a.keys.show("keypad", say("button.keys"), a.showKeys)
 	a.pass.show("transfer", say("button.transfer"), a.transfer.open)
+	a.rest.show("more", say("button.more"), a.more.open)
+	a.more.arrange()
 	a.keypad.Hidden = !a.showKeys
 	a.quality.show(a.sound())
 	a.transfer.arrange()
@@ -150,6 +167,7 @@ func (a *active) tick() {
 	longer := len(long) != len(a.clock.words)
 	a.clock.show(long, colour)
 	a.quality.show(a.sound())
+	a.graph.show(a.w.model.samples(a.call))
 	if longer { // what stands beside it moves
 		a.CanvasObject.Refresh()
 	}
@@ -175,18 +193,22 @@ func (a *active) sound() (words string, colour fyne.ThemeColorName) {
 	case c.Muted:
 		return say("quality.muted"), theme.ColorNameWarning
 	}
-	sip, _, _ := strings.Cut(c.Dialog, ";")
+	sip := callID(c)
 	troubles, _ := a.w.model.Troubles.Get()
 	for _, t := range troubles {
 		if t.SIP == sip && t.Ended == 0 && !t.Own {
 			return say(troubleWord(t.Kind), "Who", name), theme.ColorNameWarning
 		}
 	}
-	return say("quality.clear"), colourMuted
+	key, well := soundsLike(a.w.model.samples(c))
+	if !well {
+		return say(key, "Who", name), theme.ColorNameWarning
+	}
+	return say(key), colourMuted
 }
 
 func (a *active) toggleKeys() {
-	a.showKeys, a.transfer.open, a.pressed = !a.showKeys, false, ""
+	a.showKeys, a.transfer.open, a.more.open, a.pressed = !a.showKeys, false, false, ""
 	a.arrange()
 }
 
@@ -204,11 +226,17 @@ func (a *active) toggleTransfer() {
 	if a.pass.off {
 		return
 	}
-	a.transfer.open, a.showKeys = !a.transfer.open, false
+	a.transfer.open, a.showKeys, a.more.open = !a.transfer.open, false, false
 	a.arrange()
 	if a.transfer.open {
 		a.w.focus(a.transfer.field.entry)
 	}
+}
+
+// toggleMore shows what is done less often.
+func (a *active) toggleMore() {
+	a.more.open, a.showKeys, a.transfer.open = !a.more.open, false, false
+	a.arrange()
 }
 
 // press sends a key to the other side.
@@ -221,7 +249,7 @@ func (a *active) press(digit string) {
 	if all := []rune(a.pressed); len(all) > 16 {
 		a.pressed = string(all[len(all)-16:])
 	}
-	a.showKeys, a.transfer.open = true, false
+	a.showKeys, a.transfer.open, a.more.open = true, false, false
 	a.arrange()
 }
 

@@ -30,6 +30,9 @@ func (p *fakePhone) Resume(id string) error             { return p.note("resume 
 func (p *fakePhone) Mute(id string, on bool) error      { return p.note("mute %s %v", id, on) }
 func (p *fakePhone) Press(id, keys string) error        { return p.note("press %s %s", id, keys) }
 func (p *fakePhone) Transfer(id, to string) error       { return p.note("transfer %s %s", id, to) }
+func (p *fakePhone) Move(id string) error               { return p.note("move %s", id) }
+func (p *fakePhone) Take(id string) error               { return p.note("take %s", id) }
+func (p *fakePhone) Record(id string, on bool) error    { return p.note("record %s %v", id, on) }
 func (p *fakePhone) Join() error                        { return p.note("join") }
 func (p *fakePhone) DoNotDisturb(on bool)               { _ = p.note("do not disturb %v", on) }
 
@@ -108,7 +111,7 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 	s.setup = &fakeSetup{}
 	s.office = newFakeOffice(s.at)
 	s.settings = &fakeSettings{model: m, appearance: a, language: language}
-	s.Window = NewWindow(m, Does{Phone: s.phone, Settings: s.settings, System: s.system, Setup: s.setup, Office: s.office}, func() {})
+	s.Window = NewWindow(m, Does{Phone: s.phone, Calls: s.phone, Settings: s.settings, System: s.system, Setup: s.setup, Office: s.office}, func() {})
 	t.Cleanup(s.Close)
 	s.window = test.NewTempWindow(t, s.Content())
 	s.window.SetPadded(false)

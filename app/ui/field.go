@@ -54,6 +54,7 @@ func newField(m *Model, hint string, most int, submit func(target string)) *fiel
 	f.list = column(0)
 	for i := range most {
 		r := newRow(func() { f.submit(f.targets[i]) })
+		r.listed = true // arrows pick it
 		r.Hide()
 		f.rows = append(f.rows, r)
 		f.list.Add(r)
@@ -77,10 +78,11 @@ func (f *field) target() string {
 		return f.targets[f.picked]
 	}
 	typed := strings.TrimSpace(f.entry.Text)
-	if i := slices.IndexFunc(f.names(), func(l call.Lamp) bool { return strings.EqualFold(l.Name, typed) }); i >= 0 {
-		return f.names()[i].Target
+	people, _ := f.model.People.Get()
+	if i := slices.IndexFunc(people, func(l call.Lamp) bool { return strings.EqualFold(l.Name, typed) }); i >= 0 {
+		return people[i].Target
 	}
-	return typed
+	return dialable(typed)
 }
 
 // arrows picks a suggestion.
@@ -97,57 +99,18 @@ func (f *field) arrows(k *fyne.KeyEvent) bool {
 	return true
 }
 
-func (f *field) names() []call.Lamp {
-	people, _ := f.model.People.Get()
-	return people
-}
-
-// suggest offers who fits what stands in the field: people first, then numbers of earlier calls.
+// suggest offers who fits what stands in the field.
 func (f *field) suggest() {
 	f.targets = nil
-	typed := strings.ToLower(strings.TrimSpace(f.entry.Text))
-	offer := func(title, more, target string, state call.LampState) {
-		if len(f.targets) >= f.most || slices.Contains(f.targets, target) {
-			return
-		}
-		r := f.rows[len(f.targets)]
-		r.person(title, more, state)
-		r.mark(f.picked == len(f.targets))
-		r.Show()
-		f.targets = append(f.targets, target)
-	}
-	if typed != "" {
-		for _, l := range f.names() {
-			if fits(typed, l.Name, l.Target, l.Extension) {
-				offer(l.Name, l.Extension, l.Target, l.State)
-			}
-		}
-		owner, _ := f.model.Owner.Get()
-		records, _ := f.model.Recent.Get()
-		for _, r := range records {
-			p := pastOf(f.model, owner, r)
-			if _, colleague := f.model.lampOf(p.target); !colleague && fits(typed, p.name, p.target) {
-				offer(p.name, p.number, p.target, "")
-			}
-		}
+	for i, m := range f.model.matches(f.entry.Text, f.most) {
+		f.rows[i].person(m.name, m.more, m.state, nil)
+		f.rows[i].mark(f.picked == i)
+		f.rows[i].Show()
+		f.targets = append(f.targets, m.target)
 	}
 	for _, r := range f.rows[len(f.targets):] {
 		r.Hide()
 	}
 	f.list.Hidden = len(f.targets) == 0
 	f.list.Refresh()
-}
-
-// fits says whether one of the names, or a word in it, begins as typed.
-func fits(typed string, names ...string) bool {
-	for _, name := range names {
-		name = strings.ToLower(name)
-		if name == typed {
-			return true
-		}
-		if strings.HasPrefix(name, typed) || strings.Contains(name, " "+typed) {
-			return true
-		}
-	}
-	return false
 }

@@ -17,12 +17,14 @@ type ringing struct {
 	name, number *text
 	lamp         *canvas.Image
 	state, hint  *text
+	meant, known *text // whom it is for; what is known of who calls
 }
 
 // newRinging is the whole middle of the window; small: a bar over the call of the moment.
 func (w *Window) newRinging(small_ bool) *ringing {
 	r := &ringing{name: boldText("", huge), number: newText("", normal, colourMuted), state: newText("", small, theme.ColorNameWarning),
-		hint: newText(say("incoming.keys"), small, colourMuted), lamp: picture("bell", theme.ColorNameWarning, 20)}
+		hint: newText(say("incoming.keys"), small, colourMuted), lamp: picture("bell", theme.ColorNameWarning, 20),
+		meant: newText("", normal, theme.ColorNameForeground), known: newText("", small, colourMuted)}
 	answer := func() { w.do(w.phone.Answer(r.id)) }
 	decline := func() { w.do(w.phone.HangUp(r.id)) }
 	state := line(6, r.lamp, whole(r.state))
@@ -32,12 +34,12 @@ func (w *Window) newRinging(small_ bool) *ringing {
 		yes := newPill("call", say("button.answer"), theme.ColorNameSuccess, answer)
 		no := newPill("hang-up", say("button.decline"), theme.ColorNameError, decline)
 		no.outlined = true
-		who := container.NewBorder(nil, nil, padded(container.New(middle{}, r.avatar), 0, 0, 0, 12), nil, container.New(middle{}, column(0, state, r.name)))
+		who := container.NewBorder(nil, nil, padded(container.New(middle{}, r.avatar), 0, 0, 0, 12), nil, container.New(middle{}, column(0, state, r.name, r.known)))
 		r.CanvasObject = newSurface(column(12, who, container.NewGridWithColumns(2, no, yes)), colourAlarm, theme.ColorNameWarning, 12)
 		return r
 	}
 	r.avatar = newAvatar(96)
-	for _, t := range []*text{r.name, r.number, r.state, r.hint} {
+	for _, t := range []*text{r.name, r.number, r.meant, r.known, r.state, r.hint} {
 		t.align = fyne.TextAlignCenter
 	}
 	yes, no := newRound("call", say("button.answer"), answer), newRound("hang-up", say("button.decline"), decline)
@@ -45,15 +47,15 @@ func (w *Window) newRinging(small_ bool) *ringing {
 	for _, b := range []*round{yes, no} {
 		b.filled, b.size = true, 72
 	}
-	inside := column(12, gap(0, 12), container.NewCenter(state), container.NewCenter(r.avatar), r.name, r.number, gap(0, 24),
+	inside := column(12, gap(0, 12), container.NewCenter(state), container.NewCenter(r.avatar), column(4, r.name, r.number, r.meant, r.known), gap(0, 8),
 		container.NewGridWithColumns(2, no, yes), gap(0, 8), r.hint, gap(0, 4))
 	r.CanvasObject = container.New(narrow{480}, newSurface(inside, colourSurface, theme.ColorNameWarning, 20))
 	return r
 }
 
-// show tells of a call; owner is the user whose phone this is.
-func (r *ringing) show(m *Model, c call.DeskCall) {
-	name, number := m.who(c)
+// show tells of a call.
+func (r *ringing) show(w *Window, c call.DeskCall) {
+	name, number := w.model.who(c)
 	r.id = c.ID
 	icon := ""
 	if initials(name) == "" {
@@ -62,6 +64,8 @@ func (r *ringing) show(m *Model, c call.DeskCall) {
 	r.avatar.show(name, icon)
 	r.name.say(name)
 	r.number.say(number)
+	r.meant.say(w.meant(c))
+	r.known.say(w.known(c))
 	r.state.say(say("state.incoming"))
 	r.CanvasObject.Refresh()
 }

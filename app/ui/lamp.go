@@ -24,12 +24,40 @@ func newLamp() *lamp {
 }
 
 func (l *lamp) CreateRenderer() fyne.WidgetRenderer {
-	return widget.NewSimpleRenderer(container.NewBorder(nil, nil, container.New(middle{}, l.drawing), nil, padded(container.New(middle{}, l.word), 0, 0, 2, 0)))
+	return widget.NewSimpleRenderer(container.New(lampLayout{}, l.drawing, l.word))
 }
 
+// show changes the lamp; without a shape there are the words alone.
 func (l *lamp) show(shape string, colour fyne.ThemeColorName, word string) {
-	repaint(l.drawing, shape, colour)
 	l.word.show(word, colourMuted)
+	if was := l.drawing.Hidden; was != (shape == "") {
+		l.drawing.Hidden = !was
+		l.Refresh()
+	}
+	if shape != "" {
+		repaint(l.drawing, shape, colour)
+	}
+}
+
+// lampLayout puts the words beside the shape, where there is one.
+type lampLayout struct{}
+
+const lampRoom = 22 // for the shape and the space behind it
+
+func (lampLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return o[1].MinSize().Add(fyne.NewSize(lampRoom, 0))
+}
+
+func (lampLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	at, side := float32(0), o[0].MinSize()
+	if o[0].Visible() {
+		at = lampRoom
+	}
+	o[0].Resize(side)
+	o[0].Move(fyne.NewPos(0, (size.Height-side.Height)/2))
+	height := o[1].MinSize().Height
+	o[1].Resize(fyne.NewSize(size.Width-at, height))
+	o[1].Move(fyne.NewPos(at, (size.Height-height)/2))
 }
 
 // lampShape is the icon of a state, and its colour.
@@ -41,6 +69,8 @@ func lampShape(s call.LampState) (shape string, colour fyne.ThemeColorName) {
 		return "bell", theme.ColorNameWarning
 	case call.LampBusy:
 		return "lamp-busy", theme.ColorNamePrimary
+	case call.LampDisturb:
+		return "lamp-dnd", theme.ColorNameWarning
 	}
 	return "lamp-off", colourMuted
 }

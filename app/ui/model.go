@@ -22,6 +22,7 @@ type Phone interface {
 	Mute(id string, muted bool) error
 	Press(id, keys string) error
 	Transfer(id, target string) error // a number or name, or another call's ID
+	Move(id string) error             // lets the user's other devices ring, to go on there
 	Join() error                      // one conference of all calls that are answered
 	DoNotDisturb(on bool)
 }
@@ -63,24 +64,28 @@ type Settings interface {
 
 // Status is how it stands with Cordboard, in words.
 type Status struct {
-	PBX   []call.PBX
-	Pages []string // addresses of the calling page
+	PBX         []call.PBX
+	Pages       []string  // addresses of the calling page
+	Certificate time.Time // when the page's ends that somebody has to renew; zero: none
 }
 
 // Model is what the views show. One loop fills it from any goroutine; views listen.
 type Model struct {
-	Name      string // of this Cordboard
-	Desk      binding.Item[call.DeskState]
-	People    binding.List[call.Lamp]
-	Recent    binding.List[call.Record] // newest first
-	Owner     binding.String            // the user whose calls they are
-	Seen      binding.Item[time.Time]   // until when missed calls were seen
-	Voicemail binding.Item[call.Voicemail]
-	Troubles  binding.List[call.Concern] // of the calls of the moment
-	Sound     binding.Item[Sound]
-	Status    binding.Item[Status]
-	Nearby    binding.List[Nearby]    // PBXs, while Settings.Look asks for them
-	Now       binding.Item[time.Time] // moves while something shows the time
+	Name       string // of this Cordboard
+	Desk       binding.Item[call.DeskState]
+	People     binding.List[call.Lamp]
+	Recent     binding.List[call.Record] // newest first
+	Owner      binding.String            // the user whose calls they are
+	Seen       binding.Item[time.Time]   // until when missed calls were seen
+	Voicemail  binding.Item[call.Voicemail]
+	Troubles   binding.List[call.Concern]             // of the calls of the moment
+	Sounds     binding.Item[map[string][]call.Sample] // how the other side of each call sounds, by Call-ID
+	Elsewhere  binding.List[call.Info]                // the user's calls on other devices
+	Recordings binding.List[call.RecordingState]      // of the calls of the moment, as far as they may be recorded
+	Sound      binding.Item[Sound]
+	Status     binding.Item[Status]
+	Nearby     binding.List[Nearby]    // PBXs, while Settings.Look asks for them
+	Now        binding.Item[time.Time] // moves while something shows the time
 }
 
 // NewModel is a model of which nothing is known yet.
@@ -97,9 +102,12 @@ func NewModel(name string) *Model {
 		Sound: binding.NewItem(func(a, b Sound) bool {
 			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Still == b.Still && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
-		Status: binding.NewItem(func(Status, Status) bool { return false }),
-		Nearby: binding.NewList(func(a, b Nearby) bool { return a == b }),
-		Now:    binding.NewItem(time.Time.Equal),
+		Status:     binding.NewItem(func(Status, Status) bool { return false }),
+		Sounds:     binding.NewItem(func(a, b map[string][]call.Sample) bool { return len(a) == 0 && len(b) == 0 }),
+		Nearby:     binding.NewList(func(a, b Nearby) bool { return a == b }),
+		Elsewhere:  binding.NewList(func(a, b call.Info) bool { return a == b }),
+		Recordings: binding.NewList(func(a, b call.RecordingState) bool { return a == b }),
+		Now:        binding.NewItem(time.Time.Equal),
 	}
 }
 
@@ -113,14 +121,14 @@ func (m *Model) desk() call.DeskState {
 	return d
 }
 
-// calls gives the calls that have not ended: the one in the middle, if any, the one that rings, if any, and the rest.
-func (m *Model) calls() (main, rings *call.DeskCall, others []call.DeskCall) {
+// calls gives the calls that have not ended: the one in the middle, if any, those that come in, and the rest.
+func (m *Model) calls() (main *call.DeskCall, rings, others []call.DeskCall) {
 	for _, c := range m.desk().Calls {
 		switch {
-		case c.State == call.Ended:
-		case rings == nil && incoming(c):
-			rings = &c
-		case main == nil || main.Held && !c.Held || c.State != call.Talking && !incoming(c):
+		case c.State == call.Ended, c.Moves != "":
+		case incoming(c):
+			rings = append(rings, c)
+		case main == nil || main.Held && !c.Held || c.State != call.Talking:
 			if main != nil {
 				others = append(others, *main)
 			}

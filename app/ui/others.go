@@ -50,13 +50,10 @@ func (o *others) show(calls []call.DeskCall, main call.DeskCall) {
 		name, _ := o.w.model.who(c)
 		row.name.say(name)
 		shape, colour, word := callLamp(c)
-		if incoming(c) {
-			word = say("state.incoming")
-		}
 		row.state.say(word)
 		repaint(row.lamp, shape, colour)
 		both := c.State == call.Talking && main.State == call.Talking
-		row.swap.set(c.State != call.Talking && !incoming(c) || c.Joined && !c.Held)
+		row.swap.set(c.State != call.Talking || c.Joined && !c.Held)
 		row.connect.set(!both)
 		row.join.set(!both || c.Joined && main.Joined)
 		objects = append(objects, row.CanvasObject)
@@ -70,7 +67,7 @@ func (o *others) show(calls []call.DeskCall, main call.DeskCall) {
 
 func (o *others) row(id string) *other {
 	r := &other{name: boldText("", normal), state: newText("", small, colourMuted), lamp: picture("lamp-wait", theme.ColorNameWarning, 16)}
-	r.swap = newPill("", say("button.swap"), theme.ColorNamePrimary, func() { o.talk(id) })
+	r.swap = newPill("", say("button.swap"), theme.ColorNamePrimary, func() { o.w.do(o.w.phone.Resume(id)) })
 	r.connect = newPill("", say("button.connect"), theme.ColorNamePrimary, func() { o.w.do(o.w.phone.Transfer(id, o.a.call.ID)) })
 	r.join = newPill("", say("button.join"), theme.ColorNamePrimary, func() { o.w.do(o.w.phone.Join()) })
 	end := newRound("hang-up", "", func() { o.w.do(o.w.phone.HangUp(id)) })
@@ -82,15 +79,4 @@ func (o *others) row(id string) *other {
 	buttons := container.New(layout.NewGridLayout(3), r.swap, r.connect, r.join)
 	r.CanvasObject = newSurface(column(unit, who, buttons), colourBrass, "", 12)
 	return r
-}
-
-// talk goes on with another call: one that rings is answered, the rest are taken out of waiting.
-func (o *others) talk(id string) {
-	for _, c := range o.w.model.desk().Calls {
-		if c.ID == id && incoming(c) {
-			o.w.do(o.w.phone.Answer(id))
-			return
-		}
-	}
-	o.w.do(o.w.phone.Resume(id))
 }

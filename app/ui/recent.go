@@ -6,7 +6,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -64,32 +63,15 @@ func (m *Model) missed() int {
 func (w *Window) recentView() fyne.CanvasObject {
 	m := w.model
 	empty := w.empty("recent", say("recent.empty"))
-	list := widget.NewList(m.Recent.Length, func() fyne.CanvasObject { return newRow(nil) }, nil)
-	list.HideSeparators = true
-	list.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) {
-		r, err := m.Recent.GetValue(i)
-		if err != nil {
-			return // a shorter list came meanwhile
-		}
+	at := func(i int) past {
+		r, _ := m.Recent.GetValue(i)
 		owner, _ := m.Owner.Get()
-		p := pastOf(m, owner, r)
-		row := o.(*row)
-		row.do = func() { w.dial(p.target) }
-		icon, colour := "incoming", colourMuted
-		switch {
-		case p.made:
-			icon = "outgoing"
-		case p.missed:
-			icon, colour = "missed", theme.ColorNameError
-		}
-		row.avatar.show(p.name, icon)
-		row.name.show(p.name, theme.ColorNameForeground)
-		if p.missed {
-			row.name.show(p.name, colour)
-		}
-		row.below.say(when(p.at, w.now()) + " · " + p.reason)
-		row.lamp.Hide()
+		return pastOf(m, owner, r)
 	}
+	list := newListing(m.Recent.Length, func(i int, r *row) {
+		p := at(i)
+		r.past(p, when(p.at, w.now()))
+	}, func(i int) { w.dial(at(i).target) })
 	w.listen(func() {
 		empty.Hidden = m.Recent.Length() > 0
 		empty.Refresh()

@@ -21,7 +21,7 @@ func (w *Window) usersPage() fyne.CanvasObject {
 			r := newRow(func() { w.set.enter(called(u), func(w *Window) fyne.CanvasObject { return w.userPage(u) }) })
 			r.avatar.show(called(u), "")
 			r.name.say(called(u))
-			r.below.say(aboutUser(u))
+			r.below.show("", colourMuted, aboutUser(u))
 			r.badge.Hide()
 			list.Add(r)
 		}

@@ -115,7 +115,7 @@ func (w *Window) newSettingsView() *settingsView {
 		r := newRow(func() { v.choose(i); w.focus(nil) })
 		r.avatar.show(p.word, p.icon)
 		r.name.say(p.word)
-		r.below.say(p.more)
+		r.below.show("", colourMuted, p.more)
 		r.badge.Hide()
 		v.rows = append(v.rows, r)
 		rows.Add(r)

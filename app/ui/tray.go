@@ -32,7 +32,7 @@ type Tray struct {
 // trayMenu is what the menu depends on.
 type trayMenu struct {
 	there, busy bool
-	rings       string // the ID of the call that rings; empty: none
+	rings       string // the ID of the first call that rings; empty: none
 }
 
 // NewTray shows the icon in the language in use. show brings the window up.
@@ -52,13 +52,13 @@ func (t *Tray) Close() { t.end() }
 func (t *Tray) look() {
 	d := t.model.desk()
 	_, rings, _ := t.model.calls()
-	if icon := trayState(d, rings != nil); icon != t.icon {
+	if icon := trayState(d, len(rings) > 0); icon != t.icon {
 		t.icon = icon
 		t.host.SetSystemTrayIcon(trayIcon(icon))
 	}
 	menu := trayMenu{there: true, busy: d.Busy}
-	if rings != nil {
-		menu.rings = rings.ID
+	if len(rings) > 0 {
+		menu.rings = rings[0].ID
 	}
 	if menu != t.menu {
 		t.menu = menu

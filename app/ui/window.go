@@ -1,7 +1,7 @@
 package ui
 
 import (
-	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -16,6 +16,7 @@ import (
 type Window struct {
 	model    *Model
 	phone    Phone
+	calls    Calls
 	settings Settings
 	system   System
 	setup    Setup
@@ -25,10 +26,10 @@ type Window struct {
 	canvas   fyne.Canvas
 	dialView *dialView
 	active   *active
-	alone    *ringing // a call that rings, with nothing else going on
-	above    *ringing // one that rings during another
+	alone    *ringing           // a call that rings, with nothing else going on
+	above    [mostBars]*ringing // those that ring beside another
+	status   *status
 	linked   *linked
-	notice   *notice
 	frame    *frame
 	root     *fyne.Container
 	top      *fyne.Container // above page: whose telephone this is, and what is wrong
@@ -44,23 +45,32 @@ type Window struct {
 	ends   []func()
 }
 
+// mostBars is how many calls that ring beside another are shown at a time.
+const mostBars = 2
+
 // faultTime is how long it is told that something could not be done.
 const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
 func NewWindow(m *Model, d Does, rebuild func()) *Window {
-	w := &Window{model: m, phone: d.Phone, settings: d.Settings, system: d.System, setup: d.Setup, office: d.Office, rebuild: rebuild}
-	w.notice = w.newNotice()
+	w := &Window{model: m, phone: d.Phone, calls: d.Calls, settings: d.Settings, system: d.System, setup: d.Setup, office: d.Office, rebuild: rebuild}
+	w.status = w.newStatus()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
 	w.active = w.newActive()
-	w.alone, w.above = w.newRinging(false), w.newRinging(true)
+	w.alone = w.newRinging(false)
 	w.linked = w.newLinked()
-	stage := container.NewBorder(column(0, w.above.CanvasObject, w.linked.CanvasObject), nil, nil, nil,
+	top := column(unit, w.newElsewhere().CanvasObject)
+	for i := range w.above {
+		w.above[i] = w.newRinging(true)
+		top.Add(w.above[i].CanvasObject)
+	}
+	top.Add(w.linked.CanvasObject)
+	stage := container.NewBorder(top, nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
-	w.frame = w.newFrame(w.peopleView(), stage, w.recentView())
+	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())
 	w.page = container.NewStack(w.frame.CanvasObject)
-	w.top = column(0, w.header(), w.notice.CanvasObject)
+	w.top = column(0, w.header(), padded(w.status, 0, 4, 8, 8))
 	w.root = container.NewBorder(w.top, nil, nil, nil, w.page)
 	w.listen(w.show, m.Desk, m.People)
 	w.listen(func() {
@@ -120,21 +130,29 @@ func (w *Window) show() {
 	if w.own(main) {
 		main = nil
 	}
-	w.seat(main != nil || rings != nil)
-	w.alone.CanvasObject.(*fyne.Container).Hidden = rings == nil || main != nil
-	w.above.CanvasObject.(*surface).Hidden = rings == nil || main == nil
+	w.seat(main != nil || len(rings) > 0)
+	w.alone.CanvasObject.(*fyne.Container).Hidden = len(rings) == 0 || main != nil
 	w.active.CanvasObject.(*fyne.Container).Hidden = main == nil
-	w.dialView.CanvasObject.(*fyne.Container).Hidden = main != nil || rings != nil
-	if rings != nil {
-		w.alone.show(w.model, *rings)
-		w.above.show(w.model, *rings)
-		if w.rings != rings.ID { // space and escape are for it, unless somebody is typing
-			w.rings = rings.ID
+	w.dialView.CanvasObject.(*fyne.Container).Hidden = main != nil || len(rings) > 0
+	bars := rings
+	if len(rings) > 0 {
+		if main == nil { // the first has all of the middle
+			w.alone.show(w, rings[0])
+			bars = rings[1:]
+		}
+		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
+			w.rings = newest
 			w.frame.choose(0)
 			w.asideSettings()
 			if e, typing := w.focused().(*entry); !typing || e.Text == "" {
 				w.focus(nil)
 			}
+		}
+	}
+	for i, bar := range w.above {
+		bar.CanvasObject.(*surface).Hidden = i >= len(bars)
+		if i < len(bars) {
+			bar.show(w, bars[i])
 		}
 	}
 	if main != nil {
@@ -159,7 +177,7 @@ func (w *Window) do(err error) bool {
 	if err != nil {
 		w.fault, w.failed = told(err.Error()), w.now()
 	}
-	w.notice.show()
+	w.status.show()
 	return err == nil
 }
 
@@ -200,7 +218,24 @@ func (w *Window) guard(f *field) {
 		}
 		return e.Name == fyne.KeyEscape && w.key(e)
 	}
-	f.entry.char = func(r rune) bool { return f.entry.Text == "" && w.char(r, true) }
+	f.entry.char = w.spaceIn(f.entry)
+}
+
+// spaceIn lets space answer in a field that is empty; nothing that is called or looked for begins with a space.
+func (w *Window) spaceIn(e *entry) func(r rune) bool {
+	return func(r rune) bool {
+		if r != ' ' || strings.TrimSpace(e.Text) != "" {
+			return false
+		}
+		w.char(r, true)
+		return true
+	}
+}
+
+// ringing says whether a call comes in.
+func (w *Window) ringing() bool {
+	_, rings, _ := w.model.calls()
+	return len(rings) > 0
 }
 
 // key works the phone by keys without a letter, and reports whether it did.
@@ -213,12 +248,14 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 		return false
 	}
 	switch {
-	case rings != nil:
-		w.do(w.phone.HangUp(rings.ID))
+	case len(rings) > 0:
+		w.do(w.phone.HangUp(rings[0].ID))
 	case w.open:
 		w.leaveSettings()
 	case main != nil && w.active.transfer.open:
 		w.active.transfer.close()
+	case main != nil && w.active.more.open:
+		w.active.toggleMore()
 	case main != nil && main.State != call.Talking: // given up; who talks hangs up by the button
 		w.do(w.phone.HangUp(main.ID))
 	case w.dialView.field.entry.Text != "":
@@ -236,8 +273,8 @@ func (w *Window) char(r rune, inField bool) bool {
 	switch {
 	case w.wizard != nil && w.top.Hidden:
 		return false
-	case r == ' ' && rings != nil:
-		w.do(w.phone.Answer(rings.ID))
+	case r == ' ' && len(rings) > 0:
+		w.do(w.phone.Answer(rings[0].ID))
 	case inField || w.open:
 		return false
 	case main != nil && (r == 'm' || r == 'M'):
@@ -248,7 +285,7 @@ func (w *Window) char(r rune, inField bool) bool {
 		w.active.toggleTransfer()
 	case main != nil && isKey(r):
 		w.active.press(string(r))
-	case main == nil && rings == nil && r > ' ': // typing begins the next call
+	case main == nil && len(rings) == 0 && r > ' ': // typing begins the next call
 		w.frame.choose(0)
 		w.dialView.set(w.dialView.field.entry.Text + string(r))
 		w.focus(w.dialView.field.entry)
@@ -258,10 +295,9 @@ func (w *Window) char(r rune, inField bool) bool {
 	return true
 }
 
-// header says whose telephone this is and how it stands with it.
+// header says whose telephone this is.
 func (w *Window) header() fyne.CanvasObject {
 	name := boldText(w.model.Name, big)
-	state := newLamp()
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
 		switch {
@@ -271,26 +307,9 @@ func (w *Window) header() fyne.CanvasObject {
 			w.openSettings()
 		}
 	})
-	w.listen(func() {
-		d := w.model.desk()
-		busy.mark(d.Busy)
-		mail := ""
-		if v, _ := w.model.Voicemail.Get(); v.New > 0 {
-			mail = " · " + count("voicemail.new", v.New)
-		}
-		switch {
-		case d.Busy:
-			state.show("do-not-disturb", theme.ColorNameWarning, say("phone.busy")+mail)
-		case d.Ready:
-			state.show("lamp-on", theme.ColorNamePrimary, say("phone.ready")+mail)
-		default:
-			state.show("lamp-off", colourMuted, say("phone.notReady")+mail)
-		}
-		state.Refresh()
-	}, w.model.Desk, w.model.Voicemail)
+	w.listen(func() { busy.mark(w.model.desk().Busy) }, w.model.Desk)
 	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
-	title := container.New(middle{}, column(0, name, state))
-	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, busy, set), title), 8, 8, 16, 12)
+	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, w.newMailbox(), busy, set), container.New(middle{}, name)), 8, 4, 16, 12)
 }
 
 // missedWord is how many calls nobody took; empty: none.
@@ -299,28 +318,4 @@ func (w *Window) missedWord() string {
 		return count("recent.missedCount", n)
 	}
 	return ""
-}
-
-// problems are what keeps people from calling, most urgent first.
-func (w *Window) problems() []string {
-	var all []string
-	if w.fault != "" {
-		all = append(all, w.fault)
-	}
-	d := w.model.desk()
-	if d.Problem != "" {
-		all = append(all, told(d.Problem))
-	}
-	status, _ := w.model.Status.Get()
-	for _, p := range status.PBX {
-		i := slices.IndexFunc(p.State, func(s call.PBXState) bool { return s.User == "" || s.User == d.Owner })
-		if i < 0 {
-			continue
-		}
-		switch s := p.State[i].State; s {
-		case "unreachable", "wrong password", "refused":
-			all = append(all, say("pbx."+s, "Who", p.Name))
-		}
-	}
-	return all
 }

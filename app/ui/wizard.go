@@ -92,7 +92,7 @@ func (w *Window) newWizard() *wizard {
 	foot := column(12, widget.NewSeparator(), container.New(layout.NewGridLayout(3), z.back, z.skip, z.on))
 	z.scroll = container.NewVScroll(padded(column(unit, z.title, bare(z.about), z.body), 0, 16, 8, 8)) // room for what shows the focus
 	inside := container.NewBorder(padded(head, 16, 20, 8, 8), padded(foot, 0, 16, 8, 8), nil, nil, z.scroll)
-	z.CanvasObject = container.New(strip{560, z.settle}, padded(inside, 0, 0, 8, 8))
+	z.CanvasObject = container.New(lane{560, z.settle}, padded(inside, 0, 0, 8, 8))
 	return z
 }
 
@@ -235,14 +235,14 @@ func bare(o fyne.CanvasObject) fyne.CanvasObject {
 	return padded(o, -4, -4, -theme.Size(theme.SizeNameInnerPadding), -theme.Size(theme.SizeNameInnerPadding))
 }
 
-// strip keeps its content at most so wide, in the middle, at full height.
-type strip struct {
+// lane keeps its content at most so wide, in the middle, at full height.
+type lane struct {
 	width   float32
 	arrange func() // after a change of the size
 }
 
-func (s strip) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
-func (s strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
+func (s lane) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
+func (s lane) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	width := min(size.Width, s.width)
 	o[0].Resize(fyne.NewSize(width, size.Height))
 	o[0].Move(fyne.NewPos((size.Width-width)/2, 0))

@@ -5,6 +5,7 @@ type DeskCall struct {
 	ID        string `json:"id"`
 	Peer      string `json:"peer"`           // the other one's number or name
 	Name      string `json:"name,omitempty"` // as people write it
+	To        string `json:"to,omitempty"`   // whom a call that comes in is for
 	Direction string `json:"direction"`      // "in" or "out"
 	State     State  `json:"state"`          // one that has ended stays for half a minute
 	Held      bool   `json:"held"`           // by us
@@ -14,7 +15,8 @@ type DeskCall struct {
 	Since     int64  `json:"since"`              // when it began, Unix milliseconds
 	Answered  int64  `json:"answered,omitzero"`  // absent: never
 	Digits    string `json:"digits,omitempty"`   // the keys that the other one has pressed
-	Transfer  string `json:"transfer,omitempty"` // how its transfer goes, one sentence
+	Transfer  string `json:"transfer,omitempty"` // how its transfer or move goes, one sentence
+	Moves     string `json:"moves,omitempty"`    // the ID of the call that goes on where this one, to the owner's other devices, is answered
 	Reason    string `json:"reason,omitempty"`   // why it has ended, one sentence
 	Dialog    string `json:"dialog,omitempty"`   // what a Replaces header (RFC 3891) names to take it over; absent before the answer
 }

@@ -29,6 +29,8 @@ type Lamp struct {
 type Voicemail struct {
 	New int `json:"new"`
 	Old int `json:"old"`
+
+	Box string `json:"box,omitempty"` // the number that is called to hear them; empty: the PBX does not tell
 }
 
 // News is what has changed for somebody who watches.

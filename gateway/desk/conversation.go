@@ -47,6 +47,7 @@ type conversation struct {
 	progress func(status int)    // tells who transferred us how the call to the third one goes; nil: nobody did
 	then     func(answered bool) // what follows our call's answer or failure
 	quiet    func()              // what waits for the end of a change
+	moves    *conversation       // the call that goes on where this one is answered; nil: it is a call like others
 }
 
 // newConversation puts a call into the list. The caller holds p.mu, as do those of all that follows.
@@ -220,9 +221,12 @@ func (c *conversation) over(why string) {
 		return
 	}
 	p := c.p
-	failed := c.out && c.answered.IsZero()
+	failed := c.out && c.answered.IsZero() && c.moves == nil
 	c.state, c.reason, c.joined, c.invite = call.Ended, why, false, nil
 	c.silence()
+	if ring := c.moved(); ring != nil && ring.answered.IsZero() { // else whoever answered hears it of the server
+		ring.stays()
+	}
 	switch {
 	case !failed || why == call.ReasonHungUp:
 	case why == call.ReasonBusy:

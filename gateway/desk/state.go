@@ -27,6 +27,11 @@ func (p *Phone) state() call.DeskState {
 			Joined: c.joined, Since: c.since.UnixMilli(), Digits: c.digits, Transfer: c.note, Reason: c.reason}
 		if c.out {
 			d.Direction = "out"
+		} else {
+			d.To = c.local.uri.User
+		}
+		if c.moves != nil {
+			d.Moves = c.moves.id
 		}
 		if !c.answered.IsZero() {
 			d.Answered = c.answered.UnixMilli()

@@ -70,6 +70,10 @@ func (c *conversation) replaces() string {
 
 func (c *conversation) transferFailed(why string) {
 	c.referral = nil
+	if c.moves != nil {
+		c.stays()
+		return
+	}
 	c.note = "The transfer failed: " + why
 	c.p.changed()
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/emiago/sipgo/sip"
+
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 )
@@ -169,10 +171,19 @@ func (v *view) look() (n call.News, changed bool) {
 		}
 	}
 	if box, known := v.around.box(v.user); known {
-		if mail := (call.Voicemail{New: box.New, Old: box.Old}); mail != v.mail || !v.mailTold {
+		if mail := (call.Voicemail{New: box.New, Old: box.Old, Box: boxNumber(box.Account)}); mail != v.mail || !v.mailTold {
 			v.mail, v.mailTold = mail, true
 			n.Voicemail = &mail
 		}
 	}
 	return n, len(n.Lamps) > 0 || n.Voicemail != nil
+}
+
+// boxNumber is the number in the address of a voice mail box; empty: it is called by no number.
+func boxNumber(account string) string {
+	var uri sip.Uri
+	if sip.ParseUri(account, &uri) != nil || !IsNumber(uri.User) {
+		return ""
+	}
+	return uri.User
 }

@@ -27,6 +27,7 @@ type Desk interface {
 	Mute(id string, muted bool) error
 	Press(id, keys string) error
 	Transfer(id, target string) error // a number or name, or another call's ID
+	Move(id string) error             // to the owner's device that answers
 	Join() error
 	DoNotDisturb(on bool)
 	// Listen keeps microphone and loudspeaker open for so long, so that their levels are known without a call; 0: no longer.
@@ -152,6 +153,8 @@ func (s *Server) deskDo(w http.ResponseWriter, r *http.Request, d Desk) error {
 		err = d.Press(id, in.Digits)
 	case "transfer":
 		err = d.Transfer(id, in.Target)
+	case "move":
+		err = d.Move(id)
 	default:
 		return errNotFound
 	}

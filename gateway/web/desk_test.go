@@ -52,6 +52,7 @@ func (d *fakeDesk) Hold(id string) error                 { return d.do("hold", i
 func (d *fakeDesk) Resume(id string) error               { return d.do("resume", id) }
 func (d *fakeDesk) Press(id, keys string) error          { return d.do("press "+keys, id) }
 func (d *fakeDesk) Transfer(id, target string) error     { return d.do("transfer "+target, id) }
+func (d *fakeDesk) Move(id string) error                 { return d.do("move", id) }
 func (d *fakeDesk) DoNotDisturb(on bool)                 { d.busy = on }
 
 func (d *fakeDesk) Join() error {
@@ -95,6 +96,7 @@ func TestDeskIsForItsOwner(t *testing.T) {
 		{"bob", "POST", "/calls/c1/mute", `{"on":false}`, 200, "unmute"},
 		{"bob", "POST", "/calls/c1/digits", `{"digits":"1#"}`, 200, "press 1#"},
 		{"alice", "POST", "/calls/c1/transfer", `{"target":"bob"}`, 200, "transfer bob"},
+		{"bob", "POST", "/calls/c1/move", "{}", 200, "move"},
 		{"bob", "POST", "/calls/c2/hold", "{}", 404, "no_call"},
 		{"bob", "POST", "/calls/c1/dance", "{}", 404, "not_found"},
 		{"bob", "POST", "/join", "{}", 409, "not_now"},

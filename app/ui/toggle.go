@@ -8,35 +8,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// notice says what is wrong and what to do, in one line or two under the header; nothing is wrong: it is not there.
-type notice struct {
-	fyne.CanvasObject
-	w     *Window
-	label *widget.Label
-	box   *fyne.Container
-}
-
-func (w *Window) newNotice() *notice {
-	n := &notice{w: w, label: widget.NewLabel("")}
-	n.label.Wrapping = fyne.TextWrapWord
-	n.label.SizeName = small
-	sign := padded(container.New(middle{}, picture("warning", theme.ColorNameWarning, 20)), 0, 0, 8, 0)
-	n.box = padded(newSurface(container.NewBorder(nil, nil, sign, nil, n.label), colourAlarm, "", 0), 0, 8, 12, 12)
-	n.box.Hide()
-	n.CanvasObject = n.box
-	w.listen(n.show, w.model.Desk, w.model.Status)
-	return n
-}
-
-func (n *notice) show() {
-	all := n.w.problems()
-	n.box.Hidden = len(all) == 0
-	if len(all) > 0 {
-		n.label.SetText(all[0])
-	}
-	n.box.Refresh()
-}
-
 // toggle is a small button without a word that is on or off.
 type toggle struct {
 	press
