@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -186,7 +187,9 @@ func (s *shell) asked(show bool, dial string) {
 
 // raise brings the window up.
 func (s *shell) raise() {
-	s.away.Store(false)
+	if s.away.Swap(false) {
+		must(s.model.Now.Set(time.Now())) // which stood still
+	}
 	s.window.Show()
 	restore(s.window)
 	s.window.RequestFocus()
