@@ -18,7 +18,7 @@ var arrows = []struct {
 	pkg     string
 	imports []string
 }{
-	{"app", []string{"app/", "gateway", "gateway/call", "assets", "audio", "audio/device"}},
+	{"app", []string{"app/", "gateway", "gateway/call", "gateway/cert/trust", "assets", "audio", "audio/device"}},
 	{"app/autostart", []string{"app/launch"}},
 	{"app/launch", nil},
 	{"app/links", []string{"app/launch"}},
@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"gateway/auth", nil},
 	{"gateway/call", []string{"gateway/sdp"}}, // a call.Party says which descriptions it speaks
 	{"gateway/cert", nil},
+	{"gateway/cert/trust", nil},
 	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},

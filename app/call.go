@@ -53,11 +53,27 @@ func placeCall(control *control, target string, out io.Writer, signals <-chan os
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	var placed struct{ ID string }
-	if err := control.ask(ctx, http.MethodPost, "/api/v1/desk/calls", map[string]string{"target": target}, &placed); err != nil {
-		return err
-	}
 	hangUp := func() {
-		_ = control.ask(context.WithoutCancel(ctx), http.MethodPost, "/api/v1/desk/calls/"+placed.ID+"/hangup", struct{}{}, nil) // it may have ended
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), byeTime)
+		defer stop()
+		_ = control.ask(ctx, http.MethodPost, "/api/v1/desk/calls/"+placed.ID+"/hangup", struct{}{}, nil) // it may have ended
+	}
+	asked := make(chan error, 1)
+	go func() { // ends with ctx
+		asked <- control.ask(ctx, http.MethodPost, "/api/v1/desk/calls", map[string]string{"target": target}, &placed)
+	}()
+	select {
+	case err := <-asked:
+		if err != nil {
+			return err
+		}
+	case <-signals:
+		stop() // Cordboard hangs up a call whose caller has gone
+		if <-asked == nil {
+			hangUp()
+		}
+		fmt.Fprintln(out, visible("No call with "+target+": you gave up."))
+		return errSaid
 	}
 	go func() { // ends with the call
 		select {

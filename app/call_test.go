@@ -49,7 +49,7 @@ func TestCallTellsEachStep(t *testing.T) {
 }
 
 func TestCallHangsUpAtASignal(t *testing.T) {
-	hungUp := make(chan struct{})
+	hungUp, signals := make(chan struct{}), make(chan os.Signal, 1)
 	c := controlled(t, func(w http.ResponseWriter, r *http.Request) {
 		event := func(state board.State) {
 			data, _ := json.Marshal(board.DeskState{Calls: []board.DeskCall{{ID: "c1", State: state, Answered: 1}}})
@@ -64,15 +64,30 @@ func TestCallHangsUpAtASignal(t *testing.T) {
 			_, _ = io.WriteString(w, `{}`)
 		default:
 			event(board.Talking)
+			signals <- os.Interrupt
 			<-hungUp
 			event(board.Ended)
 		}
 	})
-	signals := make(chan os.Signal, 1)
-	signals <- os.Interrupt
 	if err := placeCall(c, "300", io.Discard, signals); err != nil {
 		t.Errorf("placeCall = %v", err)
 	}
+}
+
+// Who gives up while Cordboard places the call need not wait for it.
+func TestCallGivesUpAtASignal(t *testing.T) {
+	signals, left := make(chan os.Signal, 1), make(chan struct{})
+	c := controlled(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		signals <- os.Interrupt
+		<-r.Context().Done()
+		close(left)
+	})
+	var said strings.Builder
+	if err := placeCall(c, "300", &said, signals); !errors.Is(err, errSaid) || said.String() != "No call with 300: you gave up.\n" {
+		t.Errorf("placeCall = %v, says %q", err, said.String())
+	}
+	<-left
 }
 
 func TestCallSteps(t *testing.T) {

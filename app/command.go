@@ -23,7 +23,7 @@ type command struct {
 
 // commands is all that the program can do, in the order of the help.
 func commands() []command {
-	return []command{serveCommand(), checkCommand(), doctorCommand(), userAdd(), userList(), userRemove(), userPassword(), tokenCommand(), callCommand(), devicesCommand(), neighboursCommand(), pairCommand(), versionCommand()}
+	return []command{serveCommand(), checkCommand(), doctorCommand(), userAdd(), userList(), userRemove(), userPassword(), tokenCommand(), callCommand(), devicesCommand(), neighboursCommand(), pairCommand(), trustCommand(), versionCommand()}
 }
 
 func versionCommand() command {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"cordboard/gateway"
@@ -64,6 +65,18 @@ func doctor(c console, p place) error {
 	return report(c, answer.Findings, "")
 }
 
+// finding is one line of the report.
+func finding(f gateway.Finding) string {
+	state := "WRONG "
+	switch {
+	case f.Well && f.Do != "":
+		state = "hint  "
+	case f.Well:
+		state = "well  "
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", state, f.What, f.Text, f.Do))
+}
+
 // report prints one line for each finding. That something is wrong makes an exit code of 1.
 func report(c console, found []gateway.Finding, first string) error {
 	if first != "" {
@@ -71,12 +84,10 @@ func report(c console, found []gateway.Finding, first string) error {
 	}
 	faults := 0
 	for _, f := range found {
-		if f.Well {
-			fmt.Fprintf(c.out, "well   %s: %s\n", f.What, f.Text)
-			continue
+		if !f.Well {
+			faults++
 		}
-		faults++
-		fmt.Fprintf(c.out, "WRONG  %s: %s %s\n", f.What, f.Text, f.Do)
+		fmt.Fprintln(c.out, finding(f))
 	}
 	if faults > 0 {
 		fmt.Fprintf(c.out, "%s to mend.\n", counted(faults, "thing"))

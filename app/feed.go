@@ -21,6 +21,9 @@ const (
 	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
 )
 
+// listenTime is for how long the microphone stays open when nobody looks at its meter any more.
+const listenTime = 2 * time.Second
+
 // mostRecent is how many earlier calls the window lists.
 const mostRecent = 100
 
@@ -118,10 +121,23 @@ func (f *feed) run(ctx context.Context) {
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
 			if metering {
-				must(f.model.Sound.Set(f.set.sound()))
+				f.meter()
 			}
 		}
 	}
+}
+
+// meter shows how loud it is, and what is nearby.
+func (f *feed) meter() {
+	if phone, _ := f.gateway.Desk(); phone != nil && f.set.listen.Load() {
+		phone.Listen(listenTime)
+	}
+	must(f.model.Sound.Set(f.set.sound(time.Now())))
+	var nearby []ui.Nearby
+	for _, p := range f.gateway.FoundPBXs() {
+		nearby = append(nearby, ui.Nearby{Name: p.Name, Address: p.URI})
+	}
+	must(f.model.Nearby.Set(nearby))
 }
 
 // must is for bindings, which fail only where a converter does, and there is none.
@@ -166,8 +182,8 @@ func (f *feed) look(ctx context.Context, owner string) {
 		})))
 	}
 	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
-	if until, own := f.gateway.Certificate(); !own {
-		status.Certificate = until
+	if c := f.gateway.Certificate(); c.Authority == nil { // ours renews itself
+		status.Certificate = c.Until
 	}
 	must(f.model.Status.Set(status))
 	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))

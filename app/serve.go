@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"cordboard/assets"
@@ -34,10 +35,6 @@ func serveCommand() command {
 	}
 }
 
-// collectAt is by how many percent the heap grows before it is collected, unless GOGC says otherwise. The heap of a gateway is
-// small, so Go's 100 collects often and takes a fifth of the time that registrations cost; this costs 5 MB more.
-const collectAt = 200
-
 // instance is a gateway of this process, with what the machine has.
 type instance struct {
 	place   place
@@ -52,8 +49,8 @@ type instance struct {
 
 // start opens a gateway, which run then serves and closes. window is as in gateway.Host.
 func start(c console, p place, window func(show bool, dial string)) (i *instance, err error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+	if ownHeap() {
+		debug.SetGCPercent(collectSmall)
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
 	signals := make(chan os.Signal, 4)
@@ -91,8 +88,11 @@ func start(c console, p place, window func(show bool, dial string)) (i *instance
 func (i *instance) run(ctx context.Context) error {
 	defer i.close()
 	defer signal.Stop(i.signals)
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	tasks.Go(func() { tendHeap(ctx) })
 	ended := make(chan error, 1)
 	go func() { ended <- i.gateway.Run(ctx) }()
 	for {

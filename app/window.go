@@ -5,11 +5,9 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -19,7 +17,9 @@ import (
 
 	"cordboard/app/links"
 	"cordboard/app/ui"
+	"cordboard/gateway"
 	"cordboard/gateway/call"
+	"cordboard/gateway/cert/trust"
 )
 
 // appID is the window's name for the desktop, and for where it keeps how it looks.
@@ -39,72 +39,62 @@ func noWindow() string {
 	return ""
 }
 
-// shell is the window of this program: Fyne's app around the views, and the loop that feeds them.
+// shell is the window of this program: Fyne's app around the views, and the gateway that they show.
 type shell struct {
-	app    fyne.App
-	window fyne.Window
-	views  *ui.Window
-	model  *ui.Model
-	phone  ui.Phone
-	calls  ui.Calls
-	set    *settings
-	system ui.System
+	app     fyne.App
+	window  fyne.Window
+	views   *ui.Window
+	model   *ui.Model
+	phone   ui.Phone
+	calls   ui.Calls
+	set     *settings
+	system  ui.System
+	setup   *setup
+	office  ui.Office
+	errands *errands
 
 	tray      *ui.Tray // nil: none
 	trayReady bool     // the icon is shown as soon as there is a tray
 	away      atomic.Bool
+
+	console console
+	place   place
+	life    *life          // nil: the gateway is being started anew
+	work    sync.WaitGroup // what goes on beside the user interface
+	next    chan again     // holds one: the gateway that was started anew
+	failed  error          // why it was not
 }
 
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
 // begins in the tray. target is called as a link's; empty: nobody.
 func window(c console, p place, hidden bool, target string) error {
-	s := &shell{}
+	s := &shell{console: c, place: p, next: make(chan again, 1)}
 	i, err := start(c, p, s.asked)
 	if err != nil {
 		return err
 	}
 	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
 	s.app, s.model = app.NewWithID(appID), ui.NewModel(i.cfg.Name)
-	s.phone = noPhone{}
-	if desk, _ := i.gateway.Desk(); desk != nil {
-		s.phone = desk
-	}
-	s.calls = &calls{i.gateway, i.log}
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, p}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, again: s.startAgain}
+	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
+		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
+	s.errands = newErrands(s.app, i.log)
 	if err := ui.Speak(s.set.Language()); err != nil {
 		return err
 	}
 	s.app.Settings().SetTheme(ui.Theme(s.set.Appearance()))
-	s.window = s.app.NewWindow(i.cfg.Name + " – Cordboard")
+	s.window = s.app.NewWindow("Cordboard")
 	s.window.SetMaster()
 	s.window.SetPadded(false)
-	s.build()
-	s.window.Resize(s.set.size(firstWidth, firstHeight))
 	s.window.SetCloseIntercept(s.closed)
-	s.openTray(hidden)
-
-	ctx, stop := context.WithCancel(context.Background())
-	ended, fed := make(chan error, 1), make(chan struct{})
-	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
-	// are gone.
-	signal.Stop(i.signals)
-	signal.Notify(i.signals, syscall.SIGHUP)
-	go func() { // the gateway's life, which ends the window when it ends first
-		ended <- i.run(ctx)
-		if ctx.Err() == nil {
-			fyne.Do(s.app.Quit)
-		}
-	}()
-	errands := newErrands(s.app, i.log)
-	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
-		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: errands.notify, pop: i.gateway.Pop, open: errands.open}}
-	go func() {
-		defer close(fed)
-		feed.run(ctx)
-	}()
-	go errands.run(ctx)
-	var aside sync.WaitGroup
+	s.awaitTray(hidden)
+	go s.errands.run(ctx)
+	s.begin(i)
+	s.window.Resize(s.set.size(firstWidth, firstHeight))
 	switch {
 	case target != "":
 		s.asked(true, target)
@@ -112,16 +102,14 @@ func window(c console, p place, hidden bool, target string) error {
 		s.window.Show()
 	default:
 		s.away.Store(true)
-		aside.Go(func() { s.showWithoutTray(ctx) })
+		s.work.Go(func() { s.showWithoutTray(ctx) })
 	}
 	s.app.Run()
-	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	s.set.keepSize(s.window.Canvas().Size())
 	stop()
-	<-fed
-	aside.Wait()
-	errands.leave()
-	return <-ended
+	err = s.finish()
+	s.errands.leave()
+	return err
 }
 
 // build makes the views in the language in use.
@@ -129,7 +117,7 @@ func (s *shell) build() {
 	if s.views != nil {
 		s.views.Close()
 	}
-	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system}, func() {
+	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
 		if err := ui.Speak(s.set.Language()); err != nil {
 			fyne.LogError("language not changed", err)
 			return

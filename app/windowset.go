@@ -30,17 +30,20 @@ type left struct {
 	Seen       int64         `json:"seen"`       // until when missed calls were seen, Unix milliseconds
 	Width      float32       `json:"width"`      // Fyne's pixels
 	Height     float32       `json:"height"`
+	SetUp      bool          `json:"setUp"` // the first start is over, or was put off
 }
 
-// settings is what the window's settings change. Its fields are the user interface's; only look and sound are the feed's, too.
+// settings is what the window's settings change. Its fields are the user interface's; only look, listen and sound are the feed's, too.
 type settings struct {
-	left  left
-	file  string
-	looks fyne.Settings
-	model *ui.Model
-	card  audio.Card  // nil: no sound
-	look  atomic.Bool // meters are shown
-	log   *slog.Logger
+	left   left
+	file   string
+	looks  fyne.Settings
+	model  *ui.Model
+	card   audio.Card  // nil: no sound
+	look   atomic.Bool // meters are shown
+	listen atomic.Bool // the microphone shall be open without a call
+	heard  time.Time   // when the microphone was last heard, or was not open; the feed's
+	log    *slog.Logger
 }
 
 // newSettings reads how the window was left; what can't be read is as at the first start.
@@ -111,13 +114,23 @@ func (s *settings) Seen(until time.Time) {
 	must(s.model.Seen.Set(until))
 }
 
-// sound is how the sound is set, and how loud it is.
-func (s *settings) sound() ui.Sound {
+// Nothing was heard from the microphone when it stayed below quiet, where a meter shows nothing, for stillTime.
+const (
+	quiet     = -60.0 // dBFS
+	stillTime = 3 * time.Second
+)
+
+// sound is how the sound is set, and how loud it is now.
+func (s *settings) sound(now time.Time) ui.Sound {
 	if s.card == nil {
 		return ui.Sound{Problem: errNoPhone.Message}
 	}
 	levels := s.card.Levels()
 	sound := ui.Sound{Microphone: levels.Microphone, Loudspeaker: levels.Loudspeaker, Problem: s.card.State()}
+	if s.heard.IsZero() || levels.Microphone > quiet || !s.listen.Load() {
+		s.heard = now
+	}
+	sound.Still = now.Sub(s.heard) >= stillTime
 	devices, _ := s.card.Devices() // State says why there are none
 	for _, d := range devices {
 		sound.Devices = append(sound.Devices, ui.Device{Purpose: string(d.Purpose), Name: d.Name, Chosen: d.Chosen, Missing: d.Missing})

@@ -17,16 +17,13 @@ import (
 // trayWait is how long a hidden start waits for a tray: at the beginning of a session it often comes later.
 const trayWait = 20 * time.Second
 
-// openTray shows the icon by the clock, or prepares it for a tray that may come. It has to be there before the app runs.
-func (s *shell) openTray(hidden bool) {
+// awaitTray finds out whether there is a tray, or may come one that a hidden start waits for. The icon has to be there before the app
+// runs.
+func (s *shell) awaitTray(hidden bool) {
 	s.trayReady = hasTray() || hidden && mayHaveTray()
-	if !s.trayReady {
-		return
-	}
-	if runtime.GOOS != "darwin" { // where a press opens the menu
+	if s.trayReady && runtime.GOOS != "darwin" { // where a press opens the menu
 		systray.SetOnTapped(func() { fyne.Do(s.raise) })
 	}
-	s.fillTray()
 }
 
 // fillTray makes icon and menu in the language in use.

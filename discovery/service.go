@@ -84,6 +84,11 @@ const (
 	asleep      = 10 * time.Second       // a poll that is so late means that the machine slept
 	publishWait = 100 * time.Millisecond // so that a flood of packets does not become one of news
 	maxQueue    = 64                     // packets that wait
+
+	// maxRenamePause bounds how long a name that others have too is kept, as the power of two of seconds: 17 minutes. A machine takes
+	// another name for good (RFC 6762 §9), each time after a pause that is twice as long, or somebody who forges announcements could have
+	// us say goodbye and announce for ever.
+	maxRenamePause = 10
 )
 
 // running is what Run owns.
@@ -93,11 +98,12 @@ type running struct {
 	cache   *cache
 	host    *hostname
 	round   round
-	at      []link  // in use
-	net     network // nil: none
-	silence func()  // ends announcing; nil: nothing is announced
-	number  int     // in our services' name; 1: none
-	failed  bool    // was told that nothing can be sent
+	at      []link    // in use
+	net     network   // nil: none
+	silence func()    // ends announcing; nil: nothing is announced
+	number  int       // in our services' name; 1: none
+	rename  time.Time // when it may become another one
+	failed  bool      // was told that nothing can be sent
 	polled  time.Time
 	show    time.Time // when to publish; zero: nothing new
 	replied map[replyKey]time.Time
@@ -144,6 +150,9 @@ func (r *running) next() time.Time {
 	if r.net == nil {
 		return next
 	}
+	if r.cache.clash {
+		next = sooner(next, r.rename)
+	}
 	for _, t := range []time.Time{r.show, r.cache.next, r.round.next(), r.host.at} {
 		if !t.IsZero() {
 			next = sooner(next, t)
@@ -172,13 +181,14 @@ func (r *running) tick(now time.Time) {
 	if r.round.tick(now, r.cache, r.ask) {
 		r.news(now)
 	}
+	if r.cache.clash && !now.Before(r.rename) {
+		r.number++
+		r.rename = now.Add(time.Second << min(r.number, maxRenamePause))
+		r.tell()
+		r.round.restart(now)
+	}
 	if !r.show.IsZero() && !now.Before(r.show) {
 		r.show = time.Time{}
-		if r.cache.clash {
-			r.number++
-			r.tell()
-			r.round.restart(now)
-		}
 		r.publish(r.cache.neighbours(r.at), r.cache.pbxs(r.at))
 	}
 }

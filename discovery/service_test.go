@@ -147,6 +147,32 @@ func TestSameNameIsTold(t *testing.T) {
 	})
 }
 
+// Who forges an earlier machine with each name we take can't keep us renaming.
+func TestNamesAreTakenSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		m := e.machine("b", "Office", lan("10.0.0.1/24"))
+		told, announce := 0, m.announce
+		m.announce = func(a Announcement, label string, links []link) (func(), error) {
+			told++
+			return announce(a, label, links)
+		}
+		defer m.run(t)()
+		liar := e.attach(netip.MustParseAddr("10.0.0.66"), func(packet) {})
+		for range 2 * 600 {
+			after(500 * time.Millisecond)
+			m.mu.Lock()
+			name := escape(m.label) + "." + cordboardType
+			m.mu.Unlock()
+			liar.say(rr("%s 4500 IN PTR %s", cordboardType, name), rr("%s 4500 IN SRV 0 0 8443 liar.local.", name),
+				rr("%s 4500 IN TXT \"id=%s\" \"fingerprint=%064x\" \"name=Office\"", name, id("a"), 1), rr("liar.local. 4500 IN A 10.0.0.66"))
+		}
+		if told < 3 || told > 10 {
+			t.Errorf("announced %d times in ten minutes, by the name %q at last", told, m.label)
+		}
+	})
+}
+
 func TestNetworkChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}

@@ -17,9 +17,9 @@ const (
 	sumDigits  = 64 // of Announcement.Fingerprint
 )
 
-// clean makes a text of a stranger fit to be shown: valid UTF-8 without control characters and without those that turn the direction
+// Printable makes a text of a stranger fit to be shown: valid UTF-8 without control characters and without those that turn the direction
 // of writing or hide, at most most characters.
-func clean(text string, most int) string {
+func Printable(text string, most int) string {
 	var b strings.Builder
 	kept, space := 0, false
 	for _, c := range text {
@@ -54,7 +54,7 @@ func label(name string, number int) string {
 	if number > 1 {
 		more = fmt.Sprintf(" (%d)", number)
 	}
-	name = clean(name, maxShown)
+	name = Printable(name, maxShown)
 	for len(name)+len(more) > maxLabel {
 		_, size := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-size]
@@ -128,7 +128,7 @@ func usable(a netip.Addr) bool {
 
 // text is the TXT record of an announcement (RFC 6763 §6), as the dns package writes it.
 func (a Announcement) text() []string {
-	all := []string{"version=" + clean(a.Version, maxVersion), "id=" + a.ID, "name=" + clean(a.Name, maxShown), "fingerprint=" + a.Fingerprint}
+	all := []string{"version=" + Printable(a.Version, maxVersion), "id=" + a.ID, "name=" + Printable(a.Name, maxShown), "fingerprint=" + a.Fingerprint}
 	for i, t := range all {
 		for len(t) > 255 { // one of them is at most that long, in octets
 			_, size := utf8.DecodeLastRuneInString(t)
@@ -149,11 +149,11 @@ func readText(text []string) (a Announcement, ok bool) {
 		}
 		switch key {
 		case "version":
-			a.Version = clean(value, maxVersion)
+			a.Version = Printable(value, maxVersion)
 		case "id":
 			a.ID = value
 		case "name":
-			a.Name = clean(value, maxShown)
+			a.Name = Printable(value, maxShown)
 		case "fingerprint":
 			a.Fingerprint = value
 		default:

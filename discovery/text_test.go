@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestClean(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"Front office", "Front office"},
 		{"  two \t\n spaces ", "two spaces"},
@@ -24,8 +24,8 @@ func TestClean(t *testing.T) {
 		{strings.Repeat("a", 63) + " b", strings.Repeat("a", 63)},
 		{"\x00\x01", ""},
 	} {
-		if got := clean(tt.in, maxShown); got != tt.want {
-			t.Errorf("clean(%q) = %q, want %q", tt.in, got, tt.want)
+		if got := Printable(tt.in, maxShown); got != tt.want {
+			t.Errorf("Printable(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (c *cache) neighbours(links []link) []Neighbour {
 		if len(addrs) == 0 {
 			continue
 		}
-		a.Name = cmp.Or(a.Name, clean(i.label, maxShown), i.host)
+		a.Name = cmp.Or(a.Name, Printable(i.label, maxShown), i.host)
 		a.Host, a.HTTPS = i.host, i.port
 		if phone := c.instances[strings.ToLower(escape(i.label)+"."+sipUDPType)]; phone != nil && phone.host == i.host {
 			a.SIP = phone.port
@@ -47,7 +47,7 @@ func (c *cache) pbxs(links []link) []PBX {
 			continue
 		}
 		if addrs := c.addrs(i.host, links); len(addrs) > 0 {
-			all = append(all, PBX{Name: cmp.Or(clean(i.label, maxShown), i.host), Transport: transport, Host: i.host + ".local", Port: i.port, Addrs: addrs})
+			all = append(all, PBX{Name: cmp.Or(Printable(i.label, maxShown), i.host), Transport: transport, Host: i.host + ".local", Port: i.port, Addrs: addrs})
 		}
 	}
 	slices.SortFunc(all, func(a, b PBX) int {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"cordboard/gateway/auth"
 )
@@ -74,11 +75,18 @@ func listenControl(path string) (net.Listener, error) {
 	return &controlSocket{l, path}, nil
 }
 
-// owner is the user whom this machine belongs to: the first of the configuration file, else the first of all by name.
+// owner is the user whom this machine belongs to: the first of the configuration file, else that of [audio] owner, else the first of
+// all by name.
 func (g *Gateway) owner(ctx context.Context) (auth.User, error) {
 	if len(g.cfg.User) > 0 {
 		u, err := g.accounts.User(ctx, g.cfg.User[0].Name)
 		if !errors.Is(err, auth.ErrNoUser) { // which a reload may have removed
+			return u, err
+		}
+	}
+	if name := g.cfg.Audio.Owner; name != "" {
+		u, err := g.accounts.User(ctx, strings.ToLower(name))
+		if !errors.Is(err, auth.ErrNoUser) {
 			return u, err
 		}
 	}

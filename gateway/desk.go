@@ -37,9 +37,10 @@ func (g *Gateway) openDesk(host Host) {
 			}
 			return voice, nil
 		},
-		Card: host.Card, Country: cmp.Or(g.cfg.Audio.Country, audio.Country(os.Getenv)),
+		Card: host.Card, Country: func() string { return cmp.Or(g.audio.Load().Country, audio.Country(os.Getenv)) },
 		Clean: func(d audio.Duplex) audio.Duplex {
-			return echo.Wrap(d, echo.Config{Echo: g.cfg.Audio.Echo, Noise: g.cfg.Audio.Noise, Gain: g.cfg.Audio.Gain})
+			now := g.audio.Load()
+			return echo.Wrap(d, echo.Config{Echo: now.Echo, Noise: now.Noise, Gain: now.Gain})
 		},
 	}, g.log)
 }

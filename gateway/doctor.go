@@ -40,6 +40,11 @@ func well(what, format string, args ...any) Finding {
 	return Finding{What: what, Well: true, Text: fmt.Sprintf(format, args...)}
 }
 
+// hint is of what may be meant so, with what could be done else.
+func hint(what, do, format string, args ...any) Finding {
+	return Finding{What: what, Well: true, Text: fmt.Sprintf(format, args...), Do: do}
+}
+
 func wrong(what, do, format string, args ...any) Finding {
 	return Finding{What: what, Text: fmt.Sprintf(format, args...), Do: do}
 }
@@ -54,8 +59,9 @@ func Examine(ctx context.Context, cfg Config, host Host) []Finding {
 		examineName(ctx, cfg, false), examineFolder(host.Dir))
 }
 
-// examine looks at the gateway that runs.
-func (g *Gateway) examine(ctx context.Context, host Host) []Finding {
+// Examine looks at the gateway that runs, which takes some seconds.
+func (g *Gateway) Examine(ctx context.Context) []Finding {
+	host := g.host
 	names, addrs := certificateNames(g.cfg)
 	found := []Finding{
 		well("Cordboard", "runs with the data folder %s and has all its ports.", host.Dir),
@@ -290,12 +296,12 @@ func examineStatus(s signaling.PBXStatus) Finding {
 
 // examineSound judges the machine's own sound.
 func examineSound(cfg Audio, host Host) Finding {
-	const what, do = "Sound", "Plug a headset in, or set [audio] enabled = false in " + ConfigName + " if this machine shall be no phone itself."
+	const what, do = "Sound", "Plug a headset in if this machine shall be a phone itself."
 	if !cfg.Enabled {
 		return well(what, "switched off by [audio] enabled; browsers have their own.")
 	}
 	if host.Card == nil {
-		return wrong(what, do, "%s.", strings.TrimSuffix(capital(cmp.Or(host.NoCard, "this machine has none")), "."))
+		return hint(what, do, "%s. Browsers have their own.", strings.TrimSuffix(capital(cmp.Or(host.NoCard, "this machine has none")), "."))
 	}
 	devices, err := host.Card.Devices()
 	if err != nil {
@@ -312,7 +318,7 @@ func examineSound(cfg Audio, host Host) Finding {
 	}
 	for _, p := range []audio.Purpose{audio.Microphone, audio.Loudspeaker} {
 		if there[p] == "" {
-			return wrong(what, do, "There is no %s.", p)
+			return hint(what, do, "There is no %s. Browsers have their own.", p)
 		}
 	}
 	if problem := host.Card.State(); problem != "" {

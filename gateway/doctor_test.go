@@ -30,6 +30,14 @@ func judged(t *testing.T, name string, got Finding, text, do string) {
 	}
 }
 
+// hinted judges what is well, with what could be done.
+func hinted(t *testing.T, name string, got Finding, text, do string) {
+	t.Helper()
+	if !got.Well || !strings.Contains(got.Text, text) || !strings.Contains(got.Do, do) {
+		t.Errorf("%s: %+v, want %q, could do %q", name, got, text, do)
+	}
+}
+
 func TestExaminePorts(t *testing.T) {
 	held, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,15 +172,15 @@ func TestExamineSound(t *testing.T) {
 		text, do string
 	}{
 		{"off", Audio{}, Host{}, "switched off", ""},
-		{"no card", on, Host{NoCard: "this build has no sound."}, "This build has no sound.", "Plug a headset in"},
 		{"good", on, Host{Card: listed{devices: both}}, `microphone "Mic", loudspeaker "Box"`, ""},
-		{"no microphone", on, Host{Card: listed{devices: both[1:]}}, "There is no microphone.", "Plug a headset in"},
 		{"missing", on, Host{Card: listed{devices: append(both, audio.Device{Name: "Bell", Purpose: audio.Ringer, Chosen: true, Missing: true})}}, `The ringer "Bell"`, "Plug it in"},
 		{"hangs", on, Host{Card: listed{err: errors.New("no answer")}}, "does not answer", "Start PulseAudio"},
 		{"broken", on, Host{Card: listed{devices: both, state: "The microphone is in use."}}, "The microphone is in use.", "another device"},
 	} {
 		judged(t, tt.name, examineSound(tt.cfg, tt.host), tt.text, tt.do)
 	}
+	hinted(t, "no card", examineSound(on, Host{NoCard: "this build has no sound."}), "This build has no sound. Browsers", "Plug a headset in")
+	hinted(t, "no microphone", examineSound(on, Host{Card: listed{devices: both[1:]}}), "There is no microphone.", "Plug a headset in")
 }
 
 func TestExamineClock(t *testing.T) {
@@ -216,7 +224,7 @@ func TestExamineWhatRuns(t *testing.T) {
 	dir := t.TempDir()
 	cfg := loopback(t, "[audio]\nenabled = false\n[discovery]\nenabled = false\n[[pbx]]\nname = \"office\"\nuri = \"sip:127.0.0.1:1\"\nmode = \"peer\"\n")
 	g, _ := start(t, cfg, dir)
-	for _, f := range g.examine(t.Context(), Host{Dir: dir}) {
+	for _, f := range g.Examine(t.Context()) {
 		if f.Well == strings.HasPrefix(f.What, "PBX") {
 			t.Errorf("%+v", f)
 		}

@@ -49,7 +49,8 @@ type Gateway struct {
 	cfg        Config
 	host       Host
 	log        *slog.Logger
-	level      *slog.LevelVar // nil: stays as it is
+	level      *slog.LevelVar        // nil: stays as it is
+	audio      atomic.Pointer[Audio] // in force
 	accounts   *Accounts
 	live       *store.Live
 	bans       *guard.Bans
@@ -63,6 +64,7 @@ type Gateway struct {
 	discovery  *discovery.Service // nil: switched off
 	desk       *desk.Phone        // nil: none
 	neighbours *neighbours        // nil: none
+	file       *settings
 	https      net.Listener
 	http       net.Listener // nil: none
 	control    net.Listener // nil: none
@@ -88,6 +90,8 @@ type Greeting struct {
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
 	g.window.Store(&cfg.Window)
+	g.file = g.settings(host)
+	g.audio.Store(&cfg.Audio)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -210,8 +214,8 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
 		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
-		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.settings(host), TryPBX: g.tryPBX,
-		Doctor: func(ctx context.Context) []Finding { return g.examine(ctx, host) },
+		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.file, Accounts: g, Certificate: g.certificate, TryPBX: g.tryPBX,
+		Doctor: g.Examine,
 		Card:   host.Card, Desk: phone, Dialog: g.sound.dialog, Window: host.Window,
 	}, g.log)
 	return err
@@ -275,14 +279,19 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, with whether they are recorded, the guard, the
-// window and the log's level. It returns the tables that are different but wait for the next start.
+// Reload takes over what of a new configuration can change while calls go on: the accounts, whose calls are recorded, the guard, whether strangers
+// may ring, how the phone of this machine sounds, the window and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
 	g.setGuard(cfg)
-	g.recordings.SetUsers(cfg.recordingRules().Users)
+	rules := cfg.recordingRules()
+	g.recordings.SetRules(rules.Default, rules.Users)
+	if g.neighbours != nil {
+		g.neighbours.SetStrangers(cfg.Discovery.Strangers)
+	}
+	g.audio.Store(&cfg.Audio)
 	g.window.Store(&cfg.Window)
 	if g.level != nil {
 		g.level.Set(cfg.Log.SlogLevel())
@@ -294,9 +303,11 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	return g.cfg.differences(cfg), nil
 }
 
-// differences names the tables, but for accounts, the guard, the window and the log's level, in which two configurations differ.
+// differences names the tables, but for what Reload takes over, in which two configurations differ.
 func (c Config) differences(other Config) []string {
 	other.User, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.Guard, c.Window, c.Log.Level, c.Notices
+	other.Recording.Enabled, other.Discovery.Strangers = c.Recording.Enabled, c.Discovery.Strangers
+	other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain = c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {

@@ -39,7 +39,7 @@ func (g *Gateway) settings(host Host) *settings {
 }
 
 // live are the parts of the configuration that a change of is in force at once.
-var live = []string{"[[user]]", "[guard]", "[log] level", "[window]"}
+var live = []string{"[[user]]", "[guard]", "[log] level", "[window]", "[recording] enabled", "[discovery] strangers", "[audio] country", "[audio] echo", "[audio] noise", "[audio] gain"}
 
 // secretKeys are the plain paths of what is never told.
 var secretKeys = func() map[string]bool {

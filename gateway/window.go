@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 	"cordboard/gateway/web"
 )
@@ -116,10 +117,33 @@ func (g *Gateway) Record(ctx context.Context, id, user string, on bool) error {
 	return err
 }
 
-// Certificate tells until when the page's certificate is good, and whether somebody has to renew it: our own renews itself.
-func (g *Gateway) Certificate() (until time.Time, own bool) {
-	if leaf := g.cert.Leaf(); leaf != nil {
-		until = leaf.NotAfter
-	}
-	return until, g.cfg.TLS.Cert == ""
+// Settings tells what the configuration file says.
+func (g *Gateway) Settings() (web.Settings, error) { return g.file.Settings() }
+
+// Change makes changes of the configuration file, all or none, and takes them over as far as that is possible without a new start.
+func (g *Gateway) Change(version string, changes []web.SettingsChange) (web.SettingsDone, error) {
+	return g.file.Change(version, changes)
 }
+
+// Nearby are the other Cordboards of the network; nil: there shall be none.
+func (g *Gateway) Nearby() web.Neighbours { return g.nearby() }
+
+// Certificate tells of the certificate that the page is served with.
+func (g *Gateway) Certificate() web.Certificate { return g.certificate() }
+
+// Place is where the gateway keeps what it knows: its data folder and its configuration file.
+func (g *Gateway) Place() (folder, file string) { return g.host.Dir, g.file.path }
+
+// What goes in and comes out there, by names that the program knows.
+type (
+	SettingsChange  = web.SettingsChange
+	SettingsRefused = web.SettingsRefused
+	AccountChange   = web.AccountChange
+	Neighbours      = web.Neighbours
+)
+
+// Errors of what is changed there.
+var (
+	ErrSettingsChanged = web.ErrSettingsChanged
+	ErrNoUser          = auth.ErrNoUser
+)

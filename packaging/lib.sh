@@ -52,6 +52,15 @@ need_speex() {
 	return 1
 }
 
+# need_opus gets the library that encodes and decodes Opus; it fails where builds do it in Go.
+need_opus() {
+	[[ $CGO_ENABLED == 1 ]] || return
+	compiles_c opus/opus.h || install_packages libopus-dev || true
+	compiles_c opus/opus.h && return
+	say "There is no libopus: Cordboard has Opus in Go, which takes more of the processor."
+	return 1
+}
+
 # need_window gets what the window is built with; it fails where builds do without.
 need_window() {
 	[[ $CGO_ENABLED == 1 ]] || return
@@ -67,6 +76,30 @@ has_window_headers() {
 
 # compiles_c tells whether there is a C compiler, and a header.
 compiles_c() { echo "#include <$1>" | "${CC:-gcc}" -x c -c -o /dev/null - 2>/dev/null; }
+
+# notices prints the licences of all that is in a program, which ask to be passed on with it: of Go and the modules, and of the
+# named Debian packages that are linked into it.
+notices() (
+	cd "$root" || exit
+	local program=$1 package module version folder
+	shift
+	heading() { printf '\n==== %s\n\n' "$1"; }
+	echo "This program contains the following, each under its own licence."
+	for package; do
+		heading "$package"
+		cat "/usr/share/doc/$package/copyright" || say "The notice lacks the licence of $package: add it before you pass the program on."
+	done
+	heading "Go"
+	cat "$(go env GOROOT)/LICENSE"
+	while read -r module version; do
+		heading "$module $version"
+		folder=$(go list -m -f '{{.Dir}}' "$module")
+		find "$folder" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' \) -print0 | sort -z | xargs -0r cat | grep '' ||
+			cat "$folder"/README* # some have it there
+	done < <(go version -m "$program" | awk '$1 == "dep" { print $2, $3 }')
+	heading "The calling page"
+	cat assets/web/dist/licences.txt
+)
 
 # need_node leaves a Node.js that is already there alone, whatever package it came with.
 need_node() {

@@ -200,7 +200,7 @@ func (a *active) sound() (words string, colour fyne.ThemeColorName) {
 			return say(troubleWord(t.Kind), "Who", name), theme.ColorNameWarning
 		}
 	}
-	key, well := verdict(a.w.model.samples(c))
+	key, well := judged(a.w.model.samples(c))
 	if !well {
 		return say(key, "Who", name), theme.ColorNameWarning
 	}

@@ -6,4 +6,6 @@ type Does struct {
 	Calls    Calls
 	Settings Settings
 	System   System
+	Setup    Setup
+	Office   Office
 }

@@ -72,6 +72,8 @@ type scene struct {
 	phone    *fakePhone
 	settings *fakeSettings
 	system   *fakeSystem
+	setup    *fakeSetup
+	office   *fakeOffice
 	window   fyne.Window
 	at       time.Time
 }
@@ -106,8 +108,10 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 		{ID: "4", From: "carol", FromDisplay: "Carol Jones", To: "alice", AnsweredBy: "alice", Direction: call.Internal, Began: s.at.Add(-72 * time.Hour), Answered: s.at.Add(-72 * time.Hour), Ended: s.at.Add(-72*time.Hour + 605*time.Second), Users: []string{"alice", "carol"}},
 	})
 	s.system = &fakeSystem{}
+	s.setup = &fakeSetup{}
+	s.office = newFakeOffice(s.at)
 	s.settings = &fakeSettings{model: m, appearance: a, language: language}
-	s.Window = NewWindow(m, Does{Phone: s.phone, Calls: s.phone, Settings: s.settings, System: s.system}, func() {})
+	s.Window = NewWindow(m, Does{Phone: s.phone, Calls: s.phone, Settings: s.settings, System: s.system, Setup: s.setup, Office: s.office}, func() {})
 	t.Cleanup(s.Close)
 	s.window = test.NewTempWindow(t, s.Content())
 	s.window.SetPadded(false)

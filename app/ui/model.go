@@ -45,6 +45,7 @@ const (
 type Sound struct {
 	Devices                 []Device
 	Microphone, Loudspeaker float64
+	Still                   bool   // the microphone is open, and nothing was heard from it for 3 s
 	Problem                 string // what keeps it from working, one sentence; empty: nothing
 }
 
@@ -55,7 +56,7 @@ type Settings interface {
 	SetAppearance(Appearance)
 	Language() string // "en", "de"; empty: the system's
 	SetLanguage(string)
-	// Look asks for meters and devices in Model.Sound as long as they are shown.
+	// Look asks for meters and devices in Model.Sound, and for PBXs in Model.Nearby, as long as they are shown.
 	Look(on bool)
 	// Seen tells that missed calls until then were seen.
 	Seen(until time.Time)
@@ -83,6 +84,7 @@ type Model struct {
 	Recordings binding.List[call.RecordingState]      // of the calls of the moment, as far as they may be recorded
 	Sound      binding.Item[Sound]
 	Status     binding.Item[Status]
+	Nearby     binding.List[Nearby]    // PBXs, while Settings.Look asks for them
 	Now        binding.Item[time.Time] // moves while something shows the time
 }
 
@@ -98,10 +100,11 @@ func NewModel(name string) *Model {
 		Voicemail: binding.NewItem(func(a, b call.Voicemail) bool { return a == b }),
 		Troubles:  binding.NewList(func(a, b call.Concern) bool { return a == b }),
 		Sound: binding.NewItem(func(a, b Sound) bool {
-			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
+			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Still == b.Still && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
 		Status:     binding.NewItem(func(Status, Status) bool { return false }),
 		Sounds:     binding.NewItem(func(a, b map[string][]call.Sample) bool { return len(a) == 0 && len(b) == 0 }),
+		Nearby:     binding.NewList(func(a, b Nearby) bool { return a == b }),
 		Elsewhere:  binding.NewList(func(a, b call.Info) bool { return a == b }),
 		Recordings: binding.NewList(func(a, b call.RecordingState) bool { return a == b }),
 		Now:        binding.NewItem(time.Time.Equal),
@@ -136,6 +139,11 @@ func (m *Model) calls() (main *call.DeskCall, rings, others []call.DeskCall) {
 	}
 	slices.SortFunc(others, func(a, b call.DeskCall) int { return int(a.Since - b.Since) })
 	return main, rings, others
+}
+
+// goesOn reports whether a call is up, or on its way.
+func (m *Model) goesOn(id string) bool {
+	return slices.ContainsFunc(m.desk().Calls, func(c call.DeskCall) bool { return c.ID == id && c.State != call.Ended })
 }
 
 func incoming(c call.DeskCall) bool { return c.Direction == "in" && c.State == call.Ringing }

@@ -26,8 +26,8 @@ func mark(s call.Sample) float64 {
 	return s.In.MOS
 }
 
-// verdict is the key of the words for how a call sounds, and whether it sounds well. The last ten seconds count.
-func verdict(samples []call.Sample) (key string, well bool) {
+// judged is the key of the words for how a call sounds, and whether it sounds well. The last ten seconds count.
+func judged(samples []call.Sample) (key string, well bool) {
 	worst, lossIn, lossOut, jitter, delay, n := bestMark, 0.0, 0.0, 0.0, 0.0, 0.0
 	for _, s := range samples[max(0, len(samples)-2):] {
 		if m := mark(s); m > 0 {

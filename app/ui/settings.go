@@ -1,21 +1,80 @@
 package ui
 
 import (
-	"slices"
-
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 )
 
-// openSettings shows the settings in the place of the switchboard.
+// settingsPage is one of the settings.
+type settingsPage struct {
+	icon, word, more string // more says what is there
+	make             func(*Window) fyne.CanvasObject
+}
+
+// settingsPages are all of them, in the order of the list.
+func settingsPages() []settingsPage {
+	page := func(icon, id string, make func(*Window) fyne.CanvasObject) settingsPage {
+		return settingsPage{icon, say("set." + id), say("set." + id + ".more"), make}
+	}
+	return []settingsPage{
+		page("loudspeaker", "sound", (*Window).soundPage),
+		page("pbx", "pbx", (*Window).pbxPage),
+		page("people", "users", (*Window).usersPage),
+		page("neighbours", "neighbours", (*Window).neighboursPage),
+		page("certificate", "certificate", (*Window).certificatePage),
+		page("record", "recording", (*Window).recordingPage),
+		page("window", "computer", (*Window).computerPage),
+		page("info", "about", (*Window).aboutPage),
+	}
+}
+
+// settingsView is the list of pages and the one that was chosen: side by side where there is room, else one after the other.
+type settingsView struct {
+	fyne.CanvasObject
+	w      *Window
+	pages  []settingsPage
+	rows   []*row
+	chosen int
+	inside bool // narrow: the page is shown, not the list
+	under  bool // what is shown belongs to the page, as one user
+	began  int  // listeners that are not the page's
+
+	list, page fyne.CanvasObject
+	title      *text
+	back       *toggle
+	banner     *fyne.Container // something waits for the next start
+	scroll     *container.Scroll
+	wide       bool
+}
+
+// Widths in pixels of the list and, at most, of a page.
+const (
+	setList = 320
+	setPage = 640
+)
+
+// openSettings shows the settings in the place of the switchboard; those that a call has put aside as they were.
 func (w *Window) openSettings() {
-	w.open, w.before = true, len(w.ends)
+	w.open = true
 	w.focus(nil)
 	w.settings.Look(true)
-	w.page.Objects = []fyne.CanvasObject{w.settingsView()}
+	if w.set == nil {
+		w.before = len(w.ends)
+		w.set = w.newSettingsView()
+	}
+	w.page.Objects = []fyne.CanvasObject{w.set.CanvasObject}
+	w.page.Refresh()
+}
+
+// asideSettings shows the switchboard, because of a call, and keeps what was typed.
+func (w *Window) asideSettings() {
+	if !w.open {
+		return
+	}
+	w.open = false
+	w.settings.Look(false)
+	w.page.Objects = []fyne.CanvasObject{w.frame.CanvasObject}
 	w.page.Refresh()
 }
 
@@ -24,164 +83,144 @@ func (w *Window) closeSettings() {
 	if !w.open {
 		return
 	}
-	w.open = false
-	for _, end := range w.ends[w.before:] {
+	w.asideSettings()
+	w.end(w.before)
+	w.set = nil
+}
+
+// end ends the listeners from the n-th on.
+func (w *Window) end(n int) {
+	for _, end := range w.ends[n:] {
 		end()
 	}
-	w.ends = w.ends[:w.before]
-	w.settings.Look(false)
-	w.page.Objects = []fyne.CanvasObject{w.frame.CanvasObject}
-	w.page.Refresh()
+	w.ends = w.ends[:n]
 }
 
-// settingsView is the screen of settings. What is changed holds at once.
-func (w *Window) settingsView() fyne.CanvasObject {
-	back := newPill("", say("settings.close"), "", w.closeSettings)
-	head := container.NewBorder(nil, nil, nil, back, container.New(middle{}, boldText(say("settings.heading"), big)))
-	sound := column(12,
-		boldText(say("settings.sound"), normal),
-		w.deviceChoice(Microphone, say("settings.microphone")),
-		w.meter(say("settings.level.microphone"), func(s Sound) float64 { return s.Microphone }),
-		w.deviceChoice(Loudspeaker, say("settings.loudspeaker")),
-		w.meter(say("settings.level.loudspeaker"), func(s Sound) float64 { return s.Loudspeaker }),
-		w.deviceChoice(Ringer, say("settings.ringer")),
-		newPill("echo", say("settings.try"), "", func() { w.dial("echo") }))
-	look := column(12,
-		boldText(say("settings.window"), normal),
-		labelled(say("settings.appearance"), w.appearanceChoice()),
-		labelled(say("settings.language"), w.languageChoice()))
-	all := column(16, head, card(sound, 20), card(look, 20))
-	if status, _ := w.model.Status.Get(); len(status.Pages) > 0 {
-		address := widget.NewLabel(status.Pages[0])
-		address.Selectable = true
-		all.Add(card(column(4, boldText(say("settings.page"), normal), newText(say("settings.page.does"), small, colourMuted), address), 20))
+// leaveSettings goes one step back: from what is under a page to the page, in a narrow window to the list, then to the switchboard.
+func (w *Window) leaveSettings() {
+	switch v := w.set; {
+	case v.under:
+		v.choose(v.chosen)
+	case v.inside && !v.wide:
+		v.toList()
+	default:
+		w.closeSettings()
 	}
-	return container.NewVScroll(container.New(narrow{560}, padded(all, 8, 24, 12, 12)))
 }
 
-// labelled is a choice with its name above.
-func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
-	return column(4, newText(name, small, colourMuted), choice)
+func (w *Window) newSettingsView() *settingsView {
+	v := &settingsView{w: w, pages: settingsPages(), title: boldText("", big), banner: column(0)}
+	rows := column(4)
+	for i, p := range v.pages {
+		r := newRow(func() { v.choose(i); w.focus(nil) })
+		r.avatar.show(p.word, p.icon)
+		r.name.say(p.word)
+		r.below.show("", colourMuted, p.more)
+		r.badge.Hide()
+		v.rows = append(v.rows, r)
+		rows.Add(r)
+	}
+	shut := newToggle("close", w.closeSettings)
+	head := container.NewBorder(nil, nil, nil, shut, padded(container.New(middle{}, boldText(say("settings.heading"), big)), 0, 0, 8, 0))
+	v.list = container.NewBorder(head, nil, nil, nil, container.NewVScroll(padded(rows, 4, 8, 0, 8)))
+	v.back = newToggle("back", w.leaveSettings)
+	v.scroll = container.NewVScroll(gap(0, 0))
+	v.page = container.NewBorder(column(0, container.New(tall{touch}, container.NewBorder(nil, nil, v.back, nil, padded(container.New(middle{}, v.title), 0, 0, 8, 0))), v.banner), nil, nil, nil, v.scroll)
+	v.CanvasObject = container.New(v, v.list, v.page)
+	v.banner.Hide()
+	v.began = len(w.ends)
+	v.choose(0)
+	v.inside = false
+	return v
 }
 
-// deviceChoice chooses one of the devices for a purpose.
-func (w *Window) deviceChoice(purpose, name string) fyne.CanvasObject {
-	system := say("settings.default")
-	choice := widget.NewSelect(nil, nil)
-	w.listen(func() {
-		options, chosen := []string{system}, system
-		sound, _ := w.model.Sound.Get()
-		for _, d := range sound.Devices {
-			if d.Purpose != purpose {
-				continue
-			}
-			shown := d.Name
-			if d.Missing {
-				shown = say("settings.missing", "Device", d.Name)
-			}
-			if d.Chosen {
-				chosen = shown
-			}
-			options = append(options, shown)
-		}
-		if slices.Equal(options, choice.Options) && chosen == choice.Selected {
+// choose shows a page.
+func (v *settingsView) choose(i int) {
+	v.chosen, v.inside, v.under = i, true, false
+	for j, r := range v.rows {
+		r.mark(j == i)
+	}
+	v.show(v.pages[i].word, v.pages[i].make)
+}
+
+// enter shows something under the page, as one of its users.
+func (v *settingsView) enter(title string, make func(*Window) fyne.CanvasObject) {
+	v.under = true
+	v.w.focus(nil)
+	v.show(title, make)
+}
+
+func (v *settingsView) show(title string, make func(*Window) fyne.CanvasObject) {
+	v.w.end(v.began)
+	v.title.say(title)
+	v.scroll.Content = container.New(leftmost{setPage}, padded(make(v.w), 8, 24, 2, 12))
+	v.scroll.ScrollToTop()
+	v.scroll.Refresh()
+	v.CanvasObject.Refresh()
+}
+
+// toList shows the list where it stands alone.
+func (v *settingsView) toList() {
+	v.inside = false
+	v.w.focus(nil)
+	v.CanvasObject.Refresh()
+}
+
+// MinSize implements fyne.Layout.
+func (v *settingsView) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(344, 400) }
+
+// Layout implements fyne.Layout.
+func (v *settingsView) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	v.wide = size.Width >= medium
+	place := func(o fyne.CanvasObject, x, width float32, shown bool) {
+		if !shown {
+			o.Hide()
 			return
 		}
-		choice.OnChanged = nil // nobody has chosen
-		choice.SetOptions(options)
-		choice.SetSelected(chosen)
-		choice.OnChanged = func(device string) {
-			if device == system {
-				device = ""
-			}
-			w.do(w.settings.Choose(purpose, device))
-		}
-	}, w.model.Sound)
-	return labelled(name, choice)
-}
-
-// appearanceChoice chooses light, dark or what the system has.
-func (w *Window) appearanceChoice() fyne.CanvasObject {
-	all := []Appearance{AsSystem, Light, Dark}
-	return choiceOf(all, w.settings.Appearance(), func(a Appearance) string { return say("settings.appearance." + string(a)) }, w.settings.SetAppearance)
-}
-
-// languageChoice chooses a language, each by its own name.
-func (w *Window) languageChoice() fyne.CanvasObject {
-	name := func(l string) string {
-		if l == "" {
-			return say("settings.language.system")
-		}
-		return Languages[l]
+		o.Move(fyne.NewPos(x, 0))
+		o.Resize(fyne.NewSize(width, size.Height))
+		o.Show()
 	}
-	return choiceOf([]string{"", "de", "en"}, w.settings.Language(), name, func(l string) {
-		w.settings.SetLanguage(l)
-		w.rebuild()
-	})
-}
-
-// choiceOf chooses one of several values, shown by their names.
-func choiceOf[T comparable](all []T, now T, name func(T) string, choose func(T)) *widget.Select {
-	names := make([]string, len(all))
-	for i, v := range all {
-		names[i] = name(v)
+	if v.back.Hidden = v.wide && !v.under; v.wide {
+		x := max(16, (size.Width-setList-setPage-32)/2)
+		place(v.list, x, setList, true)
+		place(v.page, x+setList+24, min(setPage, size.Width-x-setList-40), true)
+		return
 	}
-	s := widget.NewSelect(names, nil)
-	s.SetSelected(name(now))
-	s.OnChanged = func(chosen string) { choose(all[slices.Index(names, chosen)]) }
-	return s
+	place(v.list, 12, size.Width-24, !v.inside)
+	place(v.page, 12, size.Width-24, v.inside)
 }
 
-// meter shows how loud something is.
-func (w *Window) meter(name string, level func(Sound) float64) fyne.CanvasObject {
-	b := &bar{}
-	b.ExtendBaseWidget(b)
-	w.listen(func() {
-		sound, _ := w.model.Sound.Get()
-		b.set(level(sound))
-	}, w.model.Sound)
-	return labelled(name, b)
+// leftmost gives at most a width, from the left.
+type leftmost struct{ width float32 }
+
+func (l leftmost) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
+func (l leftmost) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	width := min(size.Width, l.width)
+	o[0].Move(fyne.NewPos(0, 0))
+	o[0].Resize(fyne.NewSize(width, max(size.Height, o[0].MinSize().Height)))
 }
 
-// bar is as long as something is loud, from quiet to full scale in dBFS.
-type bar struct {
-	widget.BaseWidget
-	share        float32
-	ground, fill *canvas.Rectangle
-}
-
-// quiet is where a meter begins, in dBFS.
-const quiet = -60
-
-func (b *bar) set(dB float64) {
-	share := float32(min(max((dB-quiet)/-quiet, 0), 1))
-	if dB == 0 { // nothing was measured yet
-		share = 0
+// waits tells that something waits for the next start, and offers that.
+func (w *Window) waits(c Config) {
+	if w.set == nil {
+		return
 	}
-	if share != b.share {
-		b.share = share
-		b.Refresh()
+	b := w.set.banner
+	if b.Hidden = len(c.Waiting) == 0; !b.Hidden && len(b.Objects) == 0 {
+		again := newPill("", say("set.startAgain"), theme.ColorNamePrimary, func() { w.startAgain() })
+		again.outlined = true
+		b.Add(padded(newSurface(column(8, wrapped(say("set.waits"), small, 0), padded(again, 0, 0, 11, 11)), colourAlarm, "", 4), 4, 4, 0, 12))
 	}
+	b.Refresh()
 }
 
-func (b *bar) CreateRenderer() fyne.WidgetRenderer {
-	b.ground, b.fill = canvas.NewRectangle(nil), canvas.NewRectangle(nil)
-	b.ground.CornerRadius, b.fill.CornerRadius = 4, 4
-	look := func() {
-		b.ground.FillColor, b.fill.FillColor = theme.Color(colourWash), theme.Color(theme.ColorNamePrimary)
+// startAgain asks first where that would end a call.
+func (w *Window) startAgain() {
+	main, rings, _ := w.model.calls()
+	if main == nil && rings == nil {
+		w.office.StartAgain()
+		return
 	}
-	look()
-	return &drawn{widget.NewSimpleRenderer(container.New(barLayout{b}, b.ground, b.fill)), func() { look(); b.place(b.Size()) }}
+	w.ask(say("set.startAgain.title"), say("set.startAgain.calls"), say("set.startAgain.yes"), w.office.StartAgain)
 }
-
-// place makes the bar as long as the level says.
-func (b *bar) place(size fyne.Size) {
-	b.ground.Resize(size)
-	b.fill.Resize(fyne.NewSize(size.Width*b.share, size.Height))
-}
-
-type barLayout struct{ b *bar }
-
-func (barLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(80, 8) }
-
-func (l barLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) { l.b.place(size) }

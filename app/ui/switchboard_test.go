@@ -146,7 +146,7 @@ func TestVerdict(t *testing.T) {
 		{"fair", []call.Sample{{In: path(3, 0, 1)}}, "quality.fair"},
 		{"bad", []call.Sample{{Out: path(1.5, 0, 1)}}, "quality.bad"},
 	} {
-		if got, _ := verdict(tt.samples); got != tt.want {
+		if got, _ := judged(tt.samples); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}

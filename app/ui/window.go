@@ -19,6 +19,8 @@ type Window struct {
 	calls    Calls
 	settings Settings
 	system   System
+	setup    Setup
+	office   Office
 	rebuild  func() // makes the window anew, in another language
 
 	canvas   fyne.Canvas
@@ -29,8 +31,12 @@ type Window struct {
 	status   *status
 	linked   *linked
 	frame    *frame
-	page     *fyne.Container // the screen of settings, or the switchboard
+	root     *fyne.Container
+	top      *fyne.Container // above page: whose telephone this is, and what is wrong
+	page     *fyne.Container // the screen of settings, the first start, or the switchboard
+	wizard   *wizard         // nil: the first start is over
 	open     bool            // settings are
+	set      *settingsView   // nil: nobody has opened them; not open: a call has put them aside
 	before   int             // listeners that are not theirs
 
 	fault  string    // what could not be done last
@@ -47,7 +53,7 @@ const faultTime = 6 * time.Second
 
 // NewWindow makes the views. rebuild is asked for when the language has changed: it makes the window anew and shows that.
 func NewWindow(m *Model, d Does, rebuild func()) *Window {
-	w := &Window{model: m, phone: d.Phone, calls: d.Calls, settings: d.Settings, system: d.System, rebuild: rebuild}
+	w := &Window{model: m, phone: d.Phone, calls: d.Calls, settings: d.Settings, system: d.System, setup: d.Setup, office: d.Office, rebuild: rebuild}
 	w.status = w.newStatus()
 	w.dialView = w.newDialView()
 	w.guard(w.dialView.field)
@@ -63,19 +69,24 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 	stage := container.NewBorder(top, nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())
+	w.page = container.NewStack(w.frame.CanvasObject)
+	w.top = column(0, w.header(), padded(w.status, 0, 4, 8, 8))
+	w.root = container.NewBorder(w.top, nil, nil, nil, w.page)
 	w.listen(w.show, m.Desk, m.People)
 	w.listen(func() {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
 			w.do(nil)
 		}
 	}, m.Now)
-	w.page = container.NewStack(w.frame.CanvasObject)
+	if w.setup.State().Wanted {
+		w.OpenSetup()
+	}
 	return w
 }
 
 // Content is what the app's window holds.
 func (w *Window) Content() fyne.CanvasObject {
-	return container.NewBorder(column(0, w.header(), padded(w.status, 0, 4, 8, 8)), nil, nil, nil, w.page)
+	return w.root
 }
 
 // Attach makes the keyboard of a canvas work the phone.
@@ -83,6 +94,9 @@ func (w *Window) Attach(c fyne.Canvas) {
 	w.canvas = c
 	c.SetOnTypedKey(func(e *fyne.KeyEvent) { w.key(e) })
 	c.SetOnTypedRune(func(r rune) { w.char(r, false) })
+	if w.wizard != nil {
+		w.wizard.show(w.wizard.at) // which gives it the keyboard
+	}
 }
 
 // Close ends listening to the model.
@@ -113,6 +127,10 @@ func (w *Window) now() time.Time {
 // show brings the middle up to date: a call, one that comes in, or the field to call from.
 func (w *Window) show() {
 	main, rings, others := w.model.calls()
+	if w.own(main) {
+		main = nil
+	}
+	w.seat(main != nil || len(rings) > 0)
 	w.alone.CanvasObject.(*fyne.Container).Hidden = len(rings) == 0 || main != nil
 	w.active.CanvasObject.(*fyne.Container).Hidden = main == nil
 	w.dialView.CanvasObject.(*fyne.Container).Hidden = main != nil || len(rings) > 0
@@ -125,7 +143,7 @@ func (w *Window) show() {
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
 			w.rings = newest
 			w.frame.choose(0)
-			w.closeSettings()
+			w.asideSettings()
 			if e, typing := w.focused().(*entry); !typing || e.Text == "" {
 				w.focus(nil)
 			}
@@ -140,7 +158,7 @@ func (w *Window) show() {
 	if main != nil {
 		if w.active.call.ID != main.ID {
 			w.frame.choose(0)
-			w.closeSettings()
+			w.asideSettings()
 			w.focus(nil)
 		}
 		w.active.show(*main, others)
@@ -223,6 +241,9 @@ func (w *Window) ringing() bool {
 // key works the phone by keys without a letter, and reports whether it did.
 func (w *Window) key(e *fyne.KeyEvent) bool {
 	main, rings, _ := w.model.calls()
+	if w.wizard != nil && w.top.Hidden {
+		return w.wizard.key(e)
+	}
 	if e.Name != fyne.KeyEscape {
 		return false
 	}
@@ -230,7 +251,7 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 	case len(rings) > 0:
 		w.do(w.phone.HangUp(rings[0].ID))
 	case w.open:
-		w.closeSettings()
+		w.leaveSettings()
 	case main != nil && w.active.transfer.open:
 		w.active.transfer.close()
 	case main != nil && w.active.more.open:
@@ -250,6 +271,8 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 func (w *Window) char(r rune, inField bool) bool {
 	main, rings, _ := w.model.calls()
 	switch {
+	case w.wizard != nil && w.top.Hidden:
+		return false
 	case r == ' ' && len(rings) > 0:
 		w.do(w.phone.Answer(rings[0].ID))
 	case inField || w.open:
@@ -277,9 +300,10 @@ func (w *Window) header() fyne.CanvasObject {
 	name := boldText(w.model.Name, big)
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
-		if w.open {
+		switch {
+		case w.open:
 			w.closeSettings()
-		} else {
+		case w.wizard == nil: // which a call has put aside
 			w.openSettings()
 		}
 	})

@@ -319,26 +319,23 @@ func TestMissedAreSeen(t *testing.T) {
 
 // TestSettings changes what there is to change.
 func TestSettings(t *testing.T) {
-	s := open(t, 400, 700)
+	s := open(t, 1280, 800)
 	_ = s.model.Sound.Set(Sound{Devices: []Device{{Purpose: Microphone, Name: "Headset", Chosen: true, Missing: true}, {Purpose: Microphone, Name: "Webcam"}}})
 	before := len(s.ends)
-	s.openSettings()
+	s.atPage(t, "Sound")
 	if !s.settings.looks {
 		t.Error("nobody looks at the meters")
 	}
-	var choices []*widget.Select
-	for _, o := range shown(s.window.Content()) {
-		if c, ok := o.(*widget.Select); ok {
-			choices = append(choices, c)
-		}
-	}
-	if len(choices) != 5 || choices[0].Selected != "Headset (not plugged in)" || choices[1].Selected != "As the system says" {
+	choices := all[*chooser](s)
+	if len(choices) != 4 || choices[0].Selected != "Headset (not plugged in)" || choices[1].Selected != "As the system says" {
 		t.Fatalf("choices: %d, the first is %q", len(choices), choices[0].Selected)
 	}
 	choices[0].SetSelected("Webcam")
 	choices[0].SetSelected("As the system says")
-	choices[3].SetSelected("Dark")
-	choices[4].SetSelected("Deutsch")
+	s.tap(t, "This computer")
+	choices = all[*chooser](s)
+	choices[0].SetSelected("Dark")
+	choices[1].SetSelected("Deutsch")
 	if want := []string{"microphone: Webcam", "microphone: "}; !slices.Equal(s.settings.chosen, want) {
 		t.Errorf("chosen: %q, want %q", s.settings.chosen, want)
 	}

@@ -175,7 +175,7 @@ export class CallView {
     return state;
   }
 
-  #who(peer) { return peer.name || grouped(peer.number); }
+  #who(peer) { return this.#words.who(peer.name) || grouped(peer.number); }
 
   #showPeer(state, { peer, direction, callee }) {
     const idle = state === "idle";

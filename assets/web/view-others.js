@@ -52,7 +52,7 @@ export class OthersView {
     if (knocks) find("announcer").textContent = `${this.#words.say("state.incoming")} ${this.#who(knocks.facts.peer)}`;
   }
 
-  #who(peer) { return peer.name || grouped(peer.number); }
+  #who(peer) { return this.#words.who(peer.name) || grouped(peer.number); }
 
   #row(talk, joins) {
     const { state, facts } = talk;

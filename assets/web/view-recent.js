@@ -54,10 +54,11 @@ export class RecentView {
     button.dataset.call = entry.direction === "in" && !entry.number ? entry.uri : entry.number || entry.name || entry.uri;
     const disc = element("span", "", "disc");
     disc.append(icon({ missed: "missed", in: "incoming", out: "outgoing" }[kind]));
+    const name = this.#words.who(entry.name) || grouped(entry.number);
     const who = element("span", "", "who");
     who.append(element("span", `${this.#words.say(`recent.${kind}`)} `, "heard"));
     const times = entry.times > 1 ? ` (${entry.times})` : "";
-    who.append(element("b", (entry.name || grouped(entry.number)) + times));
+    who.append(element("b", name + times));
     const when = this.#words.when(entry.at, Date.now());
     who.append(element("span", entry.name && entry.number ? `${grouped(entry.number)} · ${when}` : when));
     button.append(disc, who);
@@ -66,7 +67,7 @@ export class RecentView {
     row.append(button);
     if (entry.recording) {
       row.classList.add("taped");
-      row.append(this.#player.button(entry.recording, entry.name || grouped(entry.number)));
+      row.append(this.#player.button(entry.recording, name));
     }
     return row;
   }

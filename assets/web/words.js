@@ -4,6 +4,7 @@ import de from "./strings/de.js";
 import en from "./strings/en.js";
 
 const languages = { en, de };
+const notPaired = ", not paired"; // what the gateway puts behind the name of such a machine
 
 /** The languages by their own names, for choosing. */
 export const names = { en: "English", de: "Deutsch" };
@@ -30,6 +31,9 @@ export class Words {
   }
 
   has(key) { return key in this.#strings; }
+
+  /** A caller's name, which says in English when its machine is not paired with this Cordboard. @param {string} name  may be empty */
+  who(name) { return name.endsWith(notPaired) ? this.say("name.notPaired", { name: name.slice(0, -notPaired.length) }) : name; }
 
   /** When something was, seen from now; both in ms since 1970. */
   when(at, now) {

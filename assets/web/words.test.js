@@ -15,6 +15,13 @@ test("every language has the same strings with the same holes", () => {
   for (const key of Object.keys(en)) assert.deepEqual(holes(de[key]), holes(en[key]), key);
 });
 
+test("who is not paired is named so in the page's language", () => {
+  for (const [name, said] of [["Office 2, not paired", "Office 2, nicht gekoppelt"], ["Bob", "Bob"], ["", ""]]) {
+    assert.equal(new Words("de").who(name), said);
+    assert.equal(new Words("en").who(name), name);
+  }
+});
+
 test("no string shouts or says nothing", () => {
   for (const [key, text] of [...Object.entries(en), ...Object.entries(de)]) {
     assert.ok(text.trim() && !text.includes("!"), key);

@@ -59,6 +59,13 @@ func NewEncoder(name string, clock uint32, channels int) (Encoder, int, error) {
 	return nil, 0, fmt.Errorf("make encoder of %s/%d/%d: %w", name, clock, channels, ErrUnknown)
 }
 
+// Encodes says whether NewEncoder makes an encoder of its arguments. One of Opus takes 150 KB, so none is made to find out.
+func Encodes(name string, clock uint32, channels int) bool {
+	channels = max(channels, 1)
+	_, isLaw := ByName(name)
+	return isLaw && clock == G711Rate && channels == 1 || isG722(name, clock) && channels == 1 || isOpus(name, clock) && channels <= 2
+}
+
 // lawEncoder is a law as an Encoder.
 type lawEncoder struct{ law Law }
 

@@ -33,5 +33,8 @@ func TestNew(t *testing.T) {
 		if out != tt.rate || errors.Is(err, ErrUnknown) != (tt.rate == 0) {
 			t.Errorf("NewEncoder(%q, %d, %d) = %d, %v; want rate %d", tt.name, tt.clock, tt.channels, out, err, tt.rate)
 		}
+		if can := Encodes(tt.name, tt.clock, tt.channels); can != (tt.rate != 0) {
+			t.Errorf("Encodes(%q, %d, %d) = %v", tt.name, tt.clock, tt.channels, can)
+		}
 	}
 }

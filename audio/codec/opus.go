@@ -2,11 +2,8 @@ package codec
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"github.com/thesyncim/gopus"
 )
 
 // OpusRate is the RTP clock of Opus, in Hz, whatever is encoded (RFC 7587 §4.1).
@@ -34,18 +31,21 @@ func isOpus(name string, clock uint32) bool {
 }
 
 // OpusDecoder is a Decoder for Opus that can also repair.
+//
+// What does the work is libopus in builds with cgo and the tag opus, and gopus, the same in Go, in others. Theirs are
+// newOpusDecoder and newOpusEncoder. decode fills pcm, with as many samples as it has room for when payload is nil, which was lost,
+// or when it is to be what was before payload; it gives how many there are for each channel. encode makes a packet of all of pcm.
 type OpusDecoder struct {
-	d        *gopus.Decoder
+	d        *opusDecoder
 	channels int
 	rate     int
-	last     int       // samples per channel of the last packet
-	repaired []float32 // for Repair
+	last     int // samples per channel of the last packet
 }
 
 // NewOpusDecoder makes a decoder whose samples come at rate: 8000, 12000, 16000, 24000 or 48000 Hz. With one channel it
 // mixes a stereo stream, with two it doubles a mono one.
 func NewOpusDecoder(rate, channels int) (*OpusDecoder, error) {
-	d, err := gopus.NewDecoder(gopus.DecoderConfig{SampleRate: rate, Channels: channels, MaxPacketSamples: ms(opusLongest, rate)})
+	d, err := newOpusDecoder(rate, channels)
 	if err != nil {
 		return nil, fmt.Errorf("make decoder of Opus at %d Hz, %d channels: %w", rate, channels, err)
 	}
@@ -53,17 +53,16 @@ func NewOpusDecoder(rate, channels int) (*OpusDecoder, error) {
 }
 
 // Decode implements Decoder.
-func (o *OpusDecoder) Decode(pcm []int16, payload []byte) (_ []int16, err error) {
+func (o *OpusDecoder) Decode(pcm []int16, payload []byte) ([]int16, error) {
 	had := len(pcm)
-	room := ms(opusLongest, o.rate) * o.channels
+	samples := ms(opusLongest, o.rate)
 	if payload == nil {
-		room = o.last * o.channels
+		samples = o.last
 	} else if len(payload) == 0 {
 		return pcm, fmt.Errorf("decode Opus: empty payload")
 	}
-	pcm = slices.Grow(pcm, room)
-	defer guard("decode Opus", &err)
-	n, err := o.d.DecodeInt16(payload, pcm[had:had+room])
+	pcm = slices.Grow(pcm, samples*o.channels)
+	n, err := o.d.decode(pcm[had:had+samples*o.channels], payload, false)
 	if err != nil {
 		return pcm[:had], fmt.Errorf("decode Opus: %w", err)
 	}
@@ -75,65 +74,37 @@ func (o *OpusDecoder) Decode(pcm []int16, payload []byte) (_ []int16, err error)
 
 // Repair appends the samples of a lost packet, as many as the last one had, from what the packet after it repeats of it
 // (RFC 6716 §2.1.7), or hides the gap if it repeats nothing. That packet is to be decoded next.
-func (o *OpusDecoder) Repair(pcm []int16, next []byte) (_ []int16, err error) {
+func (o *OpusDecoder) Repair(pcm []int16, next []byte) ([]int16, error) {
 	if len(next) == 0 {
 		return o.Decode(pcm, nil)
 	}
-	size := o.last * o.channels
-	o.repaired = slices.Grow(o.repaired[:0], size)[:size]
-	defer guard("repair Opus", &err)
-	n, err := o.d.DecodeWithFEC(next, o.repaired, true)
+	had, size := len(pcm), o.last*o.channels
+	pcm = slices.Grow(pcm, size)
+	n, err := o.d.decode(pcm[had:had+size], next, true)
 	if err != nil {
-		return pcm, fmt.Errorf("repair Opus: %w", err)
+		return pcm[:had], fmt.Errorf("repair Opus: %w", err)
 	}
-	for _, s := range o.repaired[:n*o.channels] {
-		pcm = append(pcm, int16(max(math.MinInt16, min(math.RoundToEven(float64(s)*32768), math.MaxInt16))))
-	}
-	return pcm, nil
-}
-
-// guard makes an error of a panic: a stranger's packet must not end the process, whatever it finds in a decoder.
-func guard(tried string, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s: decoder gave up: %v", tried, p)
-	}
+	return pcm[:had+n*o.channels], nil
 }
 
 // OpusEncoder is an Encoder for Opus speech. Each packet repeats the one before it if loss is expected.
-type OpusEncoder struct {
-	e        *gopus.Encoder
-	channels int
-	size     int // samples per channel of a packet
-}
+type OpusEncoder struct{ e *opusEncoder }
 
 // NewOpusEncoder makes an encoder for samples at rate: 8000, 12000, 16000, 24000 or 48000 Hz. Its packets may be of 2.5,
 // 5, 10, 20, 40 or 60 ms.
 func NewOpusEncoder(rate, channels int) (*OpusEncoder, error) {
-	e, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: rate, Channels: channels, Application: gopus.ApplicationVoIP})
+	e, err := newOpusEncoder(rate, channels)
 	if err != nil {
 		return nil, fmt.Errorf("make encoder of Opus at %d Hz, %d channels: %w", rate, channels, err)
 	}
-	for _, err := range []error{
-		e.SetComplexity(opusComplexity), e.SetBitrate(channels * opusBitrate), e.SetSignal(gopus.SignalVoice), e.SetInBandFEC(1),
-	} {
-		if err != nil {
-			return nil, fmt.Errorf("make encoder of Opus: %w", err)
-		}
-	}
-	return &OpusEncoder{e: e, channels: channels}, nil
+	return &OpusEncoder{e}, nil
 }
 
 // Encode implements Encoder.
 func (o *OpusEncoder) Encode(payload []byte, pcm []int16) ([]byte, error) {
-	if size := len(pcm) / o.channels; size != o.size {
-		if err := o.e.SetFrameSize(size); err != nil {
-			return payload, fmt.Errorf("encode Opus, %d samples: %w", size, err)
-		}
-		o.size = size
-	}
 	had := len(payload)
 	payload = slices.Grow(payload, opusLargest)
-	n, err := o.e.EncodeInt16(pcm, payload[had:had+opusLargest])
+	n, err := o.e.encode(payload[had:had+opusLargest], pcm)
 	if err != nil {
 		return payload[:had], fmt.Errorf("encode Opus: %w", err)
 	}
@@ -141,6 +112,4 @@ func (o *OpusEncoder) Encode(payload []byte, pcm []int16) ([]byte, error) {
 }
 
 // ExpectLoss says how many of a hundred packets are lost on the way: the more, the better they are repeated.
-func (o *OpusEncoder) ExpectLoss(percent int) {
-	_ = o.e.SetPacketLoss(max(0, min(percent, 100))) // fails for other numbers only
-}
+func (o *OpusEncoder) ExpectLoss(percent int) { o.e.expectLoss(max(0, min(percent, 100))) }

@@ -51,7 +51,14 @@ type Deps struct {
 	Card  audio.Card
 	Clean func(audio.Duplex) audio.Duplex // what stands between card and calls, as an echo canceller; nil: nothing
 
-	Country string // whose tones are heard, two letters (ISO 3166)
+	Country func() string // whose tones are heard, two letters (ISO 3166); nil: those that are recommended everywhere
+}
+
+func (d Deps) country() string {
+	if d.Country == nil {
+		return ""
+	}
+	return d.Country()
 }
 
 // Config is what a phone is told of the gateway.

@@ -33,6 +33,7 @@ type room struct {
 	stopTone func()
 	ringing  bool
 	problem  string
+	check    check
 }
 
 // seat is a call in the room; a muted one hears nothing of the microphone, but the other calls of a conference.
@@ -80,10 +81,15 @@ func (r *room) set(s scene) {
 			r.stopTone = nil
 		}
 		if r.tone = s.tone; s.tone != "" {
-			r.stopTone = r.mixer.Sound(audio.NewProgress(r.deps.Country, s.tone).Play)
+			r.stopTone = r.mixer.Sound(audio.NewProgress(r.deps.country(), s.tone).Play)
 		}
 	}
 	r.ringing = s.ringing
+	r.stir()
+}
+
+// stir lets run look again at what is to be open.
+func (r *room) stir() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -116,6 +122,9 @@ func (r *room) run(ctx context.Context) {
 	again := time.NewTimer(retryCard)
 	again.Stop()
 	defer again.Stop()
+	over := time.NewTimer(retryCard) // what is only for a time
+	over.Stop()
+	defer over.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -124,10 +133,15 @@ func (r *room) run(ctx context.Context) {
 			return
 		case <-r.wake:
 		case <-again.C:
+		case <-over.C:
 		}
 		r.mu.Lock()
-		talk, ring := len(r.seats) > 0 || r.tone != "", r.ringing
+		talk, ring, until := r.check.wants(time.Now())
+		talk, ring = talk || len(r.seats) > 0 || r.tone != "", ring || r.ringing
 		r.mu.Unlock()
+		if !until.IsZero() {
+			over.Reset(time.Until(until))
+		}
 		err := turn(&talking, talk, func() (func(), error) { return r.deps.Card.Talk(r.duplex) })
 		if e := turn(&ringing, ring, func() (func(), error) { return r.deps.Card.Ring(audio.NewRingtone().Play) }); err == nil {
 			err = e

@@ -144,6 +144,7 @@ func (k *pbx) tellVoicemail(t *testing.T, user, counts string) {
 
 // The lamps of desk phones, by one subscription at the PBX for each, and voice mail.
 func TestLampsAndVoicemail(t *testing.T) {
+	t.Parallel()
 	proves(t, "Voice mail without subscription (NOTIFY)", sipTest)
 	k := startPBX(t, pbxOptions{Presence: true})
 	one := startPhone(t, k, "201", phoneOptions{})
@@ -213,6 +214,7 @@ func (p *tab) wantColleague(t *testing.T, name, state string) {
 
 // The page shows a colleague come, ring, talk and go, and the messages that wait.
 func TestPageShowsColleagues(t *testing.T) {
+	t.Parallel()
 	proves(t, "Colleagues' lamps", page)
 	proves(t, "Voice mail lamp", page)
 	o := &office{pbx: startPBX(t, pbxOptions{Presence: true})}
@@ -238,6 +240,7 @@ func TestPageShowsColleagues(t *testing.T) {
 
 // Unmodified SIP.js and JsSIP write to one another, here and through the PBX, and watch a phone, a colleague and their own mail.
 func TestPlainClientsAroundCalls(t *testing.T) {
+	t.Parallel()
 	proves(t, "Messages (MESSAGE)", sipJS, jsSIP)
 	proves(t, "Lamps (SUBSCRIBE dialog)", sipJS, jsSIP)
 	proves(t, "Voice mail (SUBSCRIBE message-summary)", jsSIP)

@@ -10,6 +10,7 @@ import (
 
 // A gateway without a PBX: the built-in callees, and the users among themselves.
 func TestWithoutPBX(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}})
 	a := startBrowser(t, toneAlice, g.ca())
 	p := openPage(t, a, g, alice)

@@ -55,6 +55,7 @@ var published = map[string]string{"sipjs": sipJS, "jssip": jsSIP}
 
 // SIP.js and JsSIP, unmodified, on a site that may use the gateway.
 func TestPlainClients(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

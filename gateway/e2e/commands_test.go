@@ -36,6 +36,7 @@ func (g *gateway) command(t *testing.T, args ...string) string {
 // Accounts and credentials made on the command line work in the gateway that
 // runs beside it.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}})
 
 	found := given.FindStringSubmatch(g.command(t, "user", "add", "dora", "--display", "Dora Dow", "--extension", "104", "--generate"))

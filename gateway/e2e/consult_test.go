@@ -75,6 +75,7 @@ func (p *tab) wantInReach(t *testing.T, selectors ...string) {
 
 // The page asks somebody first and then connects both, whoever called whom; its user is out, or told that it can't be.
 func TestConsult(t *testing.T) {
+	t.Parallel()
 	o := openOffice(t, "")
 	o.withBob(t)
 	p := o.alice

@@ -19,6 +19,7 @@ const (
 
 // Two tabs of one user, each a device of its own, in SIP.js and JsSIP unmodified.
 func TestPlainClientsAsDevices(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 // Cordboards on one network find each other and are found by Avahi; one that loses power is gone soon.
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		missing(t, "only root can join namespaces by a bridge")
 	}

@@ -7,6 +7,9 @@
 //
 // A test whose peers are not installed is skipped; with CORDBOARD_E2E=required
 // it fails instead. CORDBOARD_SHOTS names a folder for pictures of the page.
+// Tests that neither measure time nor have a sound card run two by two, after the others: they mostly wait. What a test
+// takes of the machine is its own: ports by freePort, folders, namespaces; who changes the environment can't run beside others.
+//
 // A tone is the proof of sound: each party speaks at a frequency of its own,
 // and that frequency must be found where the other one hears.
 package e2e

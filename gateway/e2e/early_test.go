@@ -6,6 +6,7 @@ import "testing"
 
 // Sound flows both ways before the answer: sipp sends back what the page says, in a call that it never answers.
 func TestEarlyMedia(t *testing.T) {
+	t.Parallel()
 	proves(t, "Early media", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "early")})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)

@@ -67,6 +67,7 @@ func (o *office) isCalled(t *testing.T, p *phone) {
 
 // Whatever a phone behind the PBX speaks, calls go both ways, and the page notices nothing.
 func TestPhonesThatEncrypt(t *testing.T) {
+	t.Parallel()
 	o, phones := encryptedOffice(t, "", "201", "202", "203", "204")
 	for _, tt := range [][2]string{{"202", "Encrypted phone (SDES)"}, {"203", "Encrypted phone (DTLS-SRTP)"}, {"204", "Opportunistic encryption (OSRTP)"}} {
 		t.Run(encryptedPhones[tt[0]], func(t *testing.T) {
@@ -84,6 +85,7 @@ func TestPhonesThatEncrypt(t *testing.T) {
 // What the configuration wants of a PBX is kept to: nothing weaker than the minimum is called, and keys that need not be used are used
 // where they can be.
 func TestMediaOfPBX(t *testing.T) {
+	t.Parallel()
 	proves(t, "Least encryption of a PBX", page, desk)
 	o := &office{pbx: startPBX(t, pbxOptions{Encrypted: true})}
 	phones := make(map[string]*phone)

@@ -10,6 +10,7 @@ import (
 
 // Each user is an extension of the PBX; calls go both ways and end from both sides.
 func TestExtension(t *testing.T) {
+	t.Parallel()
 	o := openOffice(t, "")
 	o.alice.shot(t, "ready")
 	files, ports := o.gateway.files(t), o.gateway.udpPorts(t)

@@ -75,14 +75,16 @@ func startFirefox(t *testing.T, tone float64, cas ...string) *firefox {
 		text, err := os.ReadFile(filepath.Join(profile, "WebDriverBiDiServer.json"))
 		return err == nil && json.Unmarshal(text, &at) == nil && at.Port > 0
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second) // the first time it has much to do
 	defer cancel()
 	var err error
 	if b.bidi, err = dialBiDi(ctx, fmt.Sprintf("ws://%s:%d/session", at.Host, at.Port), b.event); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.bidi.close)
-	b.must(t, "session.new", map[string]any{"capabilities": map[string]any{}}, nil)
+	if err := b.bidi.do(ctx, "session.new", map[string]any{"capabilities": map[string]any{}}, nil); err != nil {
+		t.Fatalf("Firefox: %v", err)
+	}
 	b.must(t, "session.subscribe", map[string]any{"events": []string{"log.entryAdded"}}, nil)
 	return b
 }

@@ -15,6 +15,7 @@ var oneTime = regexp.MustCompile(`user (\S+), one-time password (\S+)`)
 // The first start prints a one-time password; the page asks for an own one and
 // then calls. A power cut loses neither the account nor the certificate.
 func TestFirstStart(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{})
 	var found []string
 	eventually(t, 5*time.Second, "one-time password in what the gateway prints", func() bool {

@@ -52,6 +52,7 @@ func (g *gateway) ask(c *http.Client, method, path, body string) (int, string, e
 
 // Who guesses passwords is banned, also after a restart, until an administrator says otherwise.
 func TestBan(t *testing.T) {
+	t.Parallel()
 	const attacker = "127.0.0.2"
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: "[guard]\nnever_ban = [\"127.0.0.1\"]\n" +
 		"[[user]]\nname = \"boss\"\npassword = \"boss-in-the-corner-office\"\nadmin = true\n"})
@@ -101,6 +102,7 @@ func TestBan(t *testing.T) {
 
 // The rules for calls hold, and others after SIGHUP.
 func TestToll(t *testing.T) {
+	t.Parallel()
 	pbx := freePort(t)
 	log := startScenario(t, "phone.xml", pbx)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice},

@@ -20,6 +20,7 @@ func (p *tab) wantHold(t *testing.T, by string) {
 
 // A call on hold is silent both ways, whoever holds it, and goes on afterwards.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	o := openOffice(t, "")
 	p := o.alice
 	o.withBob(t)

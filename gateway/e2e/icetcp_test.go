@@ -32,6 +32,7 @@ func (p *tab) wantPath(t *testing.T, want string) {
 
 // Where no UDP gets through, calls go by TCP on the HTTPS port, both ways; where it does, by UDP.
 func TestMediaByTCP(t *testing.T) {
+	t.Parallel()
 	o := openOffice(t, "")
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.alice.wantPath(t, "udp")

@@ -40,6 +40,7 @@ func wantKey(t *testing.T, who string, l listener, key string) {
 
 // A phone's keys reach the page as its browser plays them, and INFO of published clients reaches a phone that knows only events.
 func TestKeysAsEvents(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {
@@ -80,6 +81,7 @@ func TestKeysAsEvents(t *testing.T) {
 
 // A phone without events hears keys as tones; this one sends back what it hears.
 func TestKeysAsTones(t *testing.T) {
+	t.Parallel()
 	proves(t, "DTMF as tones", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "keys-tones")})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
@@ -96,6 +98,7 @@ func TestKeysAsTones(t *testing.T) {
 
 // A PBX that is set to take keys by INFO gets them so, and hangs up when they are right.
 func TestKeysToInfo(t *testing.T) {
+	t.Parallel()
 	proves(t, "DTMF by INFO to the PBX", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "keys-info") + "dtmf = \"info\"\n"})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)

@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 }
 
 // buildGateway builds ./app once and gives the binary's path. CORDBOARD_E2E_BINARY
-// names one that is there already; CORDBOARD_E2E_RACE=1 builds with the race detector.
+// names one that is there already; CORDBOARD_E2E_RACE=1 builds with the race detector, CORDBOARD_E2E_TAGS with more tags.
 var buildGateway = sync.OnceValues(func() (string, error) {
 	if binary := os.Getenv("CORDBOARD_E2E_BINARY"); binary != "" {
 		return filepath.Abs(binary)
 	}
 	binary := filepath.Join(workshop, "cordboard")
-	args := []string{"build", "-tags", "headless", "-o", binary}
+	args := []string{"build", "-tags", "headless," + os.Getenv("CORDBOARD_E2E_TAGS"), "-o", binary}
 	if os.Getenv("CORDBOARD_E2E_RACE") != "" {
 		args = append(args, "-race")
 	}

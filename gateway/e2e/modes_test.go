@@ -6,6 +6,7 @@ import "testing"
 
 // One registration at the PBX stands for all users: 501 is alice's number there.
 func TestTrunk(t *testing.T) {
+	t.Parallel()
 	proves(t, "Trunk", page, desk)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
@@ -23,6 +24,7 @@ func TestTrunk(t *testing.T) {
 
 // The PBX and the gateway know each other by address; nobody registers.
 func TestPeer(t *testing.T) {
+	t.Parallel()
 	proves(t, "Peer without registration", page, desk)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {

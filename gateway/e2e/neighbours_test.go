@@ -89,6 +89,7 @@ func (s *site) neighbour(t *testing.T, name string) (n call.NeighbourState) {
 
 // Two machines of a network that were paired are one office: called by name, with lamps, and nothing for who is not paired.
 func TestNeighbours(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		missing(t, "only root can join namespaces by a bridge")
 	}

@@ -35,6 +35,7 @@ const opusOnly = `(() => {
 
 // A page that allows Opus alone, and a phone that knows nothing of it, hear one another, whoever calls.
 func TestOpusOnly(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

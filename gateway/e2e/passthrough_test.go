@@ -17,6 +17,7 @@ const pbxDomain = "pbx.example"
 
 // SIP.js and JsSIP, unmodified, with an account of the PBX: its password is in the browser and at the PBX only.
 func TestPassthrough(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

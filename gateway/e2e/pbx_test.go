@@ -16,6 +16,7 @@ func TestPBXAnswers(t *testing.T) {
 
 // The peers alone prove the harness: what a phone hears is told rightly.
 func TestPhonesHearEachOther(t *testing.T) {
+	t.Parallel()
 	k := startPBX(t, pbxOptions{})
 	one := startPhone(t, k, "201", phoneOptions{})
 	two := startPhone(t, k, "202", phoneOptions{Tone: tonePhone2, Answer: true})
@@ -35,6 +36,7 @@ func TestPhonesHearEachOther(t *testing.T) {
 
 // The PBX of the tests can refuse in every way that a gateway has to tell of.
 func TestPBXRefuses(t *testing.T) {
+	t.Parallel()
 	k := startPBX(t, pbxOptions{})
 	one := startPhone(t, k, "201", phoneOptions{})
 	startPhone(t, k, "290", phoneOptions{})

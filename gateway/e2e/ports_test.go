@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"testing"
 )
 
@@ -16,6 +17,35 @@ const (
 	firstRTP, endRTP   = 10000, 22000
 	firstHeld, endHeld = 22000, 32000
 )
+
+// reserved are the numbers that tests have, until they end: tests that run side by side must not get the same one, while nobody
+// holds it.
+var reserved = struct {
+	sync.Mutex
+	numbers map[int]bool
+}{numbers: make(map[int]bool)}
+
+// reserve keeps size numbers for a test, unless one of them is another's.
+func reserve(t *testing.T, first, size int) bool {
+	reserved.Lock()
+	defer reserved.Unlock()
+	for number := first; number < first+size; number++ {
+		if reserved.numbers[number] {
+			return false
+		}
+	}
+	for number := first; number < first+size; number++ {
+		reserved.numbers[number] = true
+	}
+	t.Cleanup(func() {
+		reserved.Lock()
+		defer reserved.Unlock()
+		for number := first; number < first+size; number++ {
+			delete(reserved.numbers, number)
+		}
+	})
+	return true
+}
 
 // port is a number free for TCP and UDP on loopback, held until release.
 type port struct {
@@ -35,6 +65,9 @@ func freePorts(t *testing.T, n int) []*port {
 	t.Helper()
 	for range 200 {
 		first := firstHeld + rand.IntN(endHeld-firstHeld-n)
+		if !reserve(t, first, n) {
+			continue
+		}
 		var held []*port
 		for number := first; number < first+n; number++ {
 			p, err := hold(number)
@@ -80,7 +113,7 @@ func freeRange(t *testing.T, size int) (first, last int) {
 	t.Helper()
 	for range 200 {
 		first = firstRTP + 2*rand.IntN((endRTP-firstRTP-size)/2)
-		if rangeFree(first, size) {
+		if reserve(t, first, size) && rangeFree(first, size) {
 			return first, first + size - 1
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // Calls whose parties change: attended transfer by what SIP.js and JsSIP do of themselves, a phone that takes another's place,
 // pick-up, and calls that are sent elsewhere.
 func TestPartiesChange(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 // Two PBXs, each with a phone: the number says where a call goes, and the second takes over what both have.
 func TestRoutes(t *testing.T) {
+	t.Parallel()
 	proves(t, "Several PBXs by prefix", page, desk)
 	one, two := startPBX(t, pbxOptions{}), startPBX(t, pbxOptions{})
 	first := startPhone(t, one, "201", phoneOptions{})

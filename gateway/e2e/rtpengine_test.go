@@ -237,6 +237,7 @@ func (p *wirePhone) heard(*testing.T) sound {
 
 // Our engine and rtpengine understand each other in every way of encryption, whoever offers.
 func TestRTPEngine(t *testing.T) {
+	t.Parallel()
 	active, passive := startRTPEngine(t), startRTPEngine(t, "--dtls-passive")
 	first, last := freeRange(t, 20)
 	e, err := media.New(media.Config{Listen: "127.0.0.1:0", Ports: fmt.Sprintf("%d-%d", first, last)}, slog.New(slog.NewTextHandler(t.Output(), nil)))

@@ -30,6 +30,7 @@ func (p *tab) does(t *testing.T, what string) {
 
 // A second caller knocks while the page is in a call.
 func TestCallWaiting(t *testing.T) {
+	t.Parallel()
 	proves(t, "Call waiting", page)
 	o := openOffice(t, "")
 	p := o.alice

@@ -33,6 +33,7 @@ func (p *tab) wantWords(t *testing.T, words string) {
 
 // A call is passed on to somebody else, by the page and by the phone.
 func TestTransfer(t *testing.T) {
+	t.Parallel()
 	o := openOffice(t, "")
 	p := o.alice
 	other := startPhone(t, o.pbx, "202", phoneOptions{Tone: tonePhone2})

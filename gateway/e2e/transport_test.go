@@ -81,6 +81,7 @@ func (a *authority) leaf(t *testing.T, name string) (cert, key string) {
 // Calls over TLS with the office's own authority, both ways: through the connection that the gateway opened, through a port of the
 // gateway's, and with certificates on both sides.
 func TestOverTLS(t *testing.T) {
+	t.Parallel()
 	proves(t, "SIP by TLS", page, desk)
 	for _, tt := range []struct {
 		name              string
@@ -142,6 +143,7 @@ func TestOverIPv6(t *testing.T) {
 
 // Two PBXs: when the first dies calls go to the second, and back when it lives again.
 func TestFailOver(t *testing.T) {
+	t.Parallel()
 	proves(t, "Next server of a PBX", page, desk)
 	first, second := startPBX(t, pbxOptions{}), startPBX(t, pbxOptions{})
 	o := &office{pbx: first}

@@ -82,6 +82,7 @@ func TestPBXRestarts(t *testing.T) {
 // A browser dies in mid-call. Nobody comes back to take the call over, so the
 // phone isn't left in a dead call.
 func TestBrowserDies(t *testing.T) {
+	t.Parallel()
 	o := &office{pbx: startPBX(t, pbxOptions{})}
 	o.phone = startPhone(t, o.pbx, "201", phoneOptions{})
 	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(o.pbx)})

@@ -65,7 +65,7 @@ func join(a, b *leg, ofA, ofB *way) {
 // use (RFC 3264 §6.1).
 func (l *leg) spoken() []sdp.Codec {
 	list := slices.Clone(l.talk.agreed.Codecs)
-	if told, err := sdp.Parse(l.talk.sent); err == nil {
+	if told, err := l.talk.told(); err == nil {
 		list = append(list, told.Codecs...) // later ones win
 	}
 	return list

@@ -48,8 +48,8 @@ func newPair(t testing.TB, saidA, toldA, saidB, toldB []sdp.Codec, keysB call.Ke
 		l.talk.agreed = &sdp.Remote{Direction: "sendrecv", Codecs: said}
 		l.talk.sent = describe(told)
 		t.Cleanup(func() {
-			if l.stopKeys != nil {
-				l.stopKeys()
+			if k := l.keys.Load(); k != nil {
+				k.stop()
 			}
 			l.stopOverhearing()
 		})

@@ -227,31 +227,12 @@ func (s *clientLine) wants() bool {
 func (s *clientLine) receive(p []byte, now time.Duration) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	k := s.keys.Load()
-	switch what := sort(p); {
-	case what == kindDTLS:
+	what := sort(p)
+	if what == kindDTLS {
 		s.security.receive(p)
 		return
-	case k == nil:
-	case what == kindRTCP:
-		if clear, err := k.in.openControl(p); err == nil {
-			s.leg.receiveBundled(clear, now)
-			return
-		}
-	case what == kindRTP:
-		h, ok := parseRTP(p)
-		if !ok {
-			break
-		}
-		clear, err := k.in.open(p, h)
-		if err != nil {
-			s.leg.count.unopened.Add(1)
-			break
-		}
-		s.leg.stream(h.pt).receive(clear, h, now)
-		return
 	}
-	s.leg.count.dropped.Add(1)
+	s.leg.receiveSealed(p, what, s.keys.Load(), now)
 }
 
 // send implements line.

@@ -94,11 +94,7 @@ func (s *session) play(leg string, p press) error {
 	if _, _, ok := there.hearing.choose(); !ok {
 		return errNoKeys
 	}
-	pad := w.peer.keypad()
-	if pad == nil {
-		return errClosed
-	}
-	if _, ok := pad.begin(p); !ok {
+	if _, ok := w.peer.keypad().begin(p); !ok {
 		return errManyKeys
 	}
 	return nil

@@ -239,6 +239,17 @@ func (e *Engine) spawn(f func()) bool {
 	return true
 }
 
+// enter says that a goroutine works for the engine until tasks.Done. It says false when the engine has ended.
+func (e *Engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.tasks.Add(1)
+	return true
+}
+
 // now is the engine's clock: time since it began.
 func (e *Engine) now() time.Duration { return time.Since(e.start) }
 

@@ -45,7 +45,7 @@ func (e *Engine) Keep(ctx context.Context, id string, from, to call.Party, offer
 		if err != nil {
 			return nil, err
 		}
-		told, err := sdp.Parse(text)
+		told, err := l.talk.told()
 		if err != nil {
 			return nil, err
 		}

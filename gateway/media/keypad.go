@@ -1,7 +1,6 @@
 package media
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -30,34 +29,39 @@ type press struct {
 
 // keypad plays keys to a leg's party, one after another, in the place of its peer's voice: as events (RFC 4733) if the party agreed on
 // them, else as tones; and noise while its peer sends comfort noise that the party does not know. Whoever hears the keys puts them
-// in, a goroutine of the keypad's own plays them.
+// in, a timer plays them: most keypads never have anything to play, and a goroutine that waits for it takes 3 KB.
 type keypad struct {
 	leg   *leg
-	wake  chan struct{}
+	timer *time.Timer  // runs play
+	over  atomic.Bool  // nothing is played any more
 	busy  atomic.Bool  // a key is played or waits, so nobody else is heard
 	noise atomic.Int32 // level in -dBov and 1 more; 0: none
 
 	mu    sync.Mutex
-	queue [maxPresses]press // those that are played or wait, first at number%maxPresses
-	first uint64            // number of the one that is played
-	next  uint64            // number of the next one to come
+	queue *[maxPresses]press // those that are played or wait, first at number%maxPresses; nil until the first one
+	first uint64             // number of the one that is played
+	next  uint64             // number of the next one to come
+
+	playing sync.Mutex
+	player  *player // nil until there is something to play; guarded by playing
 }
 
-// keypad gives the leg's keypad, and begins it if there is none. It is nil when the engine has ended. The caller holds the
-// call's mutex.
+// keypad gives the leg's keypad, and makes it if there is none. The caller holds the call's mutex.
 func (l *leg) keypad() *keypad {
 	if k := l.keys.Load(); k != nil {
 		return k
 	}
-	k := &keypad{leg: l, wake: make(chan struct{}, 1)}
-	ctx, cancel := context.WithCancel(l.engine.ctx)
-	if !l.engine.spawn(func() { k.play(ctx) }) {
-		cancel()
-		return nil
-	}
-	l.stopKeys = cancel
+	k := &keypad{leg: l}
+	k.timer = time.AfterFunc(time.Hour, k.play)
+	k.timer.Stop()
 	l.keys.Store(k)
 	return k
+}
+
+// stop ends the playing.
+func (k *keypad) stop() {
+	k.over.Store(true)
+	k.timer.Stop()
 }
 
 // begin puts a key in that is held from now on, and gives its number for hold; false when too many wait.
@@ -66,6 +70,9 @@ func (k *keypad) begin(p press) (uint64, bool) {
 	defer k.mu.Unlock()
 	if k.next-k.first == maxPresses {
 		return 0, false
+	}
+	if k.queue == nil {
+		k.queue = new([maxPresses]press)
 	}
 	k.queue[k.next%maxPresses] = p
 	k.next++
@@ -101,12 +108,7 @@ func (k *keypad) voice() bool {
 	return !k.busy.Load()
 }
 
-func (k *keypad) rouse() {
-	select {
-	case k.wake <- struct{}{}:
-	default: // awake already
-	}
-}
+func (k *keypad) rouse() { k.timer.Reset(0) }
 
 // current is the key to play; false for none.
 func (k *keypad) current(now time.Duration) (press, bool) {
@@ -133,22 +135,18 @@ func (k *keypad) done() {
 	}
 }
 
-// play plays what comes until ctx ends.
-func (k *keypad) play(ctx context.Context) {
-	p := player{pad: k}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-k.wake:
-		case <-ctx.Done():
-			return
-		}
-		if wait, more := p.step(k.leg.engine.now()); more {
-			timer.Reset(wait)
-		} else {
-			timer.Stop()
-		}
+// play plays what is due, and sees to it that it is called again when something will be.
+func (k *keypad) play() {
+	if k.over.Load() || !k.leg.engine.enter() {
+		return
+	}
+	defer k.leg.engine.tasks.Done()
+	k.playing.Lock()
+	defer k.playing.Unlock()
+	if k.player == nil {
+		k.player = &player{pad: k}
+	}
+	if wait, more := k.player.step(k.leg.engine.now()); more {
+		k.timer.Reset(wait)
 	}
 }

@@ -45,7 +45,6 @@ type leg struct {
 	ear     *ear               // of the recording, nil for none; guarded by the call's mutex
 	beeper  *beeper            // announces the recording, nil for none; guarded by the call's mutex
 
-	stopKeys    context.CancelFunc // ends keys, nil for none; guarded by the call's mutex
 	overhearing context.CancelFunc // ends the listening for keys, nil for none; guarded by the call's mutex
 
 	transcoder *transcoder // converts what the party says, nil for none; guarded by the call's mutex
@@ -150,8 +149,8 @@ func (l *leg) close() {
 	l.stopWaiting()
 	l.stopTranscoding()
 	l.stopOverhearing()
-	if l.stopKeys != nil {
-		l.stopKeys()
+	if k := l.keys.Load(); k != nil {
+		k.stop()
 	}
 	l.farewell(l.engine.now())
 	l.way.Store(nil)

@@ -88,7 +88,7 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	if err != nil {
 		return nil, err
 	}
-	told, err := sdp.Parse(text)
+	told, err := b.talk.told()
 	if err != nil {
 		return nil, err
 	}

@@ -61,8 +61,11 @@ func (g *gate) overhear(peer *leg, mine, its *way) {
 			o.ears[c.PT] = &ear4733{decode, audio.NewKeyDetector(rate)}
 		}
 	}
-	if len(o.ears) == 0 || !informs && peer.keypad() == nil {
+	if len(o.ears) == 0 {
 		return
+	}
+	if !informs {
+		peer.keypad()
 	}
 	for range maxOverheard {
 		o.free <- new(overheard)

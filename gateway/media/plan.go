@@ -50,7 +50,7 @@ func (l *leg) exchanged() (says, wants []sdp.Codec) {
 	if l.talk.agreed == nil {
 		return nil, nil
 	}
-	told, err := sdp.Parse(l.talk.sent)
+	told, err := l.talk.told()
 	if err != nil {
 		return nil, nil // nothing was told yet
 	}

@@ -38,17 +38,11 @@ func (l *leg) hearing(agreed *sdp.Remote, set types) (h hearing) {
 		switch {
 		case c.Events() && l.party.Keys.Events():
 			h.events = append(h.events, c)
-		case encodes(c) && set.has(c.PT):
+		case set.has(c.PT) && codec.Encodes(c.Name, c.ClockRate, 1):
 			h.voices = append(h.voices, c)
 		}
 	}
 	return h
-}
-
-// encodes says whether we can speak a codec.
-func encodes(c sdp.Codec) bool {
-	_, _, err := codec.NewEncoder(c.Name, c.ClockRate, 1)
-	return err == nil
 }
 
 // eventsFor is the events of a voice's clock, else any (RFC 4733 §2.1 wants the clocks alike); false for none.
@@ -79,7 +73,7 @@ func (h *hearing) choose() (c sdp.Codec, events, ok bool) {
 	return sdp.Codec{}, false, false
 }
 
-// player is the state of a keypad's goroutine. It speaks as a stream of its own, which goes on with the time.
+// player is what a keypad plays at the moment. It speaks as a stream of its own, which goes on with the time.
 type player struct {
 	pad   *keypad
 	voice *speaker
@@ -111,7 +105,7 @@ const (
 	hushing
 )
 
-// step sends what is due, and says how long to wait for the next step; false when there is nothing to do until the keypad wakes.
+// step sends what is due, and says how long to wait for the next step; false when there is nothing to do until the keypad is roused.
 func (p *player) step(now time.Duration) (wait time.Duration, more bool) {
 	for {
 		if p.doing == resting && !p.rise(now) {

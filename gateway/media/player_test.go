@@ -51,7 +51,7 @@ func listener(h hearing) (*tape, *keypad, *player) {
 		h.frame = packetTime
 	}
 	l.way.Store(&way{hears: true, hearing: h})
-	k := &keypad{leg: l, wake: make(chan struct{}, 1)}
+	k := &keypad{leg: l, timer: time.AfterFunc(time.Hour, func() {})}
 	l.keys.Store(k)
 	return far, k, &player{pad: k}
 }

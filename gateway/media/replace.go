@@ -42,7 +42,7 @@ func (s *session) replace(old string, l *leg, offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	told, err := sdp.Parse(text)
+	told, err := l.talk.told()
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (e *Engine) Meet(ctx context.Context, id string, first, party call.Party, o
 		if err != nil {
 			return nil, err
 		}
-		told, err := sdp.Parse(text)
+		told, err := l.talk.told()
 		if err != nil {
 			return nil, err
 		}

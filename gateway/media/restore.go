@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,15 +82,15 @@ var harmless = map[string]bool{
 // withoutKeys leaves out of a description what is secret (ICE passwords, keys of RFC 4568 and RFC 8866 §5.12), and whatever else
 // is not known to be harmless.
 func withoutKeys(text []byte) string {
-	var b strings.Builder
-	for line := range strings.Lines(string(text)) {
-		kind, rest, _ := strings.Cut(line, "=")
-		key, _, _ := strings.Cut(strings.TrimSpace(rest), ":")
-		if len(kind) == 1 && strings.Contains("voscbtm", kind) || kind == "a" && harmless[key] {
-			b.WriteString(line)
+	kept := make([]byte, 0, len(text))
+	for line := range bytes.Lines(text) {
+		kind, rest, _ := bytes.Cut(line, []byte("="))
+		key, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(":"))
+		if len(kind) == 1 && strings.Contains("voscbtm", string(kind)) || string(kind) == "a" && harmless[string(key)] {
+			kept = append(kept, line...)
 		}
 	}
-	return b.String()
+	return string(kept)
 }
 
 // Restore makes the media of a call as Save wrote it, in an engine that does not have that call. Toward the PBX all is as

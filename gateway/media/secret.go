@@ -126,7 +126,7 @@ func (l *leg) answers(remote *sdp.Remote) error {
 	if _, ok := l.line.(*plainLine); !ok || remote.Rejected {
 		return nil
 	}
-	offered, err := sdp.Parse(l.talk.sent)
+	offered, err := l.talk.told()
 	if err != nil {
 		return err
 	}

@@ -76,33 +76,36 @@ func (s *secureLine) aim(src netip.AddrPort, via *tcpFlow) {
 // receive takes a datagram that came from an address bound to the line. It belongs to the goroutine that reads the
 // socket.
 func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.Duration) {
-	k := s.keys.Load()
-	switch {
-	case what == kindDTLS:
+	if what == kindDTLS {
 		s.shake(p, src, nil)
 		return
+	}
+	s.leg.receiveSealed(p, what, s.keys.Load(), now)
+}
+
+// receiveSealed takes a packet that came under keys, nil while there are none, on a socket that RTP and RTCP share.
+func (l *leg) receiveSealed(p []byte, what kind, k *keys, now time.Duration) {
+	switch {
 	case k == nil:
-		s.leg.count.dropped.Add(1)
-		return
 	case what == kindRTCP:
 		if clear, err := k.in.openControl(p); err == nil {
-			s.leg.receiveBundled(clear, now)
+			l.receiveBundled(clear, now)
 			return
 		}
-	default:
+	case what == kindRTP:
 		h, ok := parseRTP(p)
 		if !ok {
 			break
 		}
 		clear, err := k.in.open(p, h)
 		if err != nil {
-			s.leg.count.unopened.Add(1)
+			l.count.unopened.Add(1)
 			break
 		}
-		s.leg.stream(h.pt).receive(clear, h, now)
+		l.stream(h.pt).receive(clear, h, now)
 		return
 	}
-	s.leg.count.dropped.Add(1)
+	l.count.dropped.Add(1)
 }
 
 // shake takes a datagram of the handshake, which before a nomination says where the browser is.

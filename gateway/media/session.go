@@ -37,6 +37,7 @@ type session struct {
 type talk struct {
 	id, version uint64      // of our description (RFC 8866 §5.2)
 	sent        []byte      // our last description
+	read        *sdp.Remote // what sent says; nil: it was not asked for since the last exchange
 	local       credentials // our ICE credentials
 	fresh       credentials // for the answer to an offer that restarts ICE; empty for others
 	mid         string      // of the audio stream
@@ -282,7 +283,7 @@ func (l *leg) wishes(direction string) {
 	if l.talk.wish == "" {
 		l.talk.wish = "sendrecv"
 	}
-	if offered, err := sdp.Parse(l.talk.sent); err != nil || direction == "sendrecv" || direction != sdp.Reverse(offered.Direction) {
+	if offered, err := l.talk.told(); err != nil || direction == "sendrecv" || direction != sdp.Reverse(offered.Direction) {
 		l.talk.wish = direction
 	}
 }
@@ -321,8 +322,20 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 			return nil, err
 		}
 	}
-	l.talk.sent = text
+	l.talk.sent, l.talk.read = text, nil
 	return bytes.Clone(text), nil
+}
+
+// told is our last description as its reader finds it. While one is agreed on much asks for it, so it is read once. Nobody changes it.
+func (t *talk) told() (*sdp.Remote, error) {
+	if t.read == nil {
+		r, err := sdp.Parse(t.sent)
+		if err != nil {
+			return nil, err
+		}
+		t.read = &r
+	}
+	return t.read, nil
 }
 
 // local is our side of the leg.
@@ -388,6 +401,7 @@ func (s *session) link(a, b *leg, agreed types) {
 		}
 	}
 	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
+	a.talk.read, b.talk.read = nil, nil // most calls need neither any more
 }
 
 // part makes no other leg but one pass anything to l; but may be nil. The caller holds mu.

@@ -73,7 +73,7 @@ func (l *leg) place(local *sdp.Local) {
 }
 
 // show lets two legs see one another as far as b was told so, in its answer. The caller holds mu.
-func (s *session) show(a, b *leg, told sdp.Remote) {
+func (s *session) show(a, b *leg, told *sdp.Remote) {
 	from, to := a.video.Load(), b.video.Load()
 	if from == nil || to == nil {
 		return

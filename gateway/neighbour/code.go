@@ -11,9 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"cordboard/discovery"
 )
 
 // How two machines get a code that people compare, as numeric comparison in Bluetooth (Core 5.4 vol. 3 part H §2.3.5.6.2) and the
@@ -121,23 +121,8 @@ const maxName = 64
 
 // clean is a name from elsewhere as it may be shown.
 func clean(name string) string {
-	if name = printable(name, maxName); name == "" {
+	if name = discovery.Printable(name, maxName); name == "" {
 		return "Cordboard"
 	}
 	return name
-}
-
-// printable is at most so many characters of a text from elsewhere in one line, without what can't be seen or turns the writing around.
-func printable(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if all := []rune(text); len(all) > most {
-		text = strings.TrimSpace(string(all[:most]))
-	}
-	return text
 }

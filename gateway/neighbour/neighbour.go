@@ -12,6 +12,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,7 +28,7 @@ type Config struct {
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
 
-	Strangers bool     // who is announced but not paired may call, and may be called
+	Strangers bool     // who is announced but not paired may call, and may be called; see SetStrangers
 	Reserved  []string // hosts that are somebody else's, as those of PBXs: no neighbour gets one for its address
 }
 
@@ -59,6 +60,7 @@ type Keeper struct {
 	id          string
 	server      *tls.Config
 	attempts    *rate.Limiter // of others to pair with us
+	strangers   atomic.Bool   // may call
 	wake        chan struct{} // holds one when followers are to be looked after
 	life        context.Context
 	end         context.CancelFunc
@@ -93,6 +95,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 		conns: make(map[net.Conn]guest), watchers: make(map[chan struct{}]bool),
 	}
 	k.cfg.Name = clean(cfg.Name)
+	k.strangers.Store(cfg.Strangers)
 	k.id = cert.IDOf(k.fingerprint)
 	k.server = k.serverTLS()
 	k.life, k.end = context.WithCancel(context.Background())

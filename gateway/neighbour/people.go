@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cordboard/discovery"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 )
@@ -117,7 +118,7 @@ func readPeople(line []byte, n call.Neighbour) ([]call.Lamp, error) {
 		}
 		seen[p.Name] = true
 		l := call.Lamp{Target: p.Name + "@" + n.Address, Name: p.Name, Site: n.Name, State: p.State}
-		if display := printable(p.Display, maxName); display != "" {
+		if display := discovery.Printable(p.Display, maxName); display != "" {
 			l.Name = display
 		}
 		switch p.State {
@@ -125,7 +126,7 @@ func readPeople(line []byte, n call.Neighbour) ([]call.Lamp, error) {
 		default:
 			l.State = call.LampUnknown
 		}
-		l.Note = printable(p.Note, maxNote)
+		l.Note = discovery.Printable(p.Note, maxNote)
 		lamps = append(lamps, l)
 	}
 	return lamps, nil

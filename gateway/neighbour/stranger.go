@@ -8,6 +8,9 @@ import (
 	"cordboard/gateway/cert"
 )
 
+// SetStrangers says from now on whether who is announced but not paired may call, and may be called.
+func (k *Keeper) SetStrangers(may bool) { k.strangers.Store(may) }
+
 // Stranger is the machine that is called by an address, its announced host as in "office-2.local", and is not paired; false when there is
 // none, when several say that they are it, or when strangers may not call.
 func (k *Keeper) Stranger(address string) (call.Neighbour, bool) {
@@ -26,7 +29,7 @@ func (k *Keeper) strangerNamed(id string) (call.Neighbour, bool) {
 
 // stranger is the only one that is announced, not paired, and as is wants it.
 func (k *Keeper) stranger(is func(call.Neighbour) bool) (match call.Neighbour, ok bool) {
-	if !k.cfg.Strangers {
+	if !k.strangers.Load() {
 		return call.Neighbour{}, false
 	}
 	for _, a := range k.found() {

@@ -2,6 +2,7 @@
 package recording
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -184,11 +185,11 @@ func (k *Keeper) enqueue(t *taped) {
 	}
 }
 
-// SetUsers takes over the modes of users, for calls that come up or change from now on.
-func (k *Keeper) SetUsers(modes map[string]string) {
+// SetRules takes over the mode of all, empty: Never, and those of users, for calls that come up or change from now on.
+func (k *Keeper) SetRules(all string, users map[string]string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.rules.Users = modes
+	k.rules.Default, k.rules.Users = cmp.Or(all, Never), users
 }
 
 // Over says that a call has ended. It never waits; the media engine finishes the file.

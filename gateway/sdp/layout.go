@@ -110,7 +110,10 @@ func (l Local) keep(known session, i int) place {
 		return p
 	}
 	for _, a := range known.MediaDescriptions[i].Attributes {
-		if c, ok := rtpmap(a.Value); ok && a.Key == "rtpmap" && strconv.Itoa(int(c.PT)) == p.formats[0] {
+		if a.Key != "rtpmap" {
+			continue
+		}
+		if c, ok := rtpmap(a.Value); ok && strconv.Itoa(int(c.PT)) == p.formats[0] {
 			p.note = "a=" + c.rtpmap()
 			return p
 		}

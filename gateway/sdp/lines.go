@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ type stream struct {
 	port            uint16
 	formats         []string
 	bandwidth       []string // "AS:64" and "TIAS:64000"
+	print           string   // its strongest fingerprint, empty for none
+	profile         Profile  // 0: none of ours, or not audio
 }
 
 // prepare checks a description from the network and leaves in it what pion is to read: the attributes and addresses.
@@ -34,15 +37,15 @@ func prepare(text []byte) (string, []stream, error) {
 	b.Grow(len(text) + 2)
 	var streams []stream
 	n := 0
-	for line := range strings.SplitSeq(string(text), "\n") {
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
 		if n++; n > maxLines {
 			return "", nil, fmt.Errorf("%w: more than %d lines", ErrMalformed, maxLines)
 		}
-		line = strings.TrimSuffix(line, "\r")
-		if strings.IndexFunc(line, isControl) >= 0 {
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if bytes.IndexFunc(line, isControl) >= 0 {
 			return "", nil, fmt.Errorf("%w: control character in line %d", ErrMalformed, n)
 		}
-		if line == "" {
+		if len(line) == 0 {
 			continue
 		}
 		if len(line) < 2 || line[1] != '=' {
@@ -50,22 +53,22 @@ func prepare(text []byte) (string, []stream, error) {
 		}
 		switch line[0] {
 		case 'm':
-			s, err := readStream(line[2:])
+			s, err := readStream(string(line[2:]))
 			if err != nil || len(streams) == maxStreams {
 				return "", nil, fmt.Errorf("%w: m= line %d", ErrMalformed, len(streams)+1)
 			}
 			streams = append(streams, s)
-			line = "m=audio 0 RTP/AVP"
+			line = []byte("m=audio 0 RTP/AVP")
 		case 'b':
-			if len(streams) > 0 && isBandwidth(line[2:]) {
+			if limit := string(line[2:]); len(streams) > 0 && isBandwidth(limit) {
 				last := &streams[len(streams)-1]
-				last.bandwidth = append(last.bandwidth, line[2:])
+				last.bandwidth = append(last.bandwidth, limit)
 			}
 			continue
 		case 'i', 'u', 'e', 'p', 'k', 'r', 'z':
 			continue // for people, or of no use to a call
 		}
-		b.WriteString(line)
+		b.Write(line)
 		b.WriteString("\r\n")
 	}
 	return b.String(), streams, nil

@@ -24,8 +24,42 @@ func Parse(text []byte) (Remote, error) {
 	if err != nil {
 		return Remote{}, err
 	}
-	return s.remote()
+	r, err := s.remote()
+	r.own()
+	return r, err
 }
+
+// own gives what was read texts of its own: it is kept for as long as a call, and each would else hold a copy of the whole description.
+func (r *Remote) own() {
+	texts := []*string{&r.Direction, &r.ICEUfrag, &r.ICEPwd, &r.Setup, &r.MID}
+	lists := [][]Codec{r.Codecs}
+	if r.Video != nil {
+		texts = append(texts, &r.Video.Direction, &r.Video.MID)
+		lists = append(lists, r.Video.Codecs)
+	}
+	for _, list := range lists {
+		for i := range list {
+			texts = append(texts, &list[i].Name, &list[i].Fmtp)
+		}
+	}
+	for _, text := range texts {
+		if word, ok := words[*text]; ok {
+			*text = word
+		} else {
+			*text = strings.Clone(*text)
+		}
+	}
+}
+
+// words are texts that nearly all descriptions have.
+var words = func() map[string]string {
+	all := make(map[string]string)
+	for _, word := range []string{"sendrecv", "sendonly", "recvonly", "inactive", "actpass", "active", "passive", "0", "opus", "PCMU", "PCMA", "G722",
+		"G729", "GSM", "CN", "telephone-event", "0-15", "0-16", "red", "VP8", "H264"} {
+		all[word] = word
+	}
+	return all
+}()
 
 // session is a description that was read, with its audio stream found.
 type session struct {
@@ -47,8 +81,12 @@ func read(text []byte) (session, error) {
 	if s.streams = streams; len(streams) != len(s.MediaDescriptions) {
 		return s, fmt.Errorf("%w: %d m= lines, of which %d were read", ErrMalformed, len(streams), len(s.MediaDescriptions))
 	}
+	for i, m := range s.MediaDescriptions {
+		streams[i].print, _ = s.print(m)
+		streams[i].profile = s.profile(i)
+	}
 	for i := range streams { // the first one that lives, else the first that we know
-		if s.profile(i) != 0 && (s.audio < 0 || !s.lives(s.audio) && s.lives(i)) {
+		if streams[i].profile != 0 && (s.audio < 0 || !s.lives(s.audio) && s.lives(i)) {
 			s.audio = i
 		}
 	}
@@ -61,8 +99,7 @@ func (s session) profile(i int) Profile {
 	if s.streams[i].media != "audio" {
 		return 0
 	}
-	m := s.MediaDescriptions[i]
-	print, _ := s.print(m)
+	m, print := s.MediaDescriptions[i], s.streams[i].print
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
 		if print != "" && !isICE(s.attribute(m, "ice-ufrag"), 4) && !s.rejected(i) {
@@ -94,7 +131,7 @@ func (s session) profile(i int) Profile {
 
 // lives says whether an audio stream of a known profile could be carried: some phones offer one stream with keys beside one without.
 func (s session) lives(i int) bool {
-	return !s.rejected(i) && (s.profile(i) != SDES || len(s.cryptos(i)) > 0)
+	return !s.rejected(i) && (s.streams[i].profile != SDES || len(s.cryptos(i)) > 0)
 }
 
 // rejected is true for port 0, which in a bundle may also mean "at the port of another" (RFC 9143 §6).
@@ -127,7 +164,7 @@ func (s session) remote() (Remote, error) {
 		return Remote{}, ErrNoAudio
 	}
 	m := s.MediaDescriptions[s.audio]
-	r := Remote{Profile: s.profile(s.audio), Direction: s.direction(m), MID: s.mid(s.audio)}
+	r := Remote{Profile: s.streams[s.audio].profile, Direction: s.direction(m), MID: s.mid(s.audio)}
 	_, r.Mux = m.Attribute("rtcp-mux")
 	_, r.ReducedSize = m.Attribute("rtcp-rsize")
 	_, r.ICELite = s.Attribute("ice-lite")
@@ -205,7 +242,7 @@ func (s session) keys(m *sdp.MediaDescription, r *Remote) {
 	if setup := s.attribute(m, "setup"); setup == "actpass" || setup == "active" || setup == "passive" {
 		r.Setup = setup
 	}
-	r.Fingerprint, _ = s.print(m)
+	r.Fingerprint = s.streams[s.audio].print
 	if r.Profile == WebRTC {
 		r.Candidates = s.candidates()
 	}
@@ -238,7 +275,15 @@ func (s session) print(m *sdp.MediaDescription) (best string, strength int) {
 func fingerprint(value string) (text string, strength int) {
 	hash, digits, _ := strings.Cut(strings.TrimSpace(value), " ")
 	hash = strings.ToLower(hash)
-	size := map[string]int{"sha-256": 32, "sha-384": 48, "sha-512": 64}[hash]
+	size := 0
+	switch hash {
+	case "sha-256":
+		size = 32
+	case "sha-384":
+		size = 48
+	case "sha-512":
+		size = 64
+	}
 	digits = strings.ToUpper(strings.TrimSpace(digits))
 	raw, err := hex.DecodeString(strings.ReplaceAll(digits, ":", ""))
 	if err != nil || size == 0 || len(raw) != size || len(digits) != 3*size-1 {
@@ -249,21 +294,26 @@ func fingerprint(value string) (text string, strength int) {
 
 // codecs lists the payload types of a stream that have a name. A faulty rtpmap costs its payload type, not the call.
 func codecs(m *sdp.MediaDescription, formats []string) []Codec {
-	named := make(map[uint8]Codec)
+	named := make([]Codec, 0, len(formats))
 	for _, a := range m.Attributes {
-		if c, ok := rtpmap(a.Value); ok && a.Key == "rtpmap" {
-			named[c.PT] = c
+		if a.Key != "rtpmap" {
+			continue
+		}
+		if c, ok := rtpmap(a.Value); ok {
+			named = append(named, c)
 		}
 	}
-	var list []Codec
+	list := make([]Codec, 0, len(formats))
 	for _, text := range formats {
 		n, err := strconv.ParseUint(text, 10, 7)
 		if err != nil {
 			continue
 		}
-		c, ok := named[uint8(n)]
-		if !ok {
-			c, ok = static[uint8(n)]
+		c, ok := static[uint8(n)]
+		for _, one := range named {
+			if one.PT == uint8(n) {
+				c, ok = one, true // the last one holds
+			}
 		}
 		if !ok || slices.ContainsFunc(list, func(o Codec) bool { return o.PT == c.PT }) {
 			continue
@@ -297,8 +347,12 @@ func rtpmap(value string) (Codec, bool) {
 }
 
 func fmtp(m *sdp.MediaDescription, pt uint8) string {
+	number := strconv.Itoa(int(pt))
 	for _, a := range m.Attributes {
-		if n, rest, ok := strings.Cut(a.Value, " "); a.Key == "fmtp" && ok && n == strconv.Itoa(int(pt)) && isPrintable(rest) {
+		if a.Key != "fmtp" {
+			continue
+		}
+		if n, rest, ok := strings.Cut(a.Value, " "); ok && n == number && isPrintable(rest) {
 			return strings.TrimSpace(rest)
 		}
 	}

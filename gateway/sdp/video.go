@@ -27,7 +27,7 @@ func (s session) findVideo() int {
 		if s.streams[i].media != "video" || s.audio < 0 || s.rejected(s.audio) || s.rejected(i) || len(s.pictures(i)) == 0 {
 			continue
 		}
-		switch s.profile(s.audio) {
+		switch s.streams[s.audio].profile {
 		case RTP:
 			if strings.HasPrefix(s.streams[i].protocol, "RTP/AVP") && s.streams[i].port != 0 {
 				return i
@@ -55,7 +55,7 @@ func (s session) readVideo() *Video {
 	}
 	m := s.MediaDescriptions[s.video]
 	v := &Video{Direction: s.direction(m), Codecs: s.pictures(s.video), Feedback: strings.HasSuffix(s.streams[s.video].protocol, "F"), MID: s.mid(s.video)}
-	if profile := s.profile(s.audio); profile.phone() {
+	if profile := s.streams[s.audio].profile; profile.phone() {
 		_, mux := m.Attribute("rtcp-mux")
 		v.RTP, v.RTCP = s.addresses(m, s.streams[s.video].port, profile, mux)
 		if s.held(m) { // see remote

@@ -88,8 +88,12 @@ func (u *setup) answered(ctx context.Context, e event) {
 	}
 	u.enter(call.Talking)
 	u.log.Info("call answered", "by", nameOf(b))
+	if len(u.offer) > 0 {
+		b.sendKeptAck(seq, nil, creds) // nothing has changed since confirm wrote it down
+		return
+	}
 	var answer []byte
-	if text, ok := sdpOf(ack); ok && len(text) > 0 && len(u.offer) == 0 {
+	if text, ok := sdpOf(ack); ok && len(text) > 0 {
 		if answer, err = s.deps.Media.Answer(context.WithoutCancel(ctx), u.id, u.a.party, b.party, text); err != nil {
 			u.log.Warn("answer in ACK not usable", "error", err)
 			u.endLater(nil, call.ReasonNoSound, reason(sip.StatusNotAcceptableHere, "No common sound"))

@@ -26,7 +26,7 @@ type bridge struct {
 	a, b    *leg                    // b is nil before the answer and with a built-in callee
 	builtin string                  // the built-in callee, if it is one
 	cancel  context.CancelCauseFunc // ends the set-up
-	setup   *setup                  // the set-up itself; nil for a moment at first
+	setup   *setup                  // the set-up itself; nil for a moment at first, and when it is over
 	ended   bool
 	keeping keeping
 }

@@ -77,6 +77,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	b.a.begin() // until its ACK
 	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup), leave: leave}
 	b.awaits(u)
+	defer b.awaits(nil) // the call may last, and the set-up holds the whole INVITE
 	u.run(ctx, from)
 }
 

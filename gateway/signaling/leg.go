@@ -263,6 +263,11 @@ func routeURI(h sip.Header) (sip.Uri, bool) {
 // sendAck acknowledges the 2xx to the INVITE with number seq (RFC 3261 §13.2.2.4) and keeps the ACK for repeats of that 2xx.
 func (l *leg) sendAck(seq uint32, body []byte, credentials []sip.Header) {
 	l.call.keep()
+	l.sendKeptAck(seq, body, credentials)
+}
+
+// sendKeptAck is sendAck for a call that was written down as it is.
+func (l *leg) sendKeptAck(seq uint32, body []byte, credentials []sip.Header) {
 	l.mu.Lock()
 	req := l.build(sip.ACK, seq)
 	for _, h := range credentials {

@@ -22,7 +22,7 @@ type pickup struct {
 	sdp   []byte     // set before taken
 }
 
-// awaits makes the set-up known to those who pick the call up.
+// awaits makes the set-up known to those who pick the call up; nil: it is over.
 func (b *bridge) awaits(u *setup) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -37,8 +37,12 @@ func (s *Server) pickUp(ctx context.Context, from caller, req *sip.Request, tx s
 	b.mu.Lock()
 	u := b.setup
 	b.mu.Unlock()
-	if len(offer) == 0 || u == nil || len(u.offer) == 0 { // two that both wait for the other's offer can't be joined
+	switch {
+	case len(offer) == 0 || u != nil && len(u.offer) == 0: // two that both wait for the other's offer can't be joined
 		fail(statusOf(errNoDescription))
+		return
+	case u == nil: // answered or given up meanwhile
+		fail(statusOf(errAbandoned))
 		return
 	}
 	p := &pickup{leg: from.leg(req), from: from, offer: offer, taken: make(chan error, 1)}

@@ -43,7 +43,7 @@ func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	if err != nil {
 		return err
 	}
-	long := hop.Transport == locate.UDP && !req.IsCancel() && len(req.String()) > maxUDP && s.tryTCP(ctx, p, hop)
+	long := hop.Transport == locate.UDP && !req.IsCancel() && lengthOf(req) > maxUDP && s.tryTCP(ctx, p, hop)
 	switch {
 	case long:
 		hop.Transport = locate.TCP
@@ -65,6 +65,22 @@ func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 		via.Transport, via.Port = hop.Transport, s.portToward(hop)
 	}
 	return nil
+}
+
+// lengthOf is how long a request is on the wire, in bytes.
+func lengthOf(req *sip.Request) int {
+	var n length
+	req.StringWrite(&n)
+	return int(n)
+}
+
+// length counts what is written.
+type length int
+
+// WriteString implements io.StringWriter.
+func (n *length) WriteString(s string) (int, error) {
+	*n += length(len(s))
+	return len(s), nil
 }
 
 // nextHop is where req goes: to the top of its route set, inside a dialog else to the remote target, outside to the server it was

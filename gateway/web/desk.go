@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/auth"
 	"cordboard/gateway/call"
 )
@@ -29,6 +30,10 @@ type Desk interface {
 	Move(id string) error             // to the owner's device that answers
 	Join() error
 	DoNotDisturb(on bool)
+	// Listen keeps microphone and loudspeaker open for so long, so that their levels are known without a call; 0: no longer.
+	Listen(d time.Duration)
+	// Sample plays a short melody on the loudspeaker or the ringer.
+	Sample(purpose audio.Purpose) error
 }
 
 var (
@@ -115,6 +120,10 @@ func (s *Server) deskCall(w http.ResponseWriter, r *http.Request, d Desk) error 
 	}
 	if err != nil {
 		return err
+	}
+	if r.Context().Err() != nil && in.Take == "" { // who dialled has gone, and would never learn how to hang up
+		_ = d.HangUp(id) // it may have ended
+		return nil
 	}
 	return write(w, http.StatusCreated, struct {
 		ID string `json:"id"`

@@ -3,9 +3,13 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"cordboard/audio"
 	"cordboard/gateway/call"
 )
 
@@ -112,6 +116,26 @@ func TestDeskIsForItsOwner(t *testing.T) {
 	}
 }
 
+// A call that was placed for somebody who did not wait for the answer does not ring on. One that was taken over goes on.
+func TestDeskCallsForNobodyGone(t *testing.T) {
+	s := guarded(t)
+	desk := &fakeDesk{}
+	s.deps.Desk, s.deps.Dialog = desk, func(string, string) string { return "dialog" }
+	srv := s.server(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	for body, want := range map[string]string{`{"target":"300"}`: "call 300, hangup", `{"take":"up"}`: "take dialog"} {
+		desk.did = nil
+		r := httptest.NewRequestWithContext(ctx, "POST", "https://gw.example/api/v1/desk/calls", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: s.deps.Sessions.SignSession(s.accounts.users["bob"], s.clock.Now().Add(time.Hour))})
+		srv.ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Join(desk.did, ", "); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+}
+
 func TestDeskOfAnother(t *testing.T) {
 	s := newSite(t)
 	s.deps.Desk = &fakeDesk{}
@@ -123,3 +147,7 @@ func TestDeskOfAnother(t *testing.T) {
 		t.Errorf("no desk: %d", w.Code)
 	}
 }
+
+func (d *fakeDesk) Listen(time.Duration) {}
+
+func (d *fakeDesk) Sample(audio.Purpose) error { return nil }

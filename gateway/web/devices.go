@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"cordboard/audio"
 )
@@ -21,10 +22,17 @@ type SoundChange struct {
 	Choose map[audio.Purpose]string  `json:"choose"` // by name; empty: the system's default
 	Gain   map[audio.Purpose]float64 `json:"gain"`   // dB, -60 to +20
 	Muted  *bool                     `json:"muted"`  // the microphone
+	Listen *int                      `json:"listen"` // for so many seconds, at most maxListen, levels are known without a call
+	Sample audio.Purpose             `json:"sample"` // plays a short melody on it
 }
+
+// maxListen is for how long the microphone is open at most without a call unless somebody asks again, in seconds.
+const maxListen = 60
 
 var (
 	errPurpose = &fault{Status: http.StatusBadRequest, Code: "malformed", Message: "A device is a microphone, a loudspeaker or a ringer."}
+	errListen  = &fault{Status: http.StatusBadRequest, Code: "malformed", Message: "Without a call the microphone can be open for 0 to 60 seconds."}
+	errSample  = &fault{Status: http.StatusBadRequest, Code: "malformed", Message: "A sample sounds on the loudspeaker or on the ringer."}
 	errGain    = &fault{Status: http.StatusBadRequest, Code: "malformed", Message: "A device can be made louder by -60 to 20 dB."}
 )
 
@@ -41,7 +49,14 @@ func (s *Server) devices(w http.ResponseWriter, r *http.Request) error {
 		if err := read(r, &in); err != nil {
 			return err
 		}
+		check, err := s.checkSound(in)
+		if err != nil {
+			return err
+		}
 		if err := change(card, in); err != nil {
+			return err
+		}
+		if err := check(); err != nil {
 			return err
 		}
 	default:
@@ -53,6 +68,29 @@ func (s *Server) devices(w http.ResponseWriter, r *http.Request) error {
 		return errHungSound
 	}
 	return write(w, http.StatusOK, Sound{notNil(list), card.Levels(), card.State()})
+}
+
+// checkSound gives what lets people hear and see whether the sound works.
+func (s *Server) checkSound(in SoundChange) (do func() error, err error) {
+	switch {
+	case in.Listen == nil && in.Sample == "":
+		return func() error { return nil }, nil
+	case s.deps.Desk == nil:
+		return nil, errNoDesk
+	case in.Listen != nil && (*in.Listen < 0 || *in.Listen > maxListen):
+		return nil, errListen
+	case in.Sample != "" && in.Sample != audio.Loudspeaker && in.Sample != audio.Ringer:
+		return nil, errSample
+	}
+	return func() error {
+		if in.Listen != nil {
+			s.deps.Desk.Listen(time.Duration(*in.Listen) * time.Second)
+		}
+		if in.Sample != "" {
+			return s.deps.Desk.Sample(in.Sample)
+		}
+		return nil
+	}, nil
 }
 
 // errHungSound is for a sound system that gives no answer.

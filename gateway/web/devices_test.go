@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cordboard/audio"
 	"cordboard/gateway/call"
@@ -50,9 +51,17 @@ func (c *card) State() string { return "All is well." }
 type phoneOf struct {
 	Desk
 	owner string
+	card  *card
 }
 
 func (p phoneOf) State() call.DeskState { return call.DeskState{Owner: p.owner} }
+
+func (p phoneOf) Listen(d time.Duration) { p.card.done = append(p.card.done, fmt.Sprint("listen ", d)) }
+
+func (p phoneOf) Sample(purpose audio.Purpose) error {
+	p.card.done = append(p.card.done, fmt.Sprint("sample ", purpose))
+	return nil
+}
 
 func TestDevices(t *testing.T) {
 	for _, tt := range []struct {
@@ -74,10 +83,14 @@ func TestDevices(t *testing.T) {
 		{"alice", "PUT", `{"gain": {"camera": 1}}`, 400, "malformed", nil},
 		{"alice", "PUT", `{"gain": {"ringer": 21}}`, 400, "malformed", nil},
 		{"alice", "PUT", `{"gain": 3}`, 400, "malformed", nil},
+		{"alice", "PUT", `{"listen": 30, "sample": "ringer", "muted": true}`, 200, "", []string{"mute true", "listen 30s", "sample ringer"}},
+		{"alice", "PUT", `{"listen": 0}`, 200, "", []string{"listen 0s"}},
+		{"alice", "PUT", `{"listen": 61, "muted": true}`, 400, "malformed", nil},
+		{"alice", "PUT", `{"sample": "microphone", "muted": true}`, 400, "malformed", nil},
 	} {
 		s := guarded(t)
 		c := &card{}
-		s.deps.Card, s.deps.Desk = c, phoneOf{owner: "carol"}
+		s.deps.Card, s.deps.Desk = c, phoneOf{owner: "carol", card: c}
 		w := ask(s, s.server(t), tt.user, tt.method, "/api/v1/devices", tt.body, "198.51.100.1")
 		var got struct {
 			Error   string

@@ -7,7 +7,7 @@ type Finding struct {
 	What string `json:"what"` // "Certificate", "PBX office, alice"
 	Well bool   `json:"well"`
 	Text string `json:"text"`         // how it is, one sentence
-	Do   string `json:"do,omitempty"` // what to do about it; empty when it is well
+	Do   string `json:"do,omitempty"` // what to do about it; when it is well what could be done, mostly nothing
 }
 
 // doctor looks at all that Cordboard needs, which takes some seconds.

@@ -123,6 +123,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 				event(&text, "voicemail", n.Voicemail)
 			}
 		case <-near:
+			switch u, err := s.signedIn(r); {
+			case err != nil:
+				return nil
+			case !u.Admin: // any more
+				continue
+			}
 			event(&text, "neighbours", s.neighbourList(true))
 		case c, open := <-concerns:
 			if !open {

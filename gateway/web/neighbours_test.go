@@ -5,20 +5,27 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cordboard/gateway/call"
 )
 
 // fakeNeighbours has one that is paired and one that asks to be.
-type fakeNeighbours struct{ said []string }
+type fakeNeighbours struct {
+	said  []string
+	ticks chan struct{} // of Watch
+}
 
-func (*fakeNeighbours) Server(*tls.ClientHelloInfo) *tls.Config   { return nil }
-func (*fakeNeighbours) Protocols() []string                       { return []string{"sip/2"} }
-func (*fakeNeighbours) Take(*tls.Conn)                            {}
-func (*fakeNeighbours) Watch(ctx context.Context) <-chan struct{} { return nil }
-func (f *fakeNeighbours) note(words ...string)                    { f.said = append(f.said, strings.Join(words, " ")) }
+func (*fakeNeighbours) Server(*tls.ClientHelloInfo) *tls.Config     { return nil }
+func (*fakeNeighbours) Protocols() []string                         { return []string{"sip/2"} }
+func (*fakeNeighbours) Take(*tls.Conn)                              {}
+func (f *fakeNeighbours) Watch(ctx context.Context) <-chan struct{} { return f.ticks }
+func (f *fakeNeighbours) note(words ...string)                      { f.said = append(f.said, strings.Join(words, " ")) }
 func (f *fakeNeighbours) Forget(_ context.Context, name string) error {
 	f.note("forget", name)
 	return nil
@@ -92,6 +99,38 @@ func TestOthersSeeNoMoreThanColleagues(t *testing.T) {
 	if w := ask(s, s.server(t), "alice", "GET", "/api/v1/neighbours", "", "192.0.2.7"); w.Code != 404 {
 		t.Errorf("without neighbours: %d", w.Code)
 	}
+}
+
+// What goes on with neighbours is told to who is an administrator then, whatever the reader was when the stream began.
+func TestNeighboursEventOfAdministratorsAlone(t *testing.T) {
+	s := guarded(t)
+	synctest.Test(t, func(t *testing.T) {
+		near := &fakeNeighbours{ticks: make(chan struct{})}
+		s.deps.Neighbours, s.deps.Watch = near, func(context.Context, string, []string) <-chan call.News { return nil }
+		ctx, stop := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, "GET", "https://office.example/api/v1/events", http.NoBody)
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: s.deps.Sessions.SignSession(s.accounts.users["alice"], s.clock.Now().Add(time.Hour))})
+		w, done := httptest.NewRecorder(), make(chan struct{})
+		srv := s.server(t)
+		go func() {
+			defer close(done)
+			srv.ServeHTTP(w, r)
+		}()
+		for _, admin := range []bool{true, false, true} {
+			synctest.Wait()
+			before := w.Body.Len()
+			u := s.accounts.users["alice"]
+			u.Admin = admin
+			s.accounts.users["alice"] = u
+			near.ticks <- struct{}{}
+			synctest.Wait()
+			if told := strings.Contains(w.Body.String()[before:], "event: neighbours\n"); told != admin {
+				t.Errorf("administrator %v: told %v", admin, told)
+			}
+		}
+		stop()
+		<-done
+	})
 }
 
 // Which PBXs are nearby is for who sets one up.

@@ -90,12 +90,14 @@ type Deps struct {
 	// Doctor looks at all that Cordboard needs; nil: nobody does.
 	Doctor func(ctx context.Context) []Finding
 	// TryPBX tries an account at a PBX; the error is one sentence on what can't be tried. nil: nothing can.
-	TryPBX   func(ctx context.Context, uri, username, password string) (call.Trial, error)
-	Settings SettingsKeeper   // the configuration file; nil: there is none to change
-	Metrics  http.Handler     // for Prometheus; nil: none
-	Bans     *guard.Bans      // who is kept out; nil: a list of our own
-	CA       []byte           // the local CA's certificate, PEM; nil: the certificate is from elsewhere
-	Now      func() time.Time // nil: time.Now
+	TryPBX      func(ctx context.Context, uri, username, password string) (call.Trial, error)
+	Settings    SettingsKeeper     // the configuration file; nil: there is none to change
+	Accounts    AccountKeeper      // nil: nobody changes them
+	Certificate func() Certificate // nil: nobody tells of it
+	Metrics     http.Handler       // for Prometheus; nil: none
+	Bans        *guard.Bans        // who is kept out; nil: a list of our own
+	CA          []byte             // the local CA's certificate, PEM; nil: the certificate is from elsewhere
+	Now         func() time.Time   // nil: time.Now
 }
 
 // Passwords keeps new passwords.
@@ -193,6 +195,9 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/api/v1/window", s.api(http.MethodPost, s.window))
 	mux.Handle("/api/v1/settings", s.api("", s.settings))
 	mux.Handle("/api/v1/try/pbx", s.api(http.MethodPost, s.tryPBX))
+	mux.Handle("/api/v1/users", s.api("", s.users))
+	mux.Handle("/api/v1/users/{name}", s.api("", s.user))
+	mux.Handle("/api/v1/certificate", s.api(http.MethodGet, s.certificate))
 	mux.Handle("/api/v1/doctor", s.api(http.MethodGet, s.doctor))
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux

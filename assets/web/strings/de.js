@@ -180,6 +180,8 @@ export default {
   "pbx.refused": "Die Telefonanlage „{who}“ lässt Cordboard nicht hinein; Nummern sind nicht erreichbar. Sagen Sie dem Betreuer von Cordboard Bescheid.",
   "pbx.other": "Die Telefonanlage „{who}“ ist nicht bereit. Namen sind erreichbar, Nummern vielleicht nicht.",
 
+  "name.notPaired": "{name}, nicht gekoppelt",
+
   "people.heading": "Kollegen",
   "people.pickUp": "Heranholen",
   "people.pickUp.does": "Den Anruf annehmen, der bei {who} klingelt",

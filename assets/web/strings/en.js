@@ -225,6 +225,9 @@ export default {
   "pbx.refused": "The PBX “{who}” does not let Cordboard in, so numbers can't be called. Tell whoever looks after Cordboard.",
   "pbx.other": "The PBX “{who}” is not ready. Names can be called; numbers may not.",
 
+  // A caller at another Cordboard that nobody has paired with this one: name is that machine's.
+  "name.notPaired": "{name}, not paired",
+
   // List of colleagues, and what each does just now
   "people.heading": "Colleagues",
   // Button beside a colleague at whom it rings: takes that call

@@ -1,0 +1,119 @@
+//go:build !headless && cgo
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"fyne.io/fyne/v2"
+)
+
+// life is one run of the gateway under the window, and the loop that feeds the views from it.
+type life struct {
+	stop  context.CancelFunc
+	i     *instance
+	ended chan error    // what the gateway ended with
+	fed   chan struct{} // closed when the feed has ended
+}
+
+// begin makes the views of a gateway and runs it.
+func (s *shell) begin(i *instance) {
+	s.model.Name = i.cfg.Name
+	s.window.SetTitle(i.cfg.Name + " – Cordboard")
+	s.phone = noPhone{}
+	if desk, _ := i.gateway.Desk(); desk != nil {
+		s.phone = desk
+	}
+	s.calls = &calls{i.gateway, i.log}
+	s.set.card, s.setup.gateway = i.host.Card, i.gateway
+	s.build()
+	s.fillTray()
+
+	// Fyne takes the signals to end, and the gateway ends after it: after its loop fyne.Do runs what it is given at once, on windows that
+	// are gone.
+	signal.Stop(i.signals)
+	signal.Notify(i.signals, syscall.SIGHUP)
+	ctx, stop := context.WithCancel(context.Background())
+	l := &life{stop: stop, i: i, ended: make(chan error, 1), fed: make(chan struct{})}
+	s.life = l
+	go func() { // the gateway's life, which ends the window when it ends first
+		l.ended <- i.run(ctx)
+		if ctx.Err() == nil {
+			fyne.Do(s.app.Quit)
+		}
+	}()
+	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
+		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
+	go func() {
+		defer close(l.fed)
+		feed.run(ctx)
+	}()
+}
+
+// end stops the gateway and waits for it.
+func (l *life) end() error {
+	signal.Notify(l.i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
+	l.stop()
+	<-l.fed
+	return <-l.ended
+}
+
+// startAgain starts the gateway anew, with what was changed in its configuration. Calls end.
+func (s *shell) startAgain() {
+	old := s.life
+	if old == nil {
+		return // it is being done
+	}
+	s.life = nil
+	s.work.Go(func() {
+		err := old.end()
+		var i *instance
+		if err == nil {
+			i, err = start(s.console, s.place, s.asked)
+		}
+		s.next <- again{i, err}
+		fyne.Do(s.goOn)
+	})
+}
+
+// again is a gateway that was started anew, or why there is none.
+type again struct {
+	i   *instance
+	err error
+}
+
+// goOn shows the gateway that was started anew.
+func (s *shell) goOn() {
+	select {
+	case n := <-s.next:
+		if n.err != nil {
+			s.failed = n.err
+			s.app.Quit()
+			return
+		}
+		s.begin(n.i)
+	default: // the window has ended before
+	}
+}
+
+// finish ends what goes on when the window has ended.
+func (s *shell) finish() error {
+	s.work.Wait()
+	select {
+	case n := <-s.next: // started, but never shown
+		if n.err != nil {
+			return n.err
+		}
+		ended, stop := context.WithCancel(context.Background())
+		stop()
+		return n.i.run(ended)
+	default:
+	}
+	if s.life == nil {
+		return s.failed
+	}
+	return s.life.end()
+}

@@ -1,0 +1,520 @@
+package ui
+
+import (
+	"errors"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
+
+	"cordboard/gateway/call"
+)
+
+// at opens a page of the settings by its word.
+func (s *scene) atPage(t *testing.T, word string) {
+	t.Helper()
+	s.openSettings()
+	s.tap(t, word)
+}
+
+// all gives what of a kind can be seen of the page.
+func all[T any](s *scene) (found []T) {
+	for _, o := range shown(s.window.Content()) {
+		if v, ok := o.(T); ok {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// entryOf finds the field under a name.
+func (s *scene) entryOf(t *testing.T, name string) *entry {
+	t.Helper()
+	named := false
+	for _, o := range shown(s.window.Content()) {
+		if x, ok := o.(*text); ok {
+			named = named || x.words == name
+		}
+		if e, ok := o.(*entry); ok && named {
+			return e
+		}
+	}
+	t.Fatalf("there is no field %q", name)
+	return nil
+}
+
+// press answers a question that stands over the window.
+func (s *scene) press(t *testing.T, word string) {
+	t.Helper()
+	over := s.window.Canvas().Overlays().Top()
+	if over == nil {
+		t.Fatal("nothing is asked")
+	}
+	for _, o := range shown(over) {
+		if p, ok := o.(*pill); ok && p.word == word {
+			p.Tapped(nil)
+			return
+		}
+	}
+	t.Fatalf("there is no answer %q", word)
+}
+
+func (s *scene) wantsOffice(t *testing.T, asked ...string) {
+	t.Helper()
+	if !slices.Equal(s.office.asked, asked) {
+		t.Errorf("the office was asked for %q, want %q", s.office.asked, asked)
+	}
+}
+
+func TestSoundPage(t *testing.T) {
+	s := open(t, 1280, 800)
+	s.atPage(t, "Sound")
+	checks, choices := all[*tick](s), all[*chooser](s)
+	if len(checks) != 3 || !checks[0].Checked || checks[2].Checked {
+		t.Fatalf("%d switches", len(checks))
+	}
+	country := choices[len(choices)-1]
+	if country.Selected != "Germany" || !slices.Equal(country.Options, []string{"As the system says", "Austria", "Germany", "United Kingdom"}) {
+		t.Errorf("country %q of %q", country.Selected, country.Options)
+	}
+	s.wantsOffice(t)
+	checks[1].SetChecked(false)
+	country.SetSelected("Austria")
+	s.wantsOffice(t, "1: audio.noise = false", "1: audio.country = AT")
+	if !s.reads("Saved.") {
+		t.Error("it does not say that it is saved")
+	}
+	s.tap(t, "Try")
+	if want := []string{"sample loudspeaker"}; !slices.Equal(s.setup.asked, want) {
+		t.Errorf("asked for %q, want %q", s.setup.asked, want)
+	}
+	_ = s.model.Sound.Set(Sound{Problem: "The microphone is in use."})
+	if !s.reads("The microphone is in use.") {
+		t.Error("it does not say what keeps the sound from working")
+	}
+}
+
+// What is refused goes back where it is a choice, and stays where it was typed.
+func TestRefusedSettings(t *testing.T) {
+	s := open(t, 1280, 800)
+	s.office.err = &Refused{[]Fault{{"audio.noise", "Not today."}, {"", "And something else."}}}
+	s.atPage(t, "Sound")
+	all[*tick](s)[1].SetChecked(false)
+	if !s.reads("Not today.") || !s.reads("And something else.") || !all[*tick](s)[1].Checked {
+		t.Error("it does not say what was refused, or the switch stays")
+	}
+	s.tap(t, "This computer")
+	e := s.entryOf(t, "Name of this Cordboard, as colleagues see it")
+	if e.Text != "Front office" {
+		t.Fatalf("the name is %q", e.Text)
+	}
+	s.office.err = &Refused{[]Fault{{"name", "Has a control character."}}}
+	e.SetText("Back office")
+	s.tap(t, "Save")
+	if !s.reads("Has a control character.") || e.Text != "Back office" {
+		t.Errorf("refused, the field has %q", e.Text)
+	}
+	s.office.err = ErrChangedMeanwhile
+	s.office.config.Version, s.office.config.Values["name"] = "2", "By hand"
+	s.tap(t, "Save")
+	if !s.reads("was changed meanwhile") || e.Text != "Back office" {
+		t.Errorf("changed meanwhile, the field has %q", e.Text)
+	}
+	s.office.err = nil
+	s.office.config.Values["name"] = "Back office"
+	s.office.config.Waiting = []string{"name"}
+	s.tap(t, "Save")
+	s.wantsOffice(t, "1: audio.noise = false", "1: name = Back office", "1: name = Back office", "2: name = Back office")
+	if s.reads("Has a control") || !s.reads("Some changes hold only after") {
+		t.Error("it does not say what it waits for")
+	}
+	s.tap(t, "Start again now")
+	if s.office.again != 1 {
+		t.Error("it does not start again")
+	}
+	s.calls(s.talking("a", "bob"))
+	s.openSettings()
+	s.tap(t, "Start again now")
+	if s.office.again != 1 {
+		t.Error("it ends a call unasked")
+	}
+	s.press(t, "End the call")
+	if s.office.again != 2 {
+		t.Error("it does not start again after a yes")
+	}
+}
+
+func TestRecordingPage(t *testing.T) {
+	s := open(t, 400, 700)
+	s.atPage(t, "Recording")
+	c := all[*chooser](s)
+	if c[0].Selected != "When somebody asks for it" || c[1].Selected != "90 days" {
+		t.Errorf("chosen %q, %q", c[0].Selected, c[1].Selected)
+	}
+	c[0].SetSelected("Never")
+	c[1].SetSelected("A year")
+	s.wantsOffice(t, "1: recording.enabled = ", "1: recording.keep = 365d")
+}
+
+func TestComputerPage(t *testing.T) {
+	s := open(t, 400, 700)
+	s.atPage(t, "This computer")
+	for _, c := range all[*tick](s) {
+		c.SetChecked(true)
+	}
+	if !s.system.starts || !s.system.links || !s.system.atOnce {
+		t.Errorf("agreed: %+v", *s.system)
+	}
+	if pop := s.entryOf(t, "Address, empty for none"); pop.Text != "https://crm.example/{number}" {
+		t.Errorf("the page about the caller is %q", pop.Text)
+	}
+	choices := all[*chooser](s)
+	choices[len(choices)-1].SetSelected("you answer")
+	s.wantsOffice(t, "1: window.pop_on = answer")
+}
+
+func TestUsersPage(t *testing.T) {
+	s := open(t, 400, 700)
+	s.office.made = "kite-42-lamp"
+	s.atPage(t, "Users")
+	for _, words := range []string{"Alice Doe", "alice · 101 · this computer's · administrator", "carol · 103 · not signed in yet"} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	s.tap(t, "Add a user")
+	s.office.err = &Refused{[]Fault{{"extension", "The extension 101 is Alice Doe's already."}}}
+	s.entryOf(t, "Name, as others see it").SetText("Anna Schmidt")
+	s.entryOf(t, "Extension").SetText("101")
+	s.entryOf(t, "Password of the extension").SetText("pbx-secret")
+	s.tap(t, "Save")
+	if !s.reads("is Alice Doe's already") || s.entryOf(t, "Password of the extension").Text != "pbx-secret" {
+		t.Error("the refusal is not told, or what was typed is lost")
+	}
+	s.office.err = nil
+	e := s.entryOf(t, "Extension")
+	e.SetText("107")
+	secret := s.entryOf(t, "Password of the extension")
+	s.tap(t, "Save")
+	if secret.Text != "" {
+		t.Error("a password stays in its field")
+	}
+	for _, words := range []string{"Anna Schmidt can sign in now.", "kite-42-lamp", "asks for another"} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	s.tap(t, "Copy the password")
+	if s.office.copied != "kite-42-lamp" {
+		t.Errorf("copied %q", s.office.copied)
+	}
+	s.tap(t, "Done")
+	s.tap(t, "Bob Miller")
+	s.entryOf(t, "New password").SetText("a longer one")
+	s.tap(t, "Save")
+	s.tap(t, "Make a new one and show it")
+	s.tap(t, "Done")
+	s.tap(t, "Bob Miller")
+	s.tap(t, "Remove")
+	s.press(t, "Cancel")
+	s.tap(t, "Remove")
+	s.press(t, "Remove")
+	s.wantsOffice(t,
+		"put true anna, Anna Schmidt, 101, admin false, at   pbx-secret, password ",
+		"put true anna, Anna Schmidt, 107, admin false, at   pbx-secret, password ",
+		"put false bob, Bob Miller, 102, admin false, at   -, password a longer one",
+		"put false bob, Bob Miller, 102, admin false, at   -, password ",
+		"remove bob")
+	if !s.reads("Alice Doe") {
+		t.Error("it does not show the list again")
+	}
+}
+
+// An account of a user is tried before it is saved, when somebody wants to.
+func TestTryUser(t *testing.T) {
+	s := open(t, 1280, 800)
+	s.atPage(t, "Users")
+	s.tap(t, "Bob Miller")
+	s.tap(t, "Try it")
+	if !s.reads("Type extension and password") {
+		t.Error("it tries without a password")
+	}
+	s.entryOf(t, "Password of the extension").SetText("pbx-secret")
+	s.tap(t, "Try it")
+	s.setup.comes(call.TrialWrongPassword)
+	if !s.reads("The password is wrong: 192.0.2.10") {
+		t.Error("it does not say that the password is wrong")
+	}
+	s.tap(t, "Try it")
+	s.setup.comes(call.TrialWorks)
+	if !s.reads("It works: 192.0.2.10 takes extension 102.") {
+		t.Error("it does not say that it works")
+	}
+}
+
+func TestPBXPage(t *testing.T) {
+	s := open(t, 400, 700)
+	_ = s.model.Status.Set(Status{PBX: []call.PBX{{Name: "office", Mode: "extension", URI: "sip:192.0.2.10:5060",
+		State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password", Detail: "401 twice"}},
+		Facts: []call.Fact{{Name: call.FactServer, Values: []string{"Asterisk 20"}}}}}})
+	s.atPage(t, "Telephone system")
+	for _, words := range []string{"192.0.2.10 · an extension for each user", "Bob Miller: wrong password", "Type the right password", "alice: registered", "after it starts again"} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	if s.reads("Asterisk 20") || s.reads("401 twice") {
+		t.Error("it says what belongs under Details")
+	}
+	for _, b := range all[*widget.Button](s) {
+		b.OnTapped()
+	}
+	if !s.reads("Asterisk 20") || !s.reads("401 twice") {
+		t.Error("Details say nothing")
+	}
+	s.tap(t, "Remove")
+	s.press(t, "Remove")
+	s.tap(t, "Add a telephone system")
+	all[*chooser](s)[0].SetSelected("one line for all")
+	s.tap(t, "Try and save")
+	if !s.reads("Type the address") {
+		t.Error("it tries without an address")
+	}
+	s.entryOf(t, "Address of the PBX").SetText("trunk.example;transport=tcp")
+	s.entryOf(t, "User name there").SetText("4712")
+	s.entryOf(t, "Password there").SetText("line-secret")
+	s.tap(t, "Try and save")
+	s.setup.comes(call.TrialNoAnswer)
+	if !s.reads("No answer from trunk.example") || s.entryOf(t, "Password there").Text != "line-secret" {
+		t.Error("no answer is not told, or what was typed is lost")
+	}
+	s.office.err = &Refused{[]Fault{{"pbx[2].name", "There is a PBX of that name."}}}
+	s.tap(t, "Try and save")
+	s.setup.comes(call.TrialWorks)
+	if !s.reads("There is a PBX of that name.") {
+		t.Error("it does not say what was refused")
+	}
+	s.office.err = nil
+	secret := s.entryOf(t, "Password there")
+	s.tap(t, "Try and save")
+	s.setup.comes(call.TrialWorks)
+	if secret.Text != "" || !s.reads("192.0.2.10 · ") {
+		t.Error("a password stays, or the list is not shown")
+	}
+	add := "1: add pbx map[mode:trunk name:<nil> password:line-secret uri:sip:trunk.example;transport=tcp username:4712]"
+	s.wantsOffice(t, "1: remove pbx[0]", add, add)
+}
+
+func TestNeighboursPage(t *testing.T) {
+	s := open(t, 400, 700)
+	s.atPage(t, "Neighbours")
+	for _, words := range []string{"Warehouse", "called by name@warehouse", "Workshop", "found in this network"} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	s.tap(t, "Pair")
+	s.office.near[1].Pairing = &call.Pairing{ID: "bb", Name: "Workshop", Code: "123456"}
+	s.office.tell(s.office.near)
+	if !s.reads("123 456") || !s.reads("Does it show the same code?") {
+		t.Error("it shows no code")
+	}
+	s.tap(t, "The same")
+	s.office.near[1].Pairing.Waits = true
+	s.office.tell(s.office.near)
+	if !s.reads("Now say the same at Workshop.") {
+		t.Error("it does not say what it waits for")
+	}
+	s.office.near[1].Pairing, s.office.near[1].Trouble = nil, "Not paired: The other machine gave up."
+	s.office.tell(s.office.near)
+	if !s.reads("The other machine gave up.") {
+		t.Error("it does not say what came of it")
+	}
+	s.tap(t, "Forget")
+	s.press(t, "Forget")
+	s.office.err = errors.New("No neighbour of that name is known.")
+	e := all[*entry](s)[0]
+	e.SetText("192.168.1.40")
+	e.OnSubmitted(e.Text)
+	if !s.reads("No neighbour of that name") {
+		t.Error("it does not say that nobody is there")
+	}
+	s.office.err = nil
+	all[*tick](s)[0].SetChecked(true)
+	s.wantsOffice(t, "pair bb", "same bb 123456 true", "forget aa", "pair 192.168.1.40:8443", "1: discovery.strangers = true")
+	s.closeSettings()
+	if s.office.tell != nil {
+		t.Error("somebody listens to neighbours still")
+	}
+	s.office.noNear = true
+	s.atPage(t, "Neighbours")
+	if !s.reads("Finding neighbours is switched off") {
+		t.Error("it does not say that they are switched off")
+	}
+}
+
+func TestCertificatePage(t *testing.T) {
+	s := open(t, 1280, 800)
+	s.atPage(t, "Certificate")
+	for _, words := range []string{"front.local, office.example, 192.168.1.20", "25 Jul 2026. It renews itself.", "4F:1A", "Trusts it", "Doesn't trust it yet", "administrator's password"} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	s.office.err = errors.New("certutil: no")
+	s.tap(t, "Trust it")
+	if !s.reads("It could not be added.") || !s.reads("certutil: no") {
+		t.Error("it does not say that it failed")
+	}
+	s.office.err = nil
+	s.tap(t, "Trust it")
+	s.tap(t, "Trust it")
+	s.wantsOffice(t, "trust 1", "trust 1", "trust 2")
+	if s.reads("Doesn't trust it yet") {
+		t.Error("one does not trust it yet")
+	}
+	s.office.cert.Own, s.office.cert.Issuer, s.office.cert.Until = false, "Example CA", s.at.Add(48*time.Hour)
+	s.tap(t, "Certificate")
+	if !s.reads("issued by Example CA") || !s.reads("that is soon. Renew it.") || s.reads("Trusts it") {
+		t.Error("a certificate from files is not told of")
+	}
+}
+
+func TestAboutPage(t *testing.T) {
+	s := open(t, 400, 700)
+	s.atPage(t, "About")
+	s.tap(t, "Look")
+	for _, words := range []string{"1.2", "cordboard.toml", "https://front.local:8443", "Wrong password. Set the right", "1 thing to mend."} {
+		if !s.reads(words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	s.tap(t, "Copy")
+	if !strings.Contains(s.office.copied, "PBX office, bob: Wrong password.") {
+		t.Errorf("copied %q", s.office.copied)
+	}
+	s.office.found = s.office.found[:2]
+	s.tap(t, "Look")
+	if !s.reads("All is well.") {
+		t.Error("a hint is told as a fault")
+	}
+}
+
+// TestStepsOfSettings goes through the settings by keys, in a narrow window and a wide one; a call puts them aside with what was typed.
+func TestStepsOfSettings(t *testing.T) {
+	s := open(t, 400, 700)
+	before := len(s.ends)
+	s.openSettings()
+	if !s.reads("Where calls to numbers go") || s.reads("Cancel echo") {
+		t.Error("a narrow window begins with something else than the list")
+	}
+	s.tap(t, "Users")
+	s.tap(t, "Bob Miller")
+	s.entryOf(t, "Extension").SetText("109")
+	s.calls(s.rings("a", "0301234567", "Erika"))
+	if s.open || !s.settings.looks == false && s.settings.looks {
+		t.Error("a call does not put the settings aside")
+	}
+	s.calls()
+	s.openSettings()
+	if e := s.entryOf(t, "Extension"); e.Text != "109" {
+		t.Errorf("a call took away what was typed: %q", e.Text)
+	}
+	for _, want := range []string{"carol · 103", "Where calls to numbers go"} {
+		s.typed(fyne.KeyEscape)
+		if !s.reads(want) {
+			t.Errorf("escape does not lead to %q", want)
+		}
+	}
+	s.typed(fyne.KeyEscape)
+	if s.open || s.set != nil || len(s.ends) != before || s.settings.looks {
+		t.Errorf("settings are open: %v, %d listeners, want %d", s.open, len(s.ends), before)
+	}
+	s.window.Resize(fyne.NewSize(1280, 800))
+	s.openSettings()
+	if !s.reads("Where calls to numbers go") || !s.reads("Cancel echo") {
+		t.Error("a wide window does not show list and page")
+	}
+	s.typed(fyne.KeyEscape)
+	if s.open {
+		t.Error("escape does not close them")
+	}
+}
+
+// TestSettingsFit lays every page out from 360 pixels on.
+func TestSettingsFit(t *testing.T) {
+	for _, width := range []float32{360, 719, 720, 1280} {
+		s := openIn(t, "de", Light, width, 640)
+		s.openSettings()
+		for i, p := range s.set.pages {
+			s.set.choose(i)
+			if got := s.window.Canvas().Size().Width; got != width {
+				t.Errorf("%s wants %v pixels, has %v", p.word, got, width)
+			}
+			for _, o := range shown(s.window.Content()) {
+				switch o.(type) {
+				case *pill, *toggle, *row, *entry, *chooser, *tick:
+					at := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+					if at.X < 0 || at.X+o.Size().Width > width+0.5 {
+						t.Errorf("%s: at %v pixels %T stands from %v to %v", p.word, width, o, at.X, at.X+o.Size().Width)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestSettingsPictures draws the pages into the folder that CORDBOARD_PICTURES names, for people to look at.
+func TestSettingsPictures(t *testing.T) {
+	folder := os.Getenv("CORDBOARD_PICTURES")
+	if folder == "" {
+		t.Skip("CORDBOARD_PICTURES names no folder")
+	}
+	for _, v := range []struct {
+		name, language string
+		look           Appearance
+		width, height  float32
+	}{{"wide-light", "en", Light, 1280, 800}, {"narrow-dark", "de", Dark, 400, 700}, {"wide-dark", "de", Dark, 1280, 800}, {"narrow-light", "en", Light, 400, 700}} {
+		s := openIn(t, v.language, v.look, v.width, v.height)
+		_ = s.model.Status.Set(Status{PBX: []call.PBX{{Name: "office", Mode: "extension", URI: "sip:192.0.2.10:5060",
+			State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password", Detail: "401 twice"}},
+			Facts: []call.Fact{{Name: call.FactServer, Values: []string{"Asterisk 20"}}}}}})
+		_ = s.model.Sound.Set(Sound{Microphone: -30, Loudspeaker: -50, Devices: []Device{{Purpose: Microphone, Name: "USB Headset", Chosen: true}}})
+		s.office.near[1].Pairing = &call.Pairing{ID: "bb", Name: "Workshop", Code: "123456"}
+		draw := func(name string) {
+			f, err := os.Create(filepath.Join(folder, v.name+"-"+name+".png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(png.Encode(f, s.window.Canvas().Capture()), f.Close()); err != nil {
+				t.Error(err)
+			}
+		}
+		s.openSettings()
+		draw("0-list")
+		for i := range s.set.pages {
+			s.set.choose(i)
+			draw(string(rune('1'+i)) + "-page")
+			if s.set.scroll.Content.MinSize().Height > s.set.scroll.Size().Height {
+				s.set.scroll.ScrollToBottom()
+				draw(string(rune('1'+i)) + "-rest")
+			}
+		}
+		s.set.choose(2)
+		s.set.enter("Bob Miller", func(w *Window) fyne.CanvasObject { return w.userPage(s.office.users[1]) })
+		draw("user")
+		s.set.enter("Bob Miller", func(w *Window) fyne.CanvasObject { return w.made(s.office.users[1], "kite-42-lamp") })
+		draw("made")
+		s.set.choose(1)
+		s.set.enter("+", (*Window).newPBXPage)
+		draw("newpbx")
+		s.ask("Remove Bob Miller?", "The user can't sign in or be called any more.", "Remove", func() {})
+		draw("question")
+	}
+}
