@@ -21,7 +21,7 @@ func Lists() []List {
 	}
 	return []List{{
 		Name: "your keychain",
-		has: has,
+		has:  has,
 		add: func(ctx context.Context, ca CA) error { // macOS asks the person for the password
 			return ca.inFile(func(path string) error {
 				_, err := run(ctx, program, "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", keychain, path)

@@ -163,6 +163,7 @@ func (s store) list() List {
 		if !l.has(ctx, ca) {
 			return nil
 		}
-		return change(ctx, `rm -f -- "$1"`, file(ca), "") }
+		return change(ctx, `rm -f -- "$1"`, file(ca), "")
+	}
 	return l
 }

@@ -16,7 +16,7 @@ func Lists() []List {
 	}
 	return []List{{
 		Name: "your Windows account",
-		has: has,
+		has:  has,
 		add: func(ctx context.Context, ca CA) error { // Windows asks the person
 			return ca.inFile(func(path string) error {
 				_, err := run(ctx, program, "-user", "-addstore", "Root", path)
