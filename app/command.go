@@ -75,8 +75,10 @@ func runCommand(cmd command, rest []string, c console) error {
 	}
 	words, err := parse(flags, rest)
 	if errors.Is(err, flag.ErrHelp) {
-		all := []command{cmd}
-		return help(all, strings.Fields(cmd.name), c.out)
+		if cmd.name == "" {
+			return help(commands(), nil, c.out)
+		}
+		return help([]command{cmd}, strings.Fields(cmd.name), c.out)
 	}
 	if err != nil {
 		return misused(cmd.name, "%s", explain(flags, err))
@@ -162,7 +164,10 @@ func help(all []command, words []string, out io.Writer) error {
 	var b strings.Builder
 	if len(words) == 0 {
 		b.WriteString("Cordboard makes and takes calls in the browser and joins them to your PBX.\n\n" +
-			"Usage: cordboard [COMMAND]\n\nWithout a command it opens its window, where there is a display. Commands:\n")
+			"Usage: cordboard [COMMAND]\n       cordboard [FLAGS] [LINK]\n\nWithout a command it opens its window, where there is a display, or shows the one that is open. A link like " +
+			"tel:+49301234567 or\nsip:201@pbx.example names whom to call. Flags of the window:\n")
+		windowCommand().describeFlags(&b)
+		b.WriteString("\nCommands:\n")
 		for _, cmd := range all {
 			fmt.Fprintf(&b, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.short)
 		}
@@ -197,13 +202,22 @@ func (cmd command) describe(b *strings.Builder) {
 	some := ""
 	flags.VisitAll(func(*flag.Flag) { some = " [FLAGS]" })
 	fmt.Fprintf(b, "cordboard %s%s: %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), some, cmd.short)
+	cmd.describeFlags(b)
+	for _, line := range cmd.examples {
+		fmt.Fprintf(b, "  Example: %s\n", line)
+	}
+}
+
+// describeFlags writes what its flags do.
+func (cmd command) describeFlags(b *strings.Builder) {
+	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	if cmd.flags != nil {
+		cmd.flags(flags)
+	}
 	flags.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
 		fmt.Fprintf(b, "  %-24s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
-	for _, line := range cmd.examples {
-		fmt.Fprintf(b, "  Example: %s\n", line)
-	}
 }
 
 // windowCommand is what happens without a command: the window with the gateway in it.
@@ -211,8 +225,6 @@ func windowCommand() command {
 	var p place
 	hidden := false
 	return command{
-		args: "[LINK]", short: "open the window, with the gateway in the same program; a link names whom to call",
-		examples: []string{"cordboard", "cordboard --hidden", "cordboard tel:+49301234567", "cordboard sip:201@pbx.example --data /var/lib/cordboard"},
 		flags: func(f *flag.FlagSet) {
 			p.flags(f)
 			f.BoolVar(&hidden, "hidden", false, "begin in the tray, where there is one")

@@ -50,6 +50,7 @@ func TestCommandLines(t *testing.T) {
 		{"version", []string{"version"}, "", 0, "cordboard dev", ""},
 		{"version as a flag", []string{"--version"}, "", 0, "cordboard dev", ""},
 		{"help", []string{"--help"}, "", 0, "user password NAME", ""},
+		{"help on the window", []string{"--hidden", "--help"}, "", 0, "  --hidden                 begin in the tray", ""},
 		{"help on one", []string{"help", "token"}, "", 0, "Example: cordboard token --user alice --ttl 15m", ""},
 		{"help as a flag", []string{"token", "--help"}, "", 0, "--ttl TIME", ""},
 		{"help on a group", []string{"user", "--help"}, "", 0, "cordboard user list", ""},

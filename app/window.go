@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -178,7 +179,9 @@ func (s *shell) asked(show bool, dial string) {
 
 // raise brings the window up.
 func (s *shell) raise() {
-	s.away.Store(false)
+	if s.away.Swap(false) {
+		must(s.model.Now.Set(time.Now())) // which stood still
+	}
 	s.window.Show()
 	restore(s.window)
 	s.window.RequestFocus()

@@ -56,12 +56,12 @@ func (l *linked) show() {
 func (w *Window) Link(target string, atOnce bool) {
 	w.closeSettings()
 	w.frame.choose(0)
+	w.dialView.set(target) // and there it stays when it can't be called
 	if atOnce {
 		w.dial(target)
 		return
 	}
 	w.do(nil)
-	w.dialView.set(target)
 	if main, rings, _ := w.model.calls(); main != nil || rings != nil {
 		w.linked.set(target)
 		return // and takes no key: space may be meant for the call

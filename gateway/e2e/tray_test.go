@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -114,7 +113,7 @@ func TestTray(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it does not quit")
 	}
-	if out := g.output(); strings.Contains(out, "Fyne error") || g.err != nil {
+	if out := g.output(); fyneFault(out) || g.err != nil {
 		t.Errorf("the window ended with %v and said:\n%s", g.err, out)
 	}
 }

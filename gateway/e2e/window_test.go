@@ -5,7 +5,6 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -67,7 +66,7 @@ func (o *operator) asks(t *testing.T) {
 func (o *operator) wantQuit(t *testing.T) {
 	t.Helper()
 	o.gateway.stop()
-	if out := o.gateway.output(); strings.Contains(out, "Fyne error") || o.gateway.err != nil {
+	if out := o.gateway.output(); fyneFault(out) || o.gateway.err != nil {
 		t.Errorf("the window ended with %v and said:\n%s", o.gateway.err, out)
 	}
 }
