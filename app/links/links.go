@@ -92,7 +92,7 @@ func address(text string) (string, bool) {
 	}
 	if plain, ok := number(user); ok {
 		user = plain
-	} else if user[0] == '-' || !made(user, "-_.!~*'+=&$/") {
+	} else if user[0] == '-' || !made(user, "-_.!~*'+=&$") {
 		return "", false
 	}
 	if !far {
