@@ -19,6 +19,7 @@ const (
 	feedClock  = time.Second            // the time, during a call
 	feedSound  = 5 * time.Second        // how calls sound, while there are any
 	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
+	feedRecord = time.Second            // after the end of a call, which the history then knows
 )
 
 // listenTime is for how long the microphone stays open when nobody looks at its meter any more.
@@ -37,7 +38,8 @@ type feed struct {
 	hidden  func() bool // the window is
 
 	lamps []call.Lamp
-	ended int // calls that have ended, when last looked
+	ended int              // calls that have ended, when last looked
+	again <-chan time.Time // when to look at the history; nil: in its turn
 }
 
 // run feeds until ctx ends.
@@ -75,7 +77,7 @@ func (f *feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-desk:
-			f.desk(ctx, owner, s)
+			f.desk(owner, s)
 			want := feedIdle
 			if slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.State == call.Talking }) {
 				want = feedClock
@@ -115,6 +117,8 @@ func (f *feed) run(ctx context.Context) {
 			}
 		case <-slow.C:
 			f.look(ctx, owner)
+		case <-f.again:
+			f.look(ctx, owner)
 		case <-meters.C:
 			if shown := f.set.look.Load() && !f.hidden(); shown != metering {
 				metering = shown
@@ -147,8 +151,8 @@ func must(err error) {
 	}
 }
 
-// desk passes on how the phone is doing, and looks at the history when a call has ended.
-func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
+// desk passes on how the phone is doing, and has the history looked at when a call has ended.
+func (f *feed) desk(owner string, s call.DeskState) {
 	must(f.model.Desk.Set(s))
 	ended := 0
 	for _, c := range s.Calls {
@@ -159,7 +163,7 @@ func (f *feed) desk(ctx context.Context, owner string, s call.DeskState) {
 	f.herald.look(s)
 	if ended != f.ended {
 		f.ended = ended
-		f.look(ctx, owner)
+		f.again = time.After(feedRecord)
 	}
 	if len(s.Calls) == 0 {
 		must(f.model.Troubles.Set(nil))

@@ -95,6 +95,10 @@ func window(c console, p place, hidden bool, target string) error {
 	go s.errands.run(ctx)
 	s.begin(i)
 	s.window.Resize(s.set.size(firstWidth, firstHeight))
+	pace := newPace(fyne.Do)
+	s.app.Lifecycle().SetOnEnteredForeground(func() { pace.set(true) })
+	s.app.Lifecycle().SetOnExitedForeground(func() { pace.set(false) })
+	s.work.Go(func() { pace.run(ctx) })
 	switch {
 	case target != "":
 		s.asked(true, target)

@@ -167,7 +167,11 @@ func (g *Gateway) TryExtension(ctx context.Context, e Extension) (call.Trial, er
 			e.Password = u.PBX.Password
 		}
 	}
-	return g.tryPBX(ctx, e.URI, e.Username, e.Password)
+	t, err := g.tryPBX(ctx, e.URI, e.Username, e.Password)
+	if err == nil {
+		g.log.Info("PBX tried", "uri", e.URI, "username", e.Username, "result", t.Code)
+	}
+	return t, err
 }
 
 // SaveExtension makes it the owner's account: of the PBX that it names, of one with that address, or of a new one. It is in force after the next

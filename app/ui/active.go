@@ -37,7 +37,7 @@ type active struct {
 }
 
 func (w *Window) newActive() *active {
-	a := &active{w: w, avatar: newAvatar(72), lamp: picture("lamp-busy", theme.ColorNamePrimary, 16), state: newText("", small, colourMuted),
+	a := &active{w: w, avatar: newAvatar(60), lamp: picture("lamp-busy", theme.ColorNamePrimary, 16), state: newText("", small, colourMuted),
 		name: boldText("", huge), number: newText("", normal, colourMuted), clock: boldText("", huge), quality: newText("", normal, colourMuted)}
 	a.name.yields = true
 	a.graph = newGraph()
@@ -47,21 +47,20 @@ func (w *Window) newActive() *active {
 	a.pass = newRound("transfer", say("button.transfer"), a.toggleTransfer)
 	a.rest = newRound("more", say("button.more"), a.toggleMore)
 	a.hangUp = newPill("hang-up", say("button.hangUp"), theme.ColorNameError, func() { w.do(w.phone.HangUp(a.call.ID)) })
-	a.hangUp.height = 52
+	a.hangUp.height = 48
 	a.keypad = newKeypad(a.press)
 	a.transfer = w.newTransfer(a)
 	a.more = w.newMore(a)
 	a.others = w.newOthers(a)
 
-	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 16), nil,
+	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 12), nil,
 		container.New(middle{}, column(0, line(6, container.New(middle{}, a.lamp), whole(a.state)), a.name, a.number)))
 	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, column(2, a.quality, a.graph)))
 	buttons := container.New(layout.NewGridLayoutWithColumns(5), a.mute, a.hold, a.keys, a.pass, a.rest)
-	inside := container.NewBorder(column(12, who, how), column(16, buttons, a.hangUp), nil, nil,
-		padded(container.New(rest{}, container.NewVScroll(column(unit, a.others, a.transfer, a.more)), a.keypad), 12, 12, 0, 0))
-	a.CanvasObject = container.New(hero{480, 560}, card(inside, 20))
+	inside := container.NewBorder(column(12, who, how), column(12, buttons, a.hangUp), nil, nil,
+		padded(container.New(rest{&a.showKeys}, container.NewVScroll(column(unit, a.others, a.transfer, a.more)), a.keypad), 8, 8, 0, 0))
+	a.CanvasObject = container.New(hero{480, 560}, card(inside, 16))
 	w.listen(a.tick, w.model.Now, w.model.Troubles, w.model.Sounds)
-	w.listen(a.arrange, w.model.Recordings)
 	return a
 }
 
@@ -76,8 +75,11 @@ func (h hero) Layout(o []fyne.CanvasObject, size fyne.Size) {
 }
 
 // rest gives a scroller what its content asks for, as far as there is room, and what stands below the room that is left, up to what
-// that asks for.
-type rest struct{}
+// that asks for; that is not shown where it is not wanted, or does not fit.
+type rest struct{ shown *bool }
+
+// shrinks is the share of the height that a keypad wants with which it can still be used.
+const shrinks = 0.7
 
 func (rest) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	size := objects[0].(*container.Scroll).Content.MinSize()
@@ -87,17 +89,18 @@ func (rest) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return size
 }
 
-func (rest) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	above := min(size.Height, objects[0].(*container.Scroll).Content.MinSize().Height)
+func (r rest) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	above := min(max(0, size.Height), objects[0].(*container.Scroll).Content.MinSize().Height)
 	objects[0].Move(fyne.NewPos(0, 0))
 	objects[0].Resize(fyne.NewSize(size.Width, above))
 	objects[1].Move(fyne.NewPos(0, above))
 	room := size.Height - above
-	least := objects[1].MinSize().Height
-	if room < least { // keys that can't be hit are worse than none
-		objects[1].Move(fyne.NewPos(0, -10000))
+	full := objects[1].MinSize().Height
+	if c := objects[1].(*fyne.Container); c.Hidden != (!*r.shown || room < full*shrinks) { // keys that can't be hit are worse than none
+		c.Hidden = !c.Hidden
+		c.Refresh()
 	}
-	objects[1].Resize(fyne.NewSize(size.Width, least))
+	objects[1].Resize(fyne.NewSize(size.Width, max(0, min(full, room))))
 }
 
 // show brings a call to the middle, with the others beside it.

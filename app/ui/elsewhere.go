@@ -21,7 +21,6 @@ func (w *Window) newElsewhere() *elsewhere {
 	take := newPill("", say("button.takeHere"), theme.ColorNamePrimary, func() { w.do(w.calls.Take(e.id)) })
 	take.outlined = true
 	e.CanvasObject = newSurface(container.NewBorder(nil, nil, nil, take, container.New(middle{}, column(0, e.word, e.name))), colourBrass, "", 12)
-	e.CanvasObject.Hide()
 	w.listen(e.show, w.model.Elsewhere, w.model.People)
 	return e
 }
@@ -29,15 +28,15 @@ func (w *Window) newElsewhere() *elsewhere {
 // show tells of the newest of them; the others come when that one has ended or was taken.
 func (e *elsewhere) show() {
 	all, _ := e.w.model.Elsewhere.Get()
-	if len(all) == 0 {
-		e.id = ""
-		e.CanvasObject.Hide()
-		return
+	e.CanvasObject.(*surface).Hidden = len(all) == 0
+	if e.id = ""; len(all) > 0 {
+		c := all[len(all)-1]
+		e.id = c.ID
+		e.name.say(e.w.model.nameOf(otherOf(c, e.w.model)))
 	}
-	c := all[len(all)-1]
-	e.id = c.ID
-	e.name.say(e.w.model.nameOf(otherOf(c, e.w.model)))
-	e.CanvasObject.Show()
+	if e.w.frame != nil {
+		e.w.frame.CanvasObject.Refresh()
+	}
 }
 
 // otherOf is with whom the user talks in a call.

@@ -35,10 +35,10 @@ func (w *Window) newRinging(small_ bool) *ringing {
 		no := newPill("hang-up", say("button.decline"), theme.ColorNameError, decline)
 		no.outlined = true
 		who := container.NewBorder(nil, nil, padded(container.New(middle{}, r.avatar), 0, 0, 0, 12), nil, container.New(middle{}, column(0, state, r.name, r.known)))
-		r.CanvasObject = newSurface(column(12, who, container.NewGridWithColumns(2, no, yes)), colourAlarm, theme.ColorNameWarning, 12)
+		r.CanvasObject = newSurface(column(unit, who, container.NewGridWithColumns(2, no, yes)), colourAlarm, theme.ColorNameWarning, 10)
 		return r
 	}
-	r.avatar = newAvatar(96)
+	r.avatar = newAvatar(72)
 	for _, t := range []*text{r.name, r.number, r.meant, r.known, r.state, r.hint} {
 		t.align = fyne.TextAlignCenter
 	}
@@ -47,8 +47,8 @@ func (w *Window) newRinging(small_ bool) *ringing {
 	for _, b := range []*round{yes, no} {
 		b.filled, b.size = true, 72
 	}
-	inside := column(12, gap(0, 12), container.NewCenter(state), container.NewCenter(r.avatar), column(4, r.name, r.number, r.meant, r.known), gap(0, 8),
-		container.NewGridWithColumns(2, no, yes), gap(0, 8), r.hint, gap(0, 4))
+	inside := column(12, container.NewCenter(state), container.NewCenter(r.avatar), column(4, r.name, r.number, r.meant, r.known), gap(0, 4),
+		container.NewGridWithColumns(2, no, yes), r.hint)
 	r.CanvasObject = container.New(narrow{480}, newSurface(inside, colourSurface, theme.ColorNameWarning, 20))
 	return r
 }

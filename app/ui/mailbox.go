@@ -28,11 +28,11 @@ func (w *Window) newMailbox() *mailbox {
 		}
 	}
 	m.ExtendBaseWidget(m)
-	w.listen(m.show, w.model.Voicemail)
 	return m
 }
 
-func (m *mailbox) show() {
+// show brings it up to date, in the header that has it.
+func (m *mailbox) show(header *fyne.Container) {
 	v, _ := m.w.model.Voicemail.Get()
 	m.Hidden = v.New == 0 && v.Old == 0 && v.Box == ""
 	ink := theme.ColorNameForeground
@@ -44,7 +44,7 @@ func (m *mailbox) show() {
 	repaint(m.drawing, "voicemail", ink)
 	m.words.show(words, ink)
 	m.set(v.Box == "")
-	m.Refresh()
+	header.Refresh()
 }
 
 func (m *mailbox) CreateRenderer() fyne.WidgetRenderer {

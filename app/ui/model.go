@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +103,7 @@ func NewModel(name string) *Model {
 		Sound: binding.NewItem(func(a, b Sound) bool {
 			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Still == b.Still && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
-		Status:     binding.NewItem(func(Status, Status) bool { return false }),
+		Status:     binding.NewItem(func(a, b Status) bool { return reflect.DeepEqual(a, b) }),
 		Sounds:     binding.NewItem(func(a, b map[string][]call.Sample) bool { return len(a) == 0 && len(b) == 0 }),
 		Nearby:     binding.NewList(func(a, b Nearby) bool { return a == b }),
 		Elsewhere:  binding.NewList(func(a, b call.Info) bool { return a == b }),

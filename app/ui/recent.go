@@ -36,7 +36,7 @@ func pastOf(m *Model, owner string, r call.Record) past {
 	case !r.Answered.IsZero():
 		p.talked = r.Ended.Sub(r.Answered)
 		p.reason = clock(p.talked)
-	case p.made:
+	case p.made, r.Reason == call.ReasonDeclined: // who declines has not missed it
 		p.reason = told(r.Reason)
 	default:
 		p.missed = true
@@ -76,7 +76,15 @@ func (w *Window) recentView() fyne.CanvasObject {
 		empty.Hidden = m.Recent.Length() > 0
 		empty.Refresh()
 		list.Refresh()
-	}, m.Recent, m.Owner, m.People, m.Now)
+	}, m.Recent, m.Owner, m.People)
+	drawn := w.now()
+	w.listen(func() { // nothing is drawn anew that says the same: "2 min ago" changes, "11:30" does so at midnight
+		newest, _ := m.Recent.GetValue(0)
+		if now := w.now(); now.Sub(newest.Began) < time.Hour+time.Minute || now.Day() != drawn.Day() {
+			drawn = now
+			list.Refresh()
+		}
+	}, m.Now)
 	missed := newPill("missed", "", theme.ColorNameError, func() { w.settings.Seen(w.now()) })
 	missed.outlined, missed.height = true, 32
 	w.listen(func() {

@@ -37,7 +37,7 @@ type round struct {
 
 // newRound is a quiet one.
 func newRound(icon, word string, do func()) *round {
-	b := &round{icon: icon, word: word, tone: theme.ColorNameForeground, size: 52}
+	b := &round{icon: icon, word: word, tone: theme.ColorNameForeground, size: 48}
 	b.do = do
 	b.ExtendBaseWidget(b)
 	return b

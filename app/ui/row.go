@@ -20,7 +20,8 @@ type row struct {
 	name     *text
 	below    *lamp
 	badge    *canvas.Image
-	pick     *pill // takes what rings there; shown where that can be done
+	end      *fyne.Container // around pick
+	pick     *pill           // takes what rings there; shown where that can be done
 	marked   bool
 	heading  *text // alone, where it has words
 	contents *fyne.Container
@@ -30,7 +31,8 @@ func newRow(do func()) *row {
 	r := &row{avatar: newAvatar(40), name: boldText("", normal), below: newLamp(), badge: picture("call", colourMuted, 20), heading: newText("", small, colourMuted)}
 	r.pick = newPill("", say("button.pickUp"), theme.ColorNameWarning, nil)
 	r.pick.outlined, r.pick.height = true, 36
-	r.pick.Hide()
+	r.end = container.New(middle{}, r.pick)
+	r.end.Hide()
 	r.do = do
 	r.ExtendBaseWidget(r)
 	return r
@@ -43,7 +45,7 @@ func (r *row) CreateRenderer() fyne.WidgetRenderer {
 	r.ground = canvas.NewRectangle(color.Transparent)
 	r.ground.CornerRadius = unit
 	texts := container.New(middle{}, column(0, r.name, r.below))
-	end := container.NewStack(container.New(middle{}, r.badge), container.New(middle{}, r.pick))
+	end := container.NewStack(container.New(middle{}, r.badge), r.end)
 	r.contents = padded(container.NewBorder(nil, nil, padded(container.New(middle{}, r.avatar), 0, 0, 0, 8), end, texts), 4, 4, 8, 12)
 	r.look()
 	return &drawn{widget.NewSimpleRenderer(container.New(tall{56}, r.ground, r.contents, padded(container.New(middle{}, r.heading), 12, 0, 8, 8))), r.look}
@@ -76,7 +78,7 @@ func (r *row) mark(on bool) {
 // title makes the row a heading.
 func (r *row) title(words string) {
 	r.heading.say(words)
-	r.pick.Hide()
+	r.end.Hide()
 }
 
 // person shows a user or number with a lamp; an empty state: without one. What rings there is taken by pick, where that is not nil.
@@ -89,7 +91,7 @@ func (r *row) person(name, below string, state call.LampState, pick func()) {
 	r.avatar.show(name, icon)
 	r.name.show(name, theme.ColorNameForeground)
 	r.pick.do = pick
-	r.pick.Hidden, r.badge.Hidden = pick == nil, pick != nil
+	r.end.Hidden, r.badge.Hidden = pick == nil, pick != nil
 	if state == "" {
 		r.below.show("", colourMuted, below)
 		return

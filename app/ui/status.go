@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"image/color"
 	"slices"
 	"time"
@@ -122,17 +121,17 @@ func (s *status) show() {
 }
 
 // statusHeight has room for two lines in a narrow window.
-const statusHeight = 44
+const statusHeight = 40
 
 func (s *status) CreateRenderer() fyne.WidgetRenderer {
 	s.ground = canvas.NewRectangle(color.Transparent)
 	s.ground.CornerRadius = unit
-	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 8, 0), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), s.words)
+	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 8, 0), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), container.New(snug{}, s.words))
 	s.paint()
 	return &drawn{widget.NewSimpleRenderer(container.New(strip{statusHeight}, s.ground, inside)), s.paint}
 }
 
-// strip is as high as it is said to be, whatever is in it; the last object stands in the middle of the height, and is cut where it is higher.
+// strip is as high as it is said to be, whatever is in it.
 type strip struct{ height float32 }
 
 func (s strip) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, s.height) }
@@ -141,7 +140,17 @@ func (s strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	o[0].Move(fyne.NewPos(0, 0))
 	inside := o[1]
 	inside.Resize(size)
-	height := cmp.Or(min(size.Height, inside.MinSize().Height), size.Height)
-	inside.Resize(fyne.NewSize(size.Width, height))
-	inside.Move(fyne.NewPos(0, (size.Height-height)/2))
+	inside.Move(fyne.NewPos(0, 0))
+}
+
+// snug takes the space around a label away, and puts it in the middle of the height.
+type snug struct{}
+
+func (snug) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, 0) }
+func (snug) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	around := theme.InnerPadding()
+	o[0].Resize(fyne.NewSize(size.Width+around, 0)) // its lines depend on the width
+	height := o[0].MinSize().Height
+	o[0].Resize(fyne.NewSize(size.Width+around, height))
+	o[0].Move(fyne.NewPos(0, (size.Height-height)/2))
 }

@@ -21,6 +21,7 @@ type transfer struct {
 func (w *Window) newTransfer(a *active) *transfer {
 	t := &transfer{a: a, label: newText("", small, colourMuted)}
 	t.field = newField(w.model, say("dial.hint"), 3, t.pass)
+	t.field.changed = func() { a.CanvasObject.Refresh() }
 	w.guard(t.field)
 	t.ExtendBaseWidget(t)
 	return t

@@ -66,13 +66,13 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 		top.Add(w.above[i].CanvasObject)
 	}
 	top.Add(w.linked.CanvasObject)
-	stage := container.NewBorder(top, nil, nil, nil,
+	stage := container.NewBorder(container.New(narrow{480}, top), nil, nil, nil,
 		container.NewStack(w.dialView.CanvasObject, w.alone.CanvasObject, w.active.CanvasObject))
 	w.frame = w.newFrame(w.newPeople().CanvasObject, stage, w.recentView())
 	w.page = container.NewStack(w.frame.CanvasObject)
-	w.top = column(0, w.header(), padded(w.status, 0, 4, 8, 8))
+	w.top = column(0, w.header(), padded(w.status, 0, 6, 8, 8))
 	w.root = container.NewBorder(w.top, nil, nil, nil, w.page)
-	w.listen(w.show, m.Desk, m.People)
+	w.listen(w.show, m.Desk, m.People, m.Recordings)
 	w.listen(func() {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
 			w.do(nil)
@@ -137,8 +137,9 @@ func (w *Window) show() {
 	bars := rings
 	if len(rings) > 0 {
 		if main == nil { // the first has all of the middle
-			w.alone.show(w, rings[0])
 			bars = rings[1:]
+			w.alone.avatar.Hidden = len(bars) > 0
+			w.alone.show(w, rings[0])
 		}
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
 			w.rings = newest
@@ -309,7 +310,10 @@ func (w *Window) header() fyne.CanvasObject {
 	})
 	w.listen(func() { busy.mark(w.model.desk().Busy) }, w.model.Desk)
 	mark := container.NewCenter(picture("cord", theme.ColorNamePrimary, 28))
-	return padded(container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, w.newMailbox(), busy, set), container.New(middle{}, name)), 8, 4, 16, 12)
+	mail := w.newMailbox()
+	head := container.NewBorder(nil, nil, padded(mark, 0, 0, 0, 12), line(4, mail, busy, set), container.New(middle{}, name))
+	w.listen(func() { mail.show(head) }, w.model.Voicemail)
+	return padded(head, 4, 0, 16, 12)
 }
 
 // missedWord is how many calls nobody took; empty: none.

@@ -120,7 +120,6 @@ func (z *wizard) sound() *step {
 			z.meter(func(s Sound) float64 { return s.Loudspeaker }),
 			beside(z.w.deviceChoice(Ringer, say("settings.ringer")), ring),
 			t.call, t.result),
-		first: func() fyne.Focusable { return t.call },
 		shown: func() { z.w.setup.Listen(true) },
 		left: func() {
 			z.w.setup.Listen(false)

@@ -59,7 +59,7 @@ func TestFirstStartByKeyboard(t *testing.T) {
 	s.isAt(t, "Your telephone system")
 	s.typed(fyne.KeyReturn)
 	s.isAt(t, "Sound")
-	s.wizard.next()
+	s.typed(fyne.KeyReturn)
 	s.isAt(t, "With this computer")
 	s.typed(" ") // the first box
 	if on, _ := s.system.StartsWithComputer(); !on {
@@ -94,6 +94,21 @@ func TestFirstStartSkipped(t *testing.T) {
 	s.wantsSetup(t, "finished")
 	if s.wizard != nil {
 		t.Error("it goes on")
+	}
+}
+
+// TestFirstStartTab goes from field to field, and by the fields to the buttons.
+func TestFirstStartTab(t *testing.T) {
+	s := firstStart(t, 400, 700)
+	s.window.Canvas().FocusNext()
+	s.window.Canvas().FocusNext()
+	if s.focused() != fyne.Focusable(s.wizard.skip) {
+		t.Errorf("after the password comes %T", s.focused())
+	}
+	s.typed(fyne.KeySpace)
+	s.isAt(t, "Your telephone system")
+	if _, typing := s.focused().(*entry); !typing {
+		t.Errorf("the keyboard is %T's", s.focused())
 	}
 }
 

@@ -27,6 +27,7 @@ type phone struct {
 // phoneOptions are what tests vary about a phone. The zero value answers only
 // when told and speaks PCMU and PCMA.
 type phoneOptions struct {
+	Name       string   // that its callees see; empty: none
 	Answer     bool     // answers each call at once
 	Tone       float64  // Hz; 0: tonePhone
 	Codecs     []string // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
@@ -80,7 +81,10 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 		module, _, _ := strings.Cut(o.Encryption, "-")
 		modules = append(modules, "module			"+module+".so\n")
 	}
-	answer, encryption := "manual", ""
+	answer, encryption, display := "manual", "", ""
+	if o.Name != "" {
+		display = fmt.Sprintf("%q ", o.Name)
+	}
 	if o.Encryption != "" {
 		encryption = ";mediaenc=" + o.Encryption
 	}
@@ -93,8 +97,8 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	first, last := freeRange(t, 40)
 	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, 3*time.Minute),
 		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t)))
-	p.write(t, "accounts", fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
-		number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))
+	p.write(t, "accounts", fmt.Sprintf("%s<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
+		display, number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))
 	p.write(t, "contacts", "")
 	for _, held := range append(listen, ctrl) {
 		held.release()

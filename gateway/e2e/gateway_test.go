@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -44,6 +45,7 @@ type gatewayOptions struct {
 	Media  string  // address for the media of browsers; empty: 127.0.0.1
 	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
 	On     *screen // its window opens there; nil: it has none
+	Left   string  // how the window was left, as window.json; empty: it was never open
 }
 
 // gateway is a running `cordboard serve`.
@@ -93,6 +95,11 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	}
 	if err := os.WriteFile(g.config(), []byte(text.String()), 0o600); err != nil {
 		t.Fatalf("write the configuration: %v", err)
+	}
+	if o.Left != "" {
+		if err := errors.Join(os.Mkdir(g.data, 0o700), os.WriteFile(filepath.Join(g.data, "window.json"), []byte(o.Left), 0o600)); err != nil {
+			t.Fatalf("write how the window was left: %v", err)
+		}
 	}
 	g.start(t)
 	return g

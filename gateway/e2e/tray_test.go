@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -76,6 +75,11 @@ func TestTray(t *testing.T) {
 	d.with(t, "201", "talking")
 	phone.wantEvent(t, "CALL_ESTABLISHED")
 	wants(quiet)
+	screen.fill("Front office")
+	screen.closes() // hides, and the call goes on
+	d.with(t, "201", "talking")
+	b.press(owner, "Show Cordboard")
+	eventually(t, patience, "window again", shown)
 	phone.hangUp(t)
 	d.wantFree(t)
 	eventually(t, patience, "page about the caller", func() bool {
@@ -109,7 +113,7 @@ func TestTray(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it does not quit")
 	}
-	if out := g.output(); strings.Contains(out, "Fyne error") || g.err != nil {
+	if out := g.output(); fyneFault(out) || g.err != nil {
 		t.Errorf("the window ended with %v and said:\n%s", g.err, out)
 	}
 }

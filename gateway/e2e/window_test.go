@@ -3,166 +3,211 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 )
 
 // window is the client of the table of features that is worked by mouse and keyboard.
 const window = "the window"
 
-// buildWindow builds ./app with its window once.
-var buildWindow = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(workshop, "cordboard-window")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "cordboard/app").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
-
-// screen is a display of the test's own, without hardware and without a window manager.
-type screen struct {
-	t    *testing.T
-	name string   // as DISPLAY has it
-	env  []string // of the program whose window is on it, beside that
-	args []string // that the program gets
+// operator is somebody at the window: alice, at a machine with a loudspeaker and a microphone, with two phones at the PBX.
+type operator struct {
+	*screen
+	*deskPhone
+	gateway  *gateway
+	one, two *phone // 201 and 202
 }
 
-// startScreen runs Xvfb until the test ends; it chooses a display that is free.
-func startScreen(t *testing.T) *screen {
+// sitDown opens a window as o says. Whoever is at 202 has a name.
+func sitDown(t *testing.T, screen *screen, o gatewayOptions) *operator {
 	t.Helper()
-	program(t, "xdotool")
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatalf("start a screen: %v", err)
-	}
-	defer read.Close()
-	cmd := exec.Command(program(t, "Xvfb"), "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp")
-	cmd.ExtraFiles = []*os.File{write}
-	start(t, "xvfb", cmd)
-	write.Close()
-	var number int
-	if _, err := fmt.Fscan(read, &number); err != nil { // ends with Xvfb, too
-		t.Fatalf("start a screen: Xvfb tells no display: %v", err)
-	}
-	return &screen{t: t, name: fmt.Sprintf(":%d", number)}
-}
-
-// does sends mouse and keyboard events, in xdotool's words, and gives what it prints.
-func (s *screen) does(args ...string) (string, error) {
-	cmd := exec.Command("xdotool", args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.name)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
-}
-
-// must fails the test when it can't be done.
-func (s *screen) must(args ...string) string {
-	s.t.Helper()
-	out, err := s.does(args...)
-	if err != nil {
-		s.t.Fatalf("xdotool %q: %v\n%s", args, err, out)
-	}
-	return out
-}
-
-// fill waits for a window and makes it as large as the screen, with the pointer in it, where the keyboard works then.
-func (s *screen) fill(title string) {
-	s.t.Helper()
-	id := ""
-	eventually(s.t, patience, "window "+title, func() bool {
-		out, err := s.does("search", "--onlyvisible", "--name", title)
-		id, _, _ = strings.Cut(out, "\n")
-		return err == nil && id != ""
-	})
-	s.must("windowsize", "--sync", id, "1280", "800", "windowmove", id, "0", "0", "mousemove", "640", "780")
-}
-
-// The window is worked by mouse and keyboard, while a phone at the PBX and the machine's devices tell what is heard.
-func TestWindow(t *testing.T) {
-	if _, err := buildWindow(); err != nil { // before the sound takes HOME, and Go's cache with it
-		t.Fatalf("build the window: %v", err)
-	}
-	screen := startScreen(t)
 	p := deskSound(t)
 	k := startPBX(t, pbxOptions{})
-	phone := startPhone(t, k, "201", phoneOptions{})
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(k), Extra: withDesk, On: screen})
+	at := &operator{screen: screen, one: startPhone(t, k, "201", phoneOptions{}),
+		two: startPhone(t, k, "202", phoneOptions{Tone: tonePhone2, Name: "Carol Reed"})}
+	o.Users, o.PBX, o.Extra, o.On = []gatewayUser{alice, bob}, extensionPBX(k), withDesk, screen
+	at.gateway = startGateway(t, o)
 	k.wantRegistered(t, "101", "102")
-	d := openDesk(t, p, g, alice)
-	screen.fill("Front office")
-	run := func(name string, f func(*testing.T)) {
-		if !t.Failed() {
-			t.Run(name, f)
-		}
+	at.deskPhone = openDesk(t, p, at.gateway, alice)
+	return at
+}
+
+// talksTo calls a phone by its number.
+func (o *operator) talksTo(t *testing.T, p *phone) {
+	t.Helper()
+	p.startOver()
+	o.writes(p.number)
+	o.key("Return")
+	p.wantEvent(t, "CALL_INCOMING")
+	p.answer(t)
+	o.with(t, p.number, "talking")
+	o.shows(t, "In a call")
+}
+
+// asks calls the first phone, lets it wait, and talks with the second.
+func (o *operator) asks(t *testing.T) {
+	t.Helper()
+	o.talksTo(t, o.one)
+	o.two.startOver()
+	o.key("t")
+	o.shows(t, "Transfer 201 to")
+	o.writes("202")
+	o.click(t, "Ask first")
+	o.two.wantEvent(t, "CALL_INCOMING")
+	o.two.answer(t)
+	o.with(t, "202", "talking")
+}
+
+// wantQuit ends the program, and looks through what it said.
+func (o *operator) wantQuit(t *testing.T) {
+	t.Helper()
+	o.gateway.stop()
+	if out := o.gateway.output(); fyneFault(out) || o.gateway.err != nil {
+		t.Errorf("the window ended with %v and said:\n%s", o.gateway.err, out)
 	}
-	run("calls by keyboard", func(t *testing.T) {
+}
+
+// parts runs the parts of a test until one has failed: a call that is left would fail all that follow.
+func (s *screen) parts(t *testing.T) func(name string, f func(*testing.T)) {
+	return func(name string, f func(*testing.T)) {
+		if t.Failed() {
+			return
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Cleanup(func() {
+				if t.Failed() {
+					s.keep(t)
+				}
+			})
+			f(t)
+		})
+	}
+}
+
+// The window is worked by mouse and keyboard, while phones at the PBX and the machine's devices tell what is heard.
+func TestWindow(t *testing.T) {
+	o := sitDown(t, startScreen(t), gatewayOptions{})
+	o.fill("Front office")
+	part := o.parts(t)
+	part("calls by keyboard", func(t *testing.T) {
 		proves(t, "Call out", window)
 		proves(t, "DTMF (RFC 4733)", window)
 		proves(t, "Hold and resume", window)
-		phone.startOver()
-		screen.must("type", "201")
-		screen.must("key", "Return")
-		phone.wantEvent(t, "CALL_INCOMING")
-		phone.answer(t)
-		d.with(t, "201", "talking")
-		wantTone(t, "the phone", phone, toneDesk)
-		wantTone(t, "the loudspeaker", d, tonePhone)
-		screen.must("key", "7")
-		phone.wantEvent(t, "CALL_DTMF_START")
-		screen.must("key", "h")
-		wantNoTone(t, "the loudspeaker", d, tonePhone)
-		screen.must("key", "h")
-		wantTone(t, "the loudspeaker", d, tonePhone)
-		phone.hangUp(t)
-		d.wantFree(t)
+		o.talksTo(t, o.one)
+		wantTone(t, "the phone", o.one, toneDesk)
+		wantTone(t, "the loudspeaker", o, tonePhone)
+		o.key("m")
+		o.shows(t, "You are muted")
+		wantNoTone(t, "the phone", o.one, toneDesk)
+		o.key("m")
+		wantTone(t, "the phone", o.one, toneDesk)
+		o.key("7")
+		o.one.wantEvent(t, "CALL_DTMF_START")
+		o.key("h")
+		wantNoTone(t, "the loudspeaker", o, tonePhone)
+		o.shows(t, "On hold")
+		o.key("h")
+		wantTone(t, "the loudspeaker", o, tonePhone)
+		o.click(t, "Hang up")
+		o.one.wantEvent(t, "CALL_CLOSED")
+		o.wantFree(t)
 	})
-	run("answers by space", func(t *testing.T) {
+	part("answers by space", func(t *testing.T) {
 		proves(t, "Call in", window)
-		phone.startOver()
-		phone.dial(t, "101")
-		d.with(t, "201", "ringing")
-		screen.until(t, "key", "space", func() bool { return len(d.calls(t)) == 1 && d.calls(t)[0]["state"] == "talking" })
-		phone.wantEvent(t, "CALL_ESTABLISHED")
-		wantTone(t, "the phone", phone, toneDesk)
-		phone.hangUp(t)
-		d.wantFree(t)
+		o.one.startOver()
+		o.one.dial(t, "101")
+		o.with(t, "201", "ringing")
+		o.shows(t, "Incoming call")
+		o.key("space")
+		o.one.wantEvent(t, "CALL_ESTABLISHED")
+		wantTone(t, "the phone", o.one, toneDesk)
+		o.one.hangUp(t)
+		o.wantFree(t)
 	})
-	run("declines by escape", func(t *testing.T) {
-		phone.startOver()
-		phone.dial(t, "101")
-		d.with(t, "201", "ringing")
-		screen.until(t, "key", "Escape", func() bool { return len(d.calls(t)) == 0 })
-		phone.wantEvent(t, "CALL_CLOSED")
+	part("declines by escape", func(t *testing.T) {
+		proves(t, "Decline", window)
+		o.one.startOver()
+		o.one.dial(t, "101")
+		o.shows(t, "Incoming call")
+		o.key("Escape")
+		o.one.wantEvent(t, "CALL_CLOSED")
+		o.wantFree(t)
 	})
-	run("calls back by mouse", func(t *testing.T) {
-		phone.startOver()
-		screen.must("mousemove", "1100", "140") // the newest of the earlier calls
-		screen.until(t, "click", "1", func() bool { return len(d.calls(t)) == 1 })
-		phone.wantEvent(t, "CALL_INCOMING")
-		phone.answer(t)
-		wantTone(t, "the phone", phone, toneDesk)
-		phone.hangUp(t)
-		d.wantFree(t)
+	part("calls back who was missed", func(t *testing.T) {
+		o.two.startOver()
+		o.two.dial(t, "101")
+		o.shows(t, "Incoming call")
+		o.two.hangUp(t)
+		o.wantFree(t)
+		o.click(t, "just now · missed")
+		o.two.wantEvent(t, "CALL_INCOMING")
+		o.two.answer(t)
+		wantTone(t, "the phone", o.two, toneDesk)
+		o.two.hangUp(t)
+		o.wantFree(t)
 	})
-	if text, err := os.ReadFile(filepath.Join(g.data, "window.json")); err == nil {
+	part("blind transfer", func(t *testing.T) {
+		proves(t, "Blind transfer", window)
+		o.talksTo(t, o.one)
+		o.two.startOver()
+		o.key("t")
+		o.shows(t, "Transfer 201 to")
+		o.writes("202")
+		o.key("Return")
+		o.two.wantEvent(t, "CALL_INCOMING")
+		o.two.answer(t)
+		o.wantFree(t)
+		wantTone(t, "the first phone", o.one, tonePhone2)
+		wantTone(t, "the second phone", o.two, tonePhone)
+		o.two.hangUp(t)
+		o.one.wantEvent(t, "CALL_CLOSED")
+	})
+	part("swap", func(t *testing.T) {
+		o.asks(t)
+		wantTone(t, "the loudspeaker", o, tonePhone2)
+		wantNoTone(t, "the loudspeaker", o, tonePhone)
+		o.click(t, "Swap")
+		wantTone(t, "the loudspeaker", o, tonePhone)
+		wantNoTone(t, "the loudspeaker", o, tonePhone2)
+		o.one.hangUp(t)
+		o.two.hangUp(t)
+		o.wantFree(t)
+	})
+	part("conference", func(t *testing.T) {
+		proves(t, "Conference of three", window)
+		o.asks(t)
+		o.click(t, "Join")
+		wantBoth(t, "the loudspeaker", o, tonePhone, tonePhone2)
+		wantBoth(t, "the second phone", o.two, toneDesk, tonePhone)
+		o.one.hangUp(t)
+		o.two.hangUp(t)
+		o.wantFree(t)
+	})
+	part("attended transfer", func(t *testing.T) {
+		proves(t, "Attended transfer", window)
+		page := openPage(t, startBrowser(t, toneBob, o.gateway.ca()), o.gateway, bob)
+		page.dial(t, "desk")
+		o.shows(t, "Incoming call")
+		o.key("space")
+		page.wantState(t, "talking")
+		o.two.startOver()
+		o.key("t")
+		o.shows(t, "Transfer Bob Roe to")
+		o.writes("202")
+		o.click(t, "Ask first")
+		o.two.wantEvent(t, "CALL_INCOMING")
+		o.two.answer(t)
+		wantTone(t, "the phone", o.two, toneDesk)
+		o.click(t, "Connect")
+		o.wantFree(t)
+		wantTone(t, "bob's page", page, tonePhone2)
+		wantNoTone(t, "bob's page", page, toneDesk)
+		o.two.hangUp(t)
+		page.wantOver(t)
+	})
+	if text, err := os.ReadFile(filepath.Join(o.gateway.data, "window.json")); err == nil {
 		t.Errorf("the window kept settings that nobody changed: %s", text)
 	}
-	g.stop()
-	if out := g.output(); strings.Contains(out, "Fyne error") || g.err != nil {
-		t.Errorf("the window ended with %v and said:\n%s", g.err, out)
-	}
-}
-
-// until does something until it has worked: what the API tells is on the screen a moment later.
-func (s *screen) until(t *testing.T, verb, what string, worked func() bool) {
-	t.Helper()
-	eventually(t, patience, verb+" "+what, func() bool {
-		s.must(verb, what)
-		return within(patience/8, worked)
-	})
+	o.wantQuit(t)
 }

@@ -15,12 +15,13 @@ func Lists() []List {
 		return nil
 	}
 	keychain := filepath.Join(home, "Library", "Keychains", "login.keychain-db")
+	has := func(ctx context.Context, ca CA) bool {
+		text, err := run(ctx, program, "find-certificate", "-a", "-Z", "-c", ca.Name, keychain)
+		return err == nil && strings.Contains(text, ca.thumbprint())
+	}
 	return []List{{
 		Name: "your keychain",
-		has: func(ctx context.Context, ca CA) bool {
-			text, err := run(ctx, program, "find-certificate", "-a", "-Z", "-c", ca.Name, keychain)
-			return err == nil && strings.Contains(text, ca.thumbprint())
-		},
+		has:  has,
 		add: func(ctx context.Context, ca CA) error { // macOS asks the person for the password
 			return ca.inFile(func(path string) error {
 				_, err := run(ctx, program, "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", keychain, path)
@@ -28,6 +29,9 @@ func Lists() []List {
 			})
 		},
 		remove: func(ctx context.Context, ca CA) error {
+			if !has(ctx, ca) {
+				return nil
+			}
 			_, err := run(ctx, program, "delete-certificate", "-Z", ca.thumbprint(), "-t", keychain)
 			return err
 		},

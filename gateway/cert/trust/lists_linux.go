@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,8 @@ func browsers(home, data string) []List {
 	if data == "" {
 		data = filepath.Join(home, ".local", "share")
 	}
-	all := []List{nss("Chromium and Chrome", filepath.Join(home, ".pki", "nssdb"))}
+	places := map[string][]string{"Chromium and Chrome": {filepath.Join(home, ".pki", "nssdb")}}
+	names := []string{"Chromium and Chrome"}
 	for _, more := range []struct{ name, pattern string }{
 		{"Chromium and Chrome", filepath.Join(escaped(data), "pki", "nssdb", "cert9.db")}, // of newer ones, where ~/.pki was not
 		{"Chromium (snap)", filepath.Join(escaped(home), "snap", "chromium", "current", ".pki", "nssdb", "cert9.db")},
@@ -45,8 +47,15 @@ func browsers(home, data string) []List {
 	} {
 		found, _ := filepath.Glob(more.pattern) // fails for a malformed pattern alone
 		for _, file := range found {
-			all = append(all, nss(more.name, filepath.Dir(file)))
+			if len(places[more.name]) == 0 {
+				names = append(names, more.name)
+			}
+			places[more.name] = append(places[more.name], filepath.Dir(file))
 		}
+	}
+	var all []List
+	for _, name := range names {
+		all = append(all, nss(name, places[name]))
 	}
 	return all
 }
@@ -56,38 +65,57 @@ func escaped(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-// nss is a list of Mozilla's library, which Chromium uses too.
-func nss(name, dir string) List {
-	const program = "certutil"
+// certutil is the program that changes lists of Mozilla's library, NSS.
+const certutil = "certutil"
+
+// nss is the list of a browser that uses NSS: all of its profiles, and the places where its versions look.
+func nss(name string, places []string) List {
 	l := List{Name: name}
-	if _, err := exec.LookPath(program); err != nil {
+	if _, err := exec.LookPath(certutil); err != nil {
 		l.Lacks = "The program certutil is missing. Install the package libnss3-tools, then try again."
 		return l
 	}
-	db := "sql:" + dir
-	l.has = func(ctx context.Context, ca CA) bool {
-		text, err := run(ctx, program, "-d", db, "-L", "-n", ca.Name, "-a")
-		return err == nil && bytes.Contains(flat(text), flat(string(ca.text)))
-	}
-	l.add = func(ctx context.Context, ca CA) error {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		if _, err := os.Stat(filepath.Join(dir, "cert9.db")); errors.Is(err, os.ErrNotExist) {
-			if _, err := run(ctx, program, "-d", db, "-N", "--empty-password"); err != nil {
-				return err
+	each := func(ctx context.Context, ca CA, there bool, do func(string) error) (err error) {
+		for _, dir := range places {
+			if nssHas(ctx, dir, ca) == there {
+				err = errors.Join(err, do(dir))
 			}
 		}
-		return ca.inFile(func(path string) error {
-			_, err := run(ctx, program, "-d", db, "-A", "-t", "C,,", "-n", ca.Name, "-i", path)
+		return err
+	}
+	l.has = func(ctx context.Context, ca CA) bool {
+		return !slices.ContainsFunc(places, func(dir string) bool { return !nssHas(ctx, dir, ca) })
+	}
+	l.add = func(ctx context.Context, ca CA) error {
+		return each(ctx, ca, false, func(dir string) error { return nssAdd(ctx, dir, ca) })
+	}
+	l.remove = func(ctx context.Context, ca CA) error {
+		return each(ctx, ca, true, func(dir string) error {
+			_, err := run(ctx, certutil, "-d", "sql:"+dir, "-D", "-n", ca.Name)
 			return err
 		})
 	}
-	l.remove = func(ctx context.Context, ca CA) error {
-		_, err := run(ctx, program, "-d", db, "-D", "-n", ca.Name)
+	return l
+}
+
+func nssHas(ctx context.Context, dir string, ca CA) bool {
+	text, err := run(ctx, certutil, "-d", "sql:"+dir, "-L", "-n", ca.Name, "-a")
+	return err == nil && bytes.Contains(flat(text), flat(string(ca.text)))
+}
+
+func nssAdd(ctx context.Context, dir string, ca CA) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return l
+	if _, err := os.Stat(filepath.Join(dir, "cert9.db")); errors.Is(err, os.ErrNotExist) {
+		if _, err := run(ctx, certutil, "-d", "sql:"+dir, "-N", "--empty-password"); err != nil {
+			return err
+		}
+	}
+	return ca.inFile(func(path string) error {
+		_, err := run(ctx, certutil, "-d", "sql:"+dir, "-A", "-t", "C,,", "-n", ca.Name, "-i", path)
+		return err
+	})
 }
 
 // flat is a PEM text without the ends of its lines.
@@ -131,6 +159,11 @@ func (s store) list() List {
 	l.add = func(ctx context.Context, ca CA) error {
 		return ca.inFile(func(path string) error { return change(ctx, `cp -- "$2" "$1" && chmod 644 "$1"`, file(ca), path) })
 	}
-	l.remove = func(ctx context.Context, ca CA) error { return change(ctx, `rm -f -- "$1"`, file(ca), "") }
+	l.remove = func(ctx context.Context, ca CA) error {
+		if !l.has(ctx, ca) {
+			return nil
+		}
+		return change(ctx, `rm -f -- "$1"`, file(ca), "")
+	}
 	return l
 }

@@ -59,7 +59,7 @@ type List struct {
 
 	has    func(ctx context.Context, ca CA) bool
 	add    func(ctx context.Context, ca CA) error
-	remove func(ctx context.Context, ca CA) error
+	remove func(ctx context.Context, ca CA) error // does nothing where it is not
 }
 
 // changeTime bounds one program that changes a list. People may be asked for a password meanwhile.
@@ -75,7 +75,7 @@ func (l List) Has(ctx context.Context, ca CA) bool {
 // Add has the list trust the authority. One that does already stays as it is.
 func (l List) Add(ctx context.Context, ca CA) error { return l.change(ctx, ca, true, l.add) }
 
-// Remove ends that.
+// Remove ends that. One that does not trust it stays as it is.
 func (l List) Remove(ctx context.Context, ca CA) error { return l.change(ctx, ca, false, l.remove) }
 
 func (l List) change(ctx context.Context, ca CA, want bool, do func(context.Context, CA) error) error {
@@ -84,7 +84,7 @@ func (l List) change(ctx context.Context, ca CA, want bool, do func(context.Cont
 	}
 	ctx, stop := context.WithTimeout(ctx, changeTime)
 	defer stop()
-	if l.Has(ctx, ca) == want {
+	if want && l.Has(ctx, ca) {
 		return nil
 	}
 	if err := do(ctx, ca); err != nil {
