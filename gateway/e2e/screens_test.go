@@ -46,6 +46,7 @@ func TestScreens(t *testing.T) {
 	}
 	for _, looks := range []string{"light", "dark"} {
 		t.Run(looks, func(t *testing.T) { walk(t, dir, looks) })
+		t.Run("first start, "+looks, func(t *testing.T) { firstStart(t, dir, looks) })
 	}
 }
 
@@ -95,7 +96,24 @@ func walk(t *testing.T, dir, looks string) {
 	o.shows(t, "Do not disturb")
 	a.keeps("busy")
 	o.click(t, asIcon+"settings")
-	o.shows(t, "Settings")
-	a.keeps("settings")
+	for _, page := range []string{"Sound", "Telephone system", "Users", "Neighbours", "Certificate", "Recording", "This computer", "About"} {
+		o.click(t, page)
+		a.keeps("settings-" + page)
+	}
 	o.wantQuit(t)
+}
+
+// firstStart goes through the steps of a first start.
+func firstStart(t *testing.T, dir, looks string) {
+	a := &album{startScreen(t), dir, looks}
+	deskSound(t)
+	startGateway(t, gatewayOptions{Extra: withDesk, On: a.screen, Left: fmt.Sprintf(`{"appearance":%q}`, looks)})
+	a.fill("Cordboard")
+	for _, step := range []string{"Welcome to Cordboard", "Your telephone system", "Sound", "With this computer", "Colleagues"} {
+		a.shows(t, step)
+		a.keeps("wizard-" + step)
+		if step != "Colleagues" {
+			a.click(t, "Skip")
+		}
+	}
 }

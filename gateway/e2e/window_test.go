@@ -11,6 +11,9 @@ import (
 // window is the client of the table of features that is worked by mouse and keyboard.
 const window = "the window"
 
+// doorBell is a comment of the configuration file, which settings keep.
+const doorBell = "# the bell is at the door\n"
+
 // operator is somebody at the window: alice, at a machine with a loudspeaker and a microphone, with two phones at the PBX.
 type operator struct {
 	*screen
@@ -26,7 +29,7 @@ func sitDown(t *testing.T, screen *screen, o gatewayOptions) *operator {
 	k := startPBX(t, pbxOptions{})
 	at := &operator{screen: screen, one: startPhone(t, k, "201", phoneOptions{}),
 		two: startPhone(t, k, "202", phoneOptions{Tone: tonePhone2, Name: "Carol Reed"})}
-	o.Users, o.PBX, o.Extra, o.On = []gatewayUser{alice, bob}, extensionPBX(k), withDesk, screen
+	o.Users, o.PBX, o.Extra, o.On = []gatewayUser{alice, bob}, extensionPBX(k), doorBell+withDesk, screen
 	at.gateway = startGateway(t, o)
 	k.wantRegistered(t, "101", "102")
 	at.deskPhone = openDesk(t, p, at.gateway, alice)
@@ -209,5 +212,22 @@ func TestWindow(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(o.gateway.data, "window.json")); err == nil {
 		t.Errorf("the window kept settings that nobody changed: %s", text)
 	}
+	part("settings written and read back", func(t *testing.T) {
+		o.click(t, asIcon+"settings")
+		o.click(t, "Recording")
+		o.click(t, "Never")
+		o.click(t, "When somebody asks for it")
+		o.shows(t, "Saved.")
+		text, err := os.ReadFile(o.gateway.config())
+		if err != nil || !strings.Contains(string(text), `"ask"`) || !strings.Contains(string(text), doorBell) {
+			t.Errorf("the configuration file is, %v:\n%s", err, text)
+		}
+		o.wantQuit(t)
+		o.gateway.start(t)
+		o.fill("Front office")
+		o.click(t, asIcon+"settings")
+		o.click(t, "Recording")
+		o.shows(t, "When somebody asks for it")
+	})
 	o.wantQuit(t)
 }
