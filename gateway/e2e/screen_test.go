@@ -170,14 +170,6 @@ func (s *screen) shows(t *testing.T, words string) (at image.Point) {
 	return at
 }
 
-// wantGone waits until words are not on the screen.
-func (s *screen) wantGone(t *testing.T, words string) {
-	t.Helper()
-	if !within(patience, func() bool { _, there := find(s.picture(), words); return !there }) {
-		t.Fatalf("the window still shows %q", words)
-	}
-}
-
 // click waits until words stand still on the screen, and clicks there.
 func (s *screen) click(t *testing.T, words string) {
 	t.Helper()
