@@ -43,6 +43,11 @@ func later[T any](o *office, what func(context.Context, *gateway.Gateway) (T, er
 // alone is for what gives nothing but an error.
 func alone(done func(error)) func(struct{}, error) { return func(_ struct{}, err error) { done(err) } }
 
+// sentence is an error in words for people.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
+
 // forPeople makes errors of the gateway those that views know.
 func forPeople(err error) error {
 	var refused *gateway.SettingsRefused
@@ -50,7 +55,7 @@ func forPeople(err error) error {
 	case errors.Is(err, gateway.ErrSettingsChanged):
 		return ui.ErrChangedMeanwhile
 	case errors.Is(err, gateway.ErrNoUser):
-		return errors.New("There is no user of that name any more. Load the list again.")
+		return sentence("There is no user of that name any more. Load the list again.")
 	case errors.As(err, &refused):
 		all := &ui.Refused{}
 		for _, f := range refused.Faults {
@@ -168,7 +173,7 @@ func (o *office) Neighbours(tell func([]call.NeighbourState)) (stop func()) {
 }
 
 // errNoNeighbours is for a gateway that was started anew without them.
-var errNoNeighbours = errors.New("Neighbours are switched off here.")
+var errNoNeighbours = sentence("Neighbours are switched off here.")
 
 // near does something with neighbours.
 func near[T any](o *office, what func(context.Context, gateway.Neighbours) (T, error), done func(T, error)) {
@@ -226,7 +231,7 @@ func (o *office) Trust(list string, done func(error)) {
 		all := o.lists()
 		i, err := strconv.Atoi(list)
 		if err != nil || i < 0 || i >= len(all) || now.Authority == nil {
-			return struct{}{}, errors.New("There is no such list any more.")
+			return struct{}{}, sentence("There is no such list any more.")
 		}
 		ca, err := trust.Read([]byte(now.Authority.PEM))
 		if err == nil {

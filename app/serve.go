@@ -92,7 +92,9 @@ func (i *instance) run(ctx context.Context) error {
 	defer tasks.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	tasks.Go(func() { tendHeap(ctx) })
+	if ownHeap() {
+		tasks.Go(func() { tendHeap(ctx) })
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- i.gateway.Run(ctx) }()
 	for {

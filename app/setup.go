@@ -28,7 +28,7 @@ type setup struct {
 }
 
 // errMeanwhile is what people are told when somebody else has changed the configuration file.
-var errMeanwhile = errors.New("The configuration file was changed meanwhile. Try again.")
+var errMeanwhile = sentence("The configuration file was changed meanwhile. Try again.")
 
 // later does something that takes time, and then what it gives on Fyne's loop.
 func (s *setup) later(do func(context.Context, *gateway.Gateway) (after func())) {
@@ -94,7 +94,7 @@ func (s *setup) SaveAccount(a ui.Account, done func(ui.Account, error)) {
 func (s *setup) Sample(purpose string) error {
 	phone, why := s.gateway.Desk()
 	if phone == nil {
-		return errors.New(why)
+		return sentence(why)
 	}
 	return phone.Sample(audio.Purpose(purpose))
 }

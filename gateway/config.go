@@ -180,7 +180,7 @@ func defaults() Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Media:     Media{Opus: media.OpusAuto},
 		Metrics:   Metrics{Allow: []string{"127.0.0.1/32", "::1/128"}},
-		Recording: recording.Config{Announce: true},
+		Recording: recording.Config{Announce: true, Keep: recording.DefaultKeep},
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cordboard/gateway/recording"
 )
 
 // secretFiles are the files that the configurations of these tests name.
@@ -227,7 +229,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		"auth":             cfg.Auth.Lifetime() == 90*time.Minute && cfg.Auth.RequireHandshake,
 		"store":            time.Duration(cfg.Store.History) == 720*time.Hour,
 		"log":              cfg.Log.SlogLevel().String() == "DEBUG",
-		"defaults of rest": cfg.TURN.Enabled && cfg.Recording.Announce && cfg.Recording.Enabled == "" && cfg.Audio.Enabled && cfg.Discovery.Enabled && !cfg.Discovery.Strangers,
+		"defaults of rest": cfg.TURN.Enabled && cfg.Recording.Announce && cfg.Recording.Keep == recording.DefaultKeep && cfg.Recording.Enabled == "" && cfg.Audio.Enabled && cfg.Discovery.Enabled && !cfg.Discovery.Strangers,
 	} {
 		if !same {
 			t.Errorf("%s: not as in the file: %+v", name, cfg)

@@ -8,6 +8,7 @@ import (
 
 // settingsPage is one of the settings.
 type settingsPage struct {
+	place            Place
 	icon, word, more string // more says what is there
 	make             func(*Window) fyne.CanvasObject
 }
@@ -15,7 +16,7 @@ type settingsPage struct {
 // settingsPages are all of them, in the order of the list.
 func settingsPages() []settingsPage {
 	page := func(icon, id string, make func(*Window) fyne.CanvasObject) settingsPage {
-		return settingsPage{icon, say("set." + id), say("set." + id + ".more"), make}
+		return settingsPage{Place(id), icon, say("set." + id), say("set." + id + ".more"), make}
 	}
 	return []settingsPage{
 		page("loudspeaker", "sound", (*Window).soundPage),

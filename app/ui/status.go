@@ -17,7 +17,7 @@ import (
 // Place is where in the settings something is mended.
 type Place string
 
-// The places.
+// The places, by their pages.
 const (
 	PlaceSound       Place = "sound"
 	PlacePBX         Place = "pbx"
@@ -86,11 +86,13 @@ func (w *Window) newStatus() *status {
 	return s
 }
 
-// mend opens the settings where something is mended.
+// mend opens the page of the settings where something is mended.
 func (w *Window) mend(place Place) {
-	if place != "" && !w.open {
-		w.openSettings()
+	if place == "" {
+		return
 	}
+	w.openSettings()
+	w.set.choose(slices.IndexFunc(w.set.pages, func(p settingsPage) bool { return p.place == place }))
 }
 
 func (s *status) show() {

@@ -264,6 +264,9 @@ func TestStatusLine(t *testing.T) {
 			if s.open != tt.opens {
 				t.Errorf("pressed, it opens the settings: %v, want %v", s.open, tt.opens)
 			}
+			if tt.opens && s.set.pages[s.set.chosen].place != s.problems()[0].place {
+				t.Errorf("it opens the page %q of the settings", s.set.pages[s.set.chosen].place)
+			}
 		})
 	}
 }

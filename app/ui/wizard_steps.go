@@ -38,8 +38,7 @@ func (z *wizard) pbx(state SetupState) *step {
 func (z *wizard) computer() *step {
 	result := newVerdict()
 	box := func(words string, now func() (bool, error), set func(bool) error) *tick {
-		var t *tick
-		t = newTick(words, nil)
+		t := newTick(words, nil)
 		on, err := now()
 		if err != nil {
 			result.fault(told(err.Error()), "")

@@ -32,11 +32,11 @@ type Config struct {
 	Folder   string `toml:"folder"`   // empty: "recordings" in the data folder
 	Format   string `toml:"format"`   // wav | opus; empty: wav
 	Announce bool   `toml:"announce"` // both sides hear a tone; true unless the file says otherwise
-	Keep     Age    `toml:"keep"`     // how long recordings are kept; empty: 90 days
+	Keep     Age    `toml:"keep"`     // how long recordings are kept; empty: DefaultKeep
 }
 
-// defaultKeep is how long recordings are kept.
-const defaultKeep = 90 * 24 * time.Hour
+// DefaultKeep is how long recordings are kept unless the file says otherwise.
+const DefaultKeep = Age(90 * 24 * time.Hour)
 
 // Validate names every fault at once.
 func (c Config) Validate() error {

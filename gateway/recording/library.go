@@ -81,7 +81,7 @@ func (k *Keeper) remove(ctx context.Context, r call.Recording) error {
 func (k *Keeper) sweep(ctx context.Context) {
 	keep := time.Duration(k.cfg.Keep)
 	if keep == 0 {
-		keep = defaultKeep
+		keep = time.Duration(DefaultKeep)
 	}
 	for ctx.Err() == nil {
 		old, err := k.store.OldRecordings(ctx, time.Now().Add(-keep), sweepBatch)
