@@ -242,13 +242,10 @@ func windowCommand() command {
 			case len(args) > 0:
 				return misused("", "there is no command %q", args[0])
 			}
-			why := noWindow()
-			if target != "" || why == "" {
-				if taken, err := handOver(c, p, hidden, target); taken || err != nil {
-					return err
-				}
+			if taken, err := handOver(c, p, hidden, target); taken || err != nil {
+				return err
 			}
-			if why != "" {
+			if why := noWindow(); why != "" {
 				return errors.New(why + " Without a window it runs by: cordboard serve")
 			}
 			return window(c, p, hidden, target)

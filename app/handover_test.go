@@ -7,7 +7,6 @@ import (
 )
 
 func TestSecondStart(t *testing.T) {
-	t.Setenv("DISPLAY", ":0") // which nothing opens: the first takes it all
 	for _, tt := range []struct {
 		name      string
 		args      []string
