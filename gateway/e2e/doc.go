@@ -6,7 +6,8 @@
 //	go test -tags e2e ./gateway/e2e
 //
 // A test whose peers are not installed is skipped; with CORDBOARD_E2E=required
-// it fails instead. CORDBOARD_SHOTS names a folder for pictures of the page.
+// it fails instead. CORDBOARD_SHOTS names a folder for pictures of the page and the window, CORDBOARD_LONG_CALL says how long a call is
+// listened to for glitches, as 10m.
 // Tests that neither measure time nor have a sound card run two by two, after the others: they mostly wait. What a test
 // takes of the machine is its own: ports by freePort, folders, namespaces; who changes the environment can't run beside others.
 //
