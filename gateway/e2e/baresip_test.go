@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,11 +28,12 @@ type phone struct {
 // phoneOptions are what tests vary about a phone. The zero value answers only
 // when told and speaks PCMU and PCMA.
 type phoneOptions struct {
-	Name       string   // that its callees see; empty: none
-	Answer     bool     // answers each call at once
-	Tone       float64  // Hz; 0: tonePhone
-	Codecs     []string // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
-	Encryption string   // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
+	Name       string        // that its callees see; empty: none
+	Answer     bool          // answers each call at once
+	Tone       float64       // Hz; 0: tonePhone
+	Talks      time.Duration // then it hangs up; 0: 3 minutes
+	Codecs     []string      // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
+	Encryption string        // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 
 // phoneCodecs maps baresip's names of codecs to the modules that hold them.
@@ -95,7 +97,7 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	listen := freePorts(t, 2) // for SIP, and its neighbour for SIP over TLS
 	sip, ctrl := listen[0], freePort(t)
 	first, last := freeRange(t, 40)
-	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, 3*time.Minute),
+	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, cmp.Or(o.Talks, 3*time.Minute)),
 		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t)))
 	p.write(t, "accounts", fmt.Sprintf("%s<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
 		display, number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))

@@ -19,7 +19,7 @@ func TestLongCall(t *testing.T) {
 	}
 	p := deskSound(t)
 	k := startPBX(t, pbxOptions{})
-	phone := startPhone(t, k, "201", phoneOptions{})
+	phone := startPhone(t, k, "201", phoneOptions{Talks: length + time.Minute})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k), Extra: withDesk})
 	k.wantRegistered(t, "101")
 	d := openDesk(t, p, g, alice)
@@ -76,7 +76,7 @@ func (s sound) glitches(freq float64) (at []time.Duration, pulses int) {
 		}
 		first = false
 	}
-	for i := 0; (i+2)*size <= len(s.samples); i++ {
+	for i := 0; (i+3)*size <= len(s.samples); i++ {
 		piece := s.samples[i*size : (i+1)*size]
 		now := audio.RMS(piece) > quiet
 		if now != loud && i > 0 {
@@ -85,7 +85,8 @@ func (s sound) glitches(freq float64) (at []time.Duration, pulses int) {
 		}
 		loud = now
 		run++
-		if two := s.samples[i*size : (i+2)*size]; loud && run > 2 && audio.RMS(two[size:]) > quiet && audio.Goertzel(two, s.rate, freq) < 0.8 {
+		two, after := s.samples[i*size:(i+2)*size], s.samples[(i+2)*size:(i+3)*size] // the last slot of a pulse has its end in it
+		if loud && run > 2 && audio.RMS(after) > quiet && audio.Goertzel(two, s.rate, freq) < 0.8 {
 			if n := len(at); n == 0 || at[n-1] < time.Duration(i-4)*slot {
 				at = append(at, time.Duration(i)*slot)
 			}
