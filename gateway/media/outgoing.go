@@ -140,7 +140,8 @@ func (o *outgoing) find(n numbers, rate uint32, now time.Duration) (place, bool)
 		}
 	} else if b := &o.before; b.live && !o.cut && n.ssrc == b.ssrc && now-o.turned < latePause {
 		if ahead := int(int16(n.seq - b.seq)); ahead <= 0 && ahead > -maxMisorder {
-			return b.late(n, ahead)
+			at, ok := b.late(n, ahead)
+			return at, ok && o.top-at.seq < maxMisorder
 		}
 	}
 	at := place{seq: o.top + 1, stamp: o.stamp, newest: true, begins: true}
