@@ -36,6 +36,7 @@ type feed struct {
 	log     *slog.Logger
 	herald  *herald
 	hidden  func() bool // the window is
+	told    func()      // the views have something to do
 
 	lamps []call.Lamp
 	ended int              // calls that have ended, when last looked
@@ -61,6 +62,7 @@ func (f *feed) run(ctx context.Context) {
 		f.log.Warn("window tells of no recordings", "error", err)
 	}
 	f.look(ctx, owner)
+	f.told()
 	pace := feedIdle
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -112,9 +114,10 @@ func (f *feed) run(ctx context.Context) {
 		case <-sounds.C:
 			f.sounds(owner)
 		case now := <-tick.C:
-			if !f.hidden() {
-				must(f.model.Now.Set(now))
+			if f.hidden() {
+				continue
 			}
+			must(f.model.Now.Set(now))
 		case <-slow.C:
 			f.look(ctx, owner)
 		case <-f.again:
@@ -124,10 +127,12 @@ func (f *feed) run(ctx context.Context) {
 				metering = shown
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
-			if metering {
-				f.meter()
+			if !metering {
+				continue
 			}
+			f.meter()
 		}
+		f.told()
 	}
 }
 
@@ -215,6 +220,7 @@ func (f *feed) news(n call.News) (own bool) {
 	for _, l := range n.Lamps {
 		if l.Target == owner {
 			own = true
+			must(f.model.Self.Set(l.Name))
 			continue
 		}
 		if i := slices.IndexFunc(f.lamps, func(old call.Lamp) bool { return old.Target == l.Target }); i >= 0 {
