@@ -42,7 +42,7 @@ func TestWizard(t *testing.T) {
 	screen.must("type", alice.PBXPassword)
 	screen.must("key", "Return")
 	eventually(t, patience, "PBX in the configuration", func() bool { return strings.Contains(file(), "uri = \"sip:"+k.addr()+"\"") })
-	k.wantRegistered(t, "101") // at once
+	k.wantRegistered(t, "101")                     // at once
 	screen.until(t, "key", "Return", func() bool { // through the other steps
 		kept, err := os.ReadFile(filepath.Join(g.data, "window.json"))
 		return err == nil && strings.Contains(string(kept), `"setUp":true`)
