@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"time"
 
@@ -18,7 +19,8 @@ const (
 	feedLevels = 100 * time.Millisecond // meters, while they are shown
 	feedClock  = time.Second            // the time, during a call
 	feedSound  = 5 * time.Second        // how calls sound, while there are any
-	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
+	feedIdle   = 20 * time.Second       // the time, else; and what the history has
+	feedPBX    = time.Second            // how it stands with the PBXs, while the window is shown
 	feedRecord = time.Second            // after the end of a call, which the history then knows
 )
 
@@ -41,6 +43,9 @@ type feed struct {
 	lamps []call.Lamp
 	ended int              // calls that have ended, when last looked
 	again <-chan time.Time // when to look at the history; nil: in its turn
+
+	stated time.Time // when status was asked for last
+	told   ui.Status // then
 }
 
 // run feeds until ctx ends.
@@ -127,10 +132,17 @@ func (f *feed) run(ctx context.Context) {
 				metering = shown
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
-			if !metering {
+			now := time.Now()
+			due := now.Sub(f.stated) >= feedPBX && !f.hidden()
+			if !metering && !due {
 				continue
 			}
-			f.meter()
+			if metering {
+				f.meter()
+			}
+			if due {
+				f.status(now)
+			}
 		}
 		f.told()
 	}
@@ -190,12 +202,21 @@ func (f *feed) look(ctx context.Context, owner string) {
 			return r.Made(owner) && r.To == owner
 		})))
 	}
+	f.status(time.Now())
+	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
+}
+
+// status passes on how it stands with the PBXs and the certificate.
+func (f *feed) status(now time.Time) {
+	f.stated = now
 	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
 	if c := f.gateway.Certificate(); c.Authority == nil { // ours renews itself
 		status.Certificate = c.Until
 	}
-	must(f.model.Status.Set(status))
-	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
+	if !reflect.DeepEqual(status, f.told) {
+		f.told = status
+		must(f.model.Status.Set(status))
+	}
 }
 
 // sounds passes on how the calls sound.
