@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"time"
 
@@ -18,7 +19,8 @@ const (
 	feedLevels = 100 * time.Millisecond // meters, while they are shown
 	feedClock  = time.Second            // the time, during a call
 	feedSound  = 5 * time.Second        // how calls sound, while there are any
-	feedIdle   = 20 * time.Second       // the time, else; and how it stands with the PBX
+	feedIdle   = 20 * time.Second       // the time, else; and what the history has
+	feedPBX    = time.Second            // how it stands with the PBXs, while the window is shown
 	feedRecord = time.Second            // after the end of a call, which the history then knows
 )
 
@@ -36,10 +38,14 @@ type feed struct {
 	log     *slog.Logger
 	herald  *herald
 	hidden  func() bool // the window is
+	wake    func()      // the views have something to do
 
 	lamps []call.Lamp
 	ended int              // calls that have ended, when last looked
 	again <-chan time.Time // when to look at the history; nil: in its turn
+
+	stated time.Time // when status was asked for last
+	status ui.Status // then
 }
 
 // run feeds until ctx ends.
@@ -61,6 +67,7 @@ func (f *feed) run(ctx context.Context) {
 		f.log.Warn("window tells of no recordings", "error", err)
 	}
 	f.look(ctx, owner)
+	f.wake()
 	pace := feedIdle
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -112,9 +119,10 @@ func (f *feed) run(ctx context.Context) {
 		case <-sounds.C:
 			f.sounds(owner)
 		case now := <-tick.C:
-			if !f.hidden() {
-				must(f.model.Now.Set(now))
+			if f.hidden() {
+				continue
 			}
+			must(f.model.Now.Set(now))
 		case <-slow.C:
 			f.look(ctx, owner)
 		case <-f.again:
@@ -124,10 +132,17 @@ func (f *feed) run(ctx context.Context) {
 				metering = shown
 				meters.Reset(map[bool]time.Duration{true: feedLevels, false: feedClock}[shown])
 			}
+			now := time.Now()
+			due := now.Sub(f.stated) >= feedPBX && !f.hidden()
+			changed := due && f.state(now)
+			if !metering && !changed {
+				continue
+			}
 			if metering {
 				f.meter()
 			}
 		}
+		f.wake()
 	}
 }
 
@@ -185,12 +200,22 @@ func (f *feed) look(ctx context.Context, owner string) {
 			return r.Made(owner) && r.To == owner
 		})))
 	}
+	f.state(time.Now())
+	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
+}
+
+// state passes on how it stands with the PBXs and the certificate, and reports whether that changed.
+func (f *feed) state(now time.Time) (changed bool) {
+	f.stated = now
 	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
 	if c := f.gateway.Certificate(); c.Authority == nil { // ours renews itself
 		status.Certificate = c.Until
 	}
-	must(f.model.Status.Set(status))
-	must(f.model.Elsewhere.Set(f.gateway.Elsewhere(owner)))
+	if changed = !reflect.DeepEqual(status, f.status); changed {
+		f.status = status
+		must(f.model.Status.Set(status))
+	}
+	return changed
 }
 
 // sounds passes on how the calls sound.
@@ -215,6 +240,7 @@ func (f *feed) news(n call.News) (own bool) {
 	for _, l := range n.Lamps {
 		if l.Target == owner {
 			own = true
+			must(f.model.Self.Set(l.Name))
 			continue
 		}
 		if i := slices.IndexFunc(f.lamps, func(old call.Lamp) bool { return old.Target == l.Target }); i >= 0 {

@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"fyne.io/fyne/v2"
 )
 
 // life is one run of the gateway under the window, and the loop that feeds the views from it.
@@ -42,11 +40,11 @@ func (s *shell) begin(i *instance) {
 	go func() { // the gateway's life, which ends the window when it ends first
 		l.ended <- i.run(ctx)
 		if ctx.Err() == nil {
-			fyne.Do(s.app.Quit)
+			s.pace.later(s.app.Quit)
 		}
 	}()
-	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load,
-		herald: &herald{raise: func() { fyne.Do(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
+	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
+		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
@@ -75,7 +73,7 @@ func (s *shell) startAgain() {
 			i, err = start(s.console, s.place, s.asked)
 		}
 		s.next <- again{i, err}
-		fyne.Do(s.goOn)
+		s.pace.later(s.goOn)
 	})
 }
 

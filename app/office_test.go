@@ -118,8 +118,8 @@ func TestOfficeConfig(t *testing.T) {
 		}
 	}
 	now := w.read(t)
-	if len(now.Waiting) != 1 || now.Waiting[0] != "[[pbx]]" {
-		t.Errorf("waits: %v, want the PBX alone", now.Waiting)
+	if len(now.Waiting) > 0 {
+		t.Errorf("waits: %v, though a PBX is used at once", now.Waiting)
 	}
 	if err := w.change(c.Version, ui.Change{Set: "name", To: "x"}); !errors.Is(err, ui.ErrChangedMeanwhile) {
 		t.Errorf("an old version: %v", err)

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"sync"
 
-	"fyne.io/fyne/v2"
-
 	"cordboard/app/ui"
 	"cordboard/audio"
 	"cordboard/gateway"
@@ -24,7 +22,8 @@ type setup struct {
 	set     *settings
 	log     *slog.Logger
 	work    *sync.WaitGroup
-	again   func() // starts the gateway anew
+	do      func(func()) // on Fyne's loop
+	again   func()       // starts the gateway anew
 }
 
 // errMeanwhile is what people are told when somebody else has changed the configuration file.
@@ -33,7 +32,7 @@ var errMeanwhile = sentence("The configuration file was changed meanwhile. Try a
 // later does something that takes time, and then what it gives on Fyne's loop.
 func (s *setup) later(do func(context.Context, *gateway.Gateway) (after func())) {
 	g := s.gateway
-	s.work.Go(func() { fyne.Do(do(s.ctx, g)) })
+	s.work.Go(func() { s.do(do(s.ctx, g)) })
 }
 
 // State implements ui.Setup.

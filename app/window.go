@@ -52,6 +52,7 @@ type shell struct {
 	setup   *setup
 	office  ui.Office
 	errands *errands
+	pace    *pace
 
 	tray      *ui.Tray // nil: none
 	trayReady bool     // the icon is shown as soon as there is a tray
@@ -68,26 +69,17 @@ type shell struct {
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
 // begins in the tray. target is called as a link's; empty: nobody.
 func window(c console, p place, hidden bool, target string) error {
-	s := &shell{console: c, place: p, next: make(chan again, 1)}
+	s := &shell{console: c, place: p, next: make(chan again, 1), pace: newPace()}
 	i, err := start(c, p, s.asked)
 	if err != nil {
 		return err
 	}
 	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
-	s.app, s.model = app.NewWithID(appID), ui.NewModel(i.cfg.Name)
-	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
-	s.system = &system{s.set, p}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, again: s.startAgain}
-	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
-		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: fyne.Do}
-	s.errands = newErrands(s.app, i.log)
-	if err := ui.Speak(s.set.Language()); err != nil {
+	if err := s.make(ctx, app.NewWithID(appID), i); err != nil {
 		return err
 	}
-	s.app.Settings().SetTheme(ui.Theme(s.set.Appearance()))
-	s.window = s.app.NewWindow("Cordboard")
 	s.window.SetMaster()
 	s.window.SetPadded(false)
 	s.window.SetCloseIntercept(s.closed)
@@ -95,10 +87,7 @@ func window(c console, p place, hidden bool, target string) error {
 	go s.errands.run(ctx)
 	s.begin(i)
 	s.window.Resize(s.set.size(firstWidth, firstHeight))
-	pace := newPace(fyne.Do)
-	s.app.Lifecycle().SetOnEnteredForeground(func() { pace.set(true) })
-	s.app.Lifecycle().SetOnExitedForeground(func() { pace.set(false) })
-	s.work.Go(func() { pace.run(ctx) })
+	s.work.Go(func() { s.pace.run(ctx) })
 	switch {
 	case target != "":
 		s.asked(true, target)
@@ -116,9 +105,28 @@ func window(c console, p place, hidden bool, target string) error {
 	return err
 }
 
+// make makes the window of an app, and all that stands between it and a gateway. What goes on beside ends with ctx.
+func (s *shell) make(ctx context.Context, a fyne.App, i *instance) error {
+	s.app, s.model = a, ui.NewModel(i.cfg.Name)
+	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
+	s.system = &system{s.set, s.place}
+	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, do: s.pace.later, again: s.startAgain}
+	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
+		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: s.pace.later}
+	s.errands = newErrands(s.app, i.log)
+	if err := ui.Speak(s.set.Language()); err != nil {
+		return err
+	}
+	s.app.Settings().SetTheme(ui.Theme(s.set.Appearance()))
+	s.window = s.app.NewWindow("Cordboard")
+	return nil
+}
+
 // build makes the views in the language in use.
 func (s *shell) build() {
+	at := ui.Place("")
 	if s.views != nil {
+		at = s.views.At()
 		s.views.Close()
 	}
 	s.views = ui.NewWindow(s.model, ui.Does{Phone: s.phone, Calls: s.calls, Settings: s.set, System: s.system, Setup: s.setup, Office: s.office}, func() {
@@ -131,6 +139,7 @@ func (s *shell) build() {
 	})
 	s.window.SetContent(s.views.Content())
 	s.views.Attach(s.window.Canvas())
+	s.views.Mend(at)
 }
 
 // closed hides the window where the tray shows it again; elsewhere it quits.
@@ -167,7 +176,7 @@ func (s *shell) quit() {
 
 // asked is for any goroutine: the window shall come up, and take whom to call unless dial is empty.
 func (s *shell) asked(show bool, dial string) {
-	fyne.Do(func() {
+	s.pace.later(func() {
 		if show || dial != "" {
 			s.raise()
 		}

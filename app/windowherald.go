@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cordboard/app/ui"
 	"cordboard/gateway"
 	"cordboard/gateway/call"
 )
@@ -30,7 +31,7 @@ func (h *herald) look(s call.DeskState) {
 		done := h.calls[c.ID]
 		if c.State == call.Ringing && !done.told {
 			done.told = true
-			from := c.Name
+			from := ui.Caller(c.Name)
 			if from == "" {
 				from = c.Peer
 			}

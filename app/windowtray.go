@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/systray"
 
@@ -22,7 +21,7 @@ const trayWait = 20 * time.Second
 func (s *shell) awaitTray(hidden bool) {
 	s.trayReady = hasTray() || hidden && mayHaveTray()
 	if s.trayReady && runtime.GOOS != "darwin" { // where a press opens the menu
-		systray.SetOnTapped(func() { fyne.Do(s.raise) })
+		systray.SetOnTapped(func() { s.pace.later(s.raise) })
 	}
 }
 
@@ -46,6 +45,6 @@ func (s *shell) showWithoutTray(ctx context.Context) {
 	wait, cancel := context.WithTimeout(ctx, trayWait)
 	defer cancel()
 	if !awaitTray(wait) && ctx.Err() == nil {
-		fyne.Do(s.raise)
+		s.pace.later(s.raise)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -14,13 +15,15 @@ import (
 // Service announces this machine and looks for others while Run runs. Announcing is zeroconf's work. Looking is our own: zeroconf's
 // browser tells of a service once, never that it went, and keeps without bound what the network says.
 type Service struct {
-	self Announcement
+	self Announcement // Run's, once that has begun
 	log  *slog.Logger
 
 	// The world around, which tests replace.
 	links    func() []link
 	open     func([]link, chan<- packet) (network, error)
 	announce func(Announcement, string, []link) (stop func(), err error)
+
+	sip atomic.Uint32 // the SIP port to announce; 0: that of self
 
 	mu         sync.Mutex
 	neighbours []Neighbour
@@ -32,6 +35,9 @@ type Service struct {
 func New(a Announcement, log *slog.Logger) *Service {
 	return &Service{self: a, log: log, links: machineLinks, open: openSockets, announce: announceServices, watchers: map[chan struct{}]bool{}}
 }
+
+// SetSIP has the SIP port announced that was opened later. It takes some seconds.
+func (s *Service) SetSIP(port uint16) { s.sip.Store(uint32(port)) }
 
 // Neighbours gives the other Cordboards of the moment, sorted by name. Nothing of them is proven.
 func (s *Service) Neighbours() []Neighbour {
@@ -169,6 +175,12 @@ func (r *running) tick(now time.Time) {
 		r.polled = now
 		if links := r.links(); slept || r.net == nil || !sameLinks(links, r.at) {
 			r.begin(links, now)
+		}
+		if port := uint16(r.sip.Load()); port != 0 && port != r.self.SIP {
+			r.self.SIP = port
+			if r.net != nil {
+				r.tell()
+			}
 		}
 	}
 	if r.net == nil {

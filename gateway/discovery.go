@@ -24,10 +24,17 @@ func (g *Gateway) openDiscovery(version string) {
 		ID: g.neighbours.ID(), Name: g.cfg.Name, Version: version, Fingerprint: g.neighbours.Fingerprint(),
 		Host: hostName(), HTTPS: https.Port(),
 	}
-	if sip := g.signaling.Addr(); sip.IsValid() && !sip.Addr().IsLoopback() {
-		a.SIP = sip.Port()
-	}
+	a.SIP = g.announcedSIP()
 	g.discovery = discovery.New(a, g.log)
+}
+
+// announcedSIP is the SIP port that others can reach; 0: there is none.
+func (g *Gateway) announcedSIP() uint16 {
+	sip := g.signaling.Addr()
+	if !sip.IsValid() || sip.Addr().IsLoopback() {
+		return 0
+	}
+	return sip.Port()
 }
 
 // announced are the Cordboards nearby, as they say.

@@ -72,7 +72,7 @@ func (g *Gateway) Examine(ctx context.Context) []Finding {
 	}
 	asked := g.cfg
 	asked.User = nil
-	asked.PBX = slices.Clone(asked.PBX)
+	asked.PBX = slices.Clone(g.outside.Load().PBX)
 	for i := range asked.PBX {
 		asked.PBX[i].Mode = signaling.ModePeer // for a sign of life alone: its accounts are registered
 	}

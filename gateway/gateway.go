@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,8 +50,10 @@ type Gateway struct {
 	cfg        Config
 	host       Host
 	log        *slog.Logger
-	level      *slog.LevelVar        // nil: stays as it is
-	audio      atomic.Pointer[Audio] // in force
+	level      *slog.LevelVar          // nil: stays as it is
+	audio      atomic.Pointer[Audio]   // in force
+	outside    atomic.Pointer[outside] // in force
+	reloading  sync.Mutex              // one Reload at a time
 	accounts   *Accounts
 	live       *store.Live
 	bans       *guard.Bans
@@ -92,6 +95,7 @@ func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g.window.Store(&cfg.Window)
 	g.file = g.settings(host)
 	g.audio.Store(&cfg.Audio)
+	g.outside.Store(outsideOf(cfg))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.closeAll())
@@ -190,11 +194,8 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		NoDesk:     func() string { return g.noDesk(host) },
 		Neighbours: g.dialer(), Owner: g.owner,
 	}, g.log)
-	switch {
-	case errors.Is(err, signaling.ErrTLSPort):
-		return portError("sips", "SIP TLS", cfg.Listen.SIPS, err)
-	case err != nil:
-		return portError("sip", "SIP", cfg.Listen.SIP, err)
+	if err != nil {
+		return g.outside.Load().portError(err)
 	}
 	if g.neighbours != nil {
 		g.neighbours.paired()
@@ -205,14 +206,14 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	page := cfg.Web
 	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
-	page.PBX, page.TrustedProxies = cfg.numbersGoOut(), cfg.Listen.proxies()
+	page.TrustedProxies = cfg.Listen.proxies()
 	var phone web.Desk
 	if g.desk != nil {
 		phone = g.desk
 	}
 	g.web, err = web.New(page, web.Deps{
 		Users: g.accounts, Sessions: sessions, Owner: g.owner, Passwords: g.accounts,
-		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
+		Page: host.Page, WS: g.signaling, ICE: g.media.ServeTCP, Status: g.status, NumbersGoOut: g.numbersGoOut, PBXs: g.signaling.PBXs, Watch: g.watch, History: g.accounts.store,
 		Calls: g.sound.calls, Media: g.sound.of, Concerns: g.sound.concerns, Metrics: measured.Handler(g.measured(host.Version)),
 		Bans: g.bans, CA: g.cert.CA(), Recordings: g.recordings, Neighbours: g.nearby(), Found: g.found, Settings: g.file, Accounts: g, Certificate: g.certificate, TryPBX: g.tryPBX,
 		Doctor: g.Examine,
@@ -279,15 +280,22 @@ func (g *Gateway) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, whose calls are recorded, the guard, whether strangers
+// Reload takes over what of a new configuration can change while calls go on: the accounts, the PBXs, whose calls are recorded, the guard, whether strangers
 // may ring, how the phone of this machine sounds, the window and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	if err := g.canReach(cfg); err != nil {
+		return nil, err
+	}
 	if err := g.accounts.reload(cfg.User); err != nil {
 		return nil, err
 	}
+	if err := g.setPBXs(cfg); err != nil {
+		return nil, err
+	}
 	g.setGuard(cfg)
-	rules := cfg.recordingRules()
-	g.recordings.SetRules(rules.Default, rules.Users)
+	g.recordings.SetRules(cfg.recordingRules())
 	if g.neighbours != nil {
 		g.neighbours.SetStrangers(cfg.Discovery.Strangers)
 	}
@@ -300,12 +308,12 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already
 	}
-	return g.cfg.differences(cfg), nil
+	return g.differences(cfg), nil
 }
 
 // differences names the tables, but for what Reload takes over, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.Guard, c.Window, c.Log.Level, c.Notices
+	other.User, other.PBX, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.PBX, c.Guard, c.Window, c.Log.Level, c.Notices
 	other.Recording.Enabled, other.Discovery.Strangers = c.Recording.Enabled, c.Discovery.Strangers
 	other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain = c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
 	var names []string

@@ -277,7 +277,7 @@ level = "debug"`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"[[pbx]]", "[listen]"}; !slices.Equal(waiting, want) {
+	if want := []string{"[listen]"}; !slices.Equal(waiting, want) || len(g.PBXs()) != 1 {
 		t.Errorf("waiting = %q, want %q", waiting, want)
 	}
 	b := newBrowser(t, g)

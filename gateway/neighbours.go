@@ -30,12 +30,8 @@ func (g *Gateway) openNeighbours(dir string) error {
 	}
 	n := &neighbours{g: g}
 	port := g.https.Addr().(*net.TCPAddr).Port
-	reserved := []string{g.cfg.Domain}
-	for _, p := range g.cfg.PBX {
-		reserved = append(reserved, p.Hosts()...)
-	}
 	n.Keeper, err = neighbour.New(neighbour.Config{
-		Name: g.cfg.Name, Port: uint16(port), Identity: identity, Strangers: g.cfg.Discovery.Strangers, Reserved: reserved,
+		Name: g.cfg.Name, Port: uint16(port), Identity: identity, Strangers: g.cfg.Discovery.Strangers, Reserved: g.hostsOfOthers,
 	}, neighbour.Deps{
 		Book:    g.accounts.store,
 		Found:   g.announced,

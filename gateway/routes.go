@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"cordboard/gateway/signaling"
@@ -46,9 +45,4 @@ func (c *Config) checkHome(check *checker, table string, u User) {
 		return
 	}
 	check.add(table+".pbx", "there is no PBX %q", u.PBX)
-}
-
-// numbersGoOut says whether there is a PBX for the numbers that users of ours call.
-func (c *Config) numbersGoOut() bool {
-	return slices.ContainsFunc(c.PBX, func(p signaling.PBX) bool { return p.Mode != signaling.ModePassthrough })
 }

@@ -26,20 +26,21 @@ import (
 
 // settings is the configuration file of a running gateway, as administrators see and change it.
 type settings struct {
-	path  string
-	apply func(Config) (waiting []string, err error)
-	now   func(Config) (waiting []string) // how the running gateway differs
+	path     string
+	possible func(Config) error // says, by Faults, why the running gateway can't take it over; nil: it always can
+	apply    func(Config) (waiting []string, err error)
+	now      func(Config) (waiting []string) // how the running gateway differs
 
 	mu sync.Mutex // one change at a time
 }
 
 // settings is what the API changes the configuration file by.
 func (g *Gateway) settings(host Host) *settings {
-	return &settings{path: cmp.Or(host.Config, filepath.Join(host.Dir, ConfigName)), apply: g.Reload, now: g.cfg.differences}
+	return &settings{path: cmp.Or(host.Config, filepath.Join(host.Dir, ConfigName)), apply: g.Reload, possible: g.canReach, now: g.differences}
 }
 
 // live are the parts of the configuration that a change of is in force at once.
-var live = []string{"[[user]]", "[guard]", "[log] level", "[window]", "[recording] enabled", "[discovery] strangers", "[audio] country", "[audio] echo", "[audio] noise", "[audio] gain"}
+var live = []string{"[[user]]", "[[pbx]]", "[guard]", "[log] level", "[window]", "[recording] enabled", "[discovery] strangers", "[audio] country", "[audio] echo", "[audio] noise", "[audio] gain"}
 
 // secretKeys are the plain paths of what is never told.
 var secretKeys = func() map[string]bool {
@@ -177,6 +178,11 @@ func (s *settings) Change(version string, changes []web.SettingsChange) (web.Set
 	cfg, err := Parse(s.path, text)
 	if err != nil {
 		return web.SettingsDone{}, refusal(err)
+	}
+	if s.possible != nil {
+		if err := s.possible(cfg); err != nil {
+			return web.SettingsDone{}, refusal(err)
+		}
 	}
 	text = append([]byte(mark), text...)
 	switch err := replaceFile(s.path, was, text); {

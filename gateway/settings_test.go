@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,6 +240,48 @@ func TestSettingsFollowALink(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(real); !strings.HasPrefix(string(text), `name = "x" # ours`) {
 		t.Errorf("the file is\n%s", text)
+	}
+}
+
+// The first PBX has the SIP ports opened as the file says then; where they are taken nothing is saved. Of the last one nothing is left.
+func TestSettingsOfPBXsHoldAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	g, _ := start(t, loopback(t, ""), dir)
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	change := func(changes ...web.SettingsChange) (web.SettingsDone, error) {
+		t.Helper()
+		now, err := g.Settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Change(now.Version, changes)
+	}
+	file := filepath.Join(dir, ConfigName)
+	line := web.SettingsChange{Add: "pbx", Entry: map[string]json.RawMessage{"name": jsonText("line"), "uri": jsonText("sip:127.0.0.1:9"), "mode": jsonText("peer"), "record": jsonText("always")}}
+	var refused *web.SettingsRefused
+	if _, err := change(set("listen.sip", string(jsonText(taken.LocalAddr().String()))), line); !errors.As(err, &refused) || refused.Faults[0].Key != "listen.sip" ||
+		!strings.Contains(refused.Faults[0].Problem, "is in use by another program") {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) || len(g.PBXs()) > 0 || g.numbersGoOut() {
+		t.Errorf("refused, but %v; %+v", err, g.PBXs())
+	}
+	if done, err := change(set("listen.sip", `"127.0.0.1:0"`), set("listen.sips", `""`), line); err != nil || slices.Contains(done.Waiting, "[[pbx]]") {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if all := g.PBXs(); len(all) != 1 || all[0].Name != "line" || !g.numbersGoOut() || !slices.Equal(g.pbxNames(), []string{"line"}) || !slices.Contains(g.hostsOfOthers(), "127.0.0.1") {
+		t.Errorf("PBXs %+v", all)
+	}
+	at := g.signaling.Addr()
+	if done, err := change(set("listen.sip", `"127.0.0.1:5999"`), web.SettingsChange{Remove: "pbx[0]"}); err != nil || !slices.Contains(done.Waiting, "[listen]") {
+		t.Errorf("another port while one is open: %+v, %v", done, err)
+	}
+	if len(g.PBXs()) > 0 || g.numbersGoOut() || g.signaling.Addr() != at {
+		t.Errorf("left: %+v, at %s", g.PBXs(), g.signaling.Addr())
 	}
 }
 

@@ -174,8 +174,8 @@ func (g *Gateway) TryExtension(ctx context.Context, e Extension) (call.Trial, er
 	return t, err
 }
 
-// SaveExtension makes it the owner's account: of the PBX that it names, of one with that address, or of a new one. It is in force after the next
-// start. It gives the account as it is then, without its password.
+// SaveExtension makes it the owner's account: of the PBX that it names, of one with that address, or of a new one. It is in force at
+// once. It gives the account as it is then, without its password.
 func (g *Gateway) SaveExtension(ctx context.Context, e Extension) (Extension, error) {
 	_, cfg, err := g.file.read()
 	if err != nil {
@@ -235,7 +235,7 @@ func (c Config) freeName(uri string) string {
 	return name
 }
 
-// freePort gives another [listen] sip where the present one would keep the next start from working, as another phone of this machine has
+// freePort gives another [listen] sip where the present one can't be opened, as another phone of this machine has
 // the port; empty: the present one is well. Only a gateway without a PBX has its SIP port closed, so that it can be asked.
 func (g *Gateway) freePort(cfg Config) string {
 	if g.signaling.Addr().IsValid() || cfg.Listen.SIP == "" || portFree(cfg.Listen.SIP) {
@@ -274,7 +274,7 @@ func (g *Gateway) Waiting() []string {
 	if err != nil {
 		return nil
 	}
-	return g.cfg.differences(cfg)
+	return g.differences(cfg)
 }
 
 // FoundPBX is a PBX that announces itself nearby.

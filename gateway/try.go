@@ -29,7 +29,7 @@ func (g *Gateway) tryPBX(ctx context.Context, uri, username, password string) (c
 		return call.Trial{}, fmt.Errorf("the user name or the password has a control character or more than %d characters", maxCredential)
 	}
 	pbx := signaling.PBX{Name: "pbx", URI: uri}
-	for _, p := range g.cfg.PBX {
+	for _, p := range g.outside.Load().PBX {
 		if p.URI == uri {
 			pbx = p
 			break

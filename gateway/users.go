@@ -141,8 +141,9 @@ func (g *Gateway) checkAccount(ctx context.Context, u auth.User) error {
 }
 
 func (g *Gateway) pbxNames() []string {
-	names := make([]string, len(g.cfg.PBX))
-	for i, p := range g.cfg.PBX {
+	all := g.outside.Load().PBX
+	names := make([]string, len(all))
+	for i, p := range all {
 		names[i] = p.Name
 	}
 	return names

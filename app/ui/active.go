@@ -55,13 +55,37 @@ func (w *Window) newActive() *active {
 
 	who := container.NewBorder(nil, nil, padded(container.New(middle{}, a.avatar), 0, 0, 0, 12), nil,
 		container.New(middle{}, column(0, line(6, container.New(middle{}, a.lamp), whole(a.state)), a.name, a.number)))
-	how := container.NewBorder(nil, nil, padded(container.New(wholeLayout{}, a.clock), 0, 0, 0, 12), nil, container.New(middle{}, column(2, a.quality, a.graph)))
+	how := container.New(heard{}, container.New(wholeLayout{}, a.clock), a.quality, a.graph)
 	buttons := container.New(layout.NewGridLayoutWithColumns(5), a.mute, a.hold, a.keys, a.pass, a.rest)
 	inside := container.NewBorder(column(12, who, how), column(12, buttons, a.hangUp), nil, nil,
 		padded(container.New(rest{&a.showKeys}, container.NewVScroll(column(unit, a.others, a.transfer, a.more)), a.keypad), 8, 8, 0, 0))
 	a.CanvasObject = container.New(hero{480, 560}, card(inside, 16))
 	w.listen(a.tick, w.model.Now, w.model.Troubles, w.model.Sounds)
 	return a
+}
+
+// heard puts a word on the line of the clock before it, and the graph under that word. The clock's own room above its digits is not
+// taken: in a small window the keys below need it.
+type heard struct{}
+
+// baseline is how far down its height a text stands on its line.
+const baseline = 0.79
+
+func (heard) MinSize(o []fyne.CanvasObject) fyne.Size {
+	clock, word, graph := o[0].MinSize(), o[1].MinSize(), o[2].MinSize()
+	return fyne.NewSize(clock.Width+12+max(word.Width, graph.Width), 2+word.Height+graph.Height)
+}
+
+func (heard) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	clock, word := o[0].MinSize(), o[1].MinSize().Height
+	x := clock.Width + 12
+	place := func(o fyne.CanvasObject, x, y, width, height float32) {
+		o.Move(fyne.NewPos(x, y))
+		o.Resize(fyne.NewSize(width, height))
+	}
+	place(o[0], 0, 2-(clock.Height-word)*baseline, clock.Width, clock.Height)
+	place(o[1], x, 2, size.Width-x, word)
+	place(o[2], x, 2+word, size.Width-x, o[2].MinSize().Height)
 }
 
 // hero keeps the call at most so wide, in the middle at the top, and at most so high unless it needs more.

@@ -15,11 +15,33 @@ func newTick(words string, changed func(bool)) *tick {
 	return t
 }
 
+// FocusGained implements fyne.Focusable.
+func (t *tick) FocusGained() {
+	t.Check.FocusGained()
+	reveal(t)
+}
+
 // TypedKey passes on what the box has no use for; space comes as a rune.
 func (t *tick) TypedKey(e *fyne.KeyEvent) {
 	if e.Name != fyne.KeySpace {
 		passKey(t, e)
 	}
+}
+
+// plainButton is a button without a ground, for what matters less.
+type plainButton struct{ widget.Button }
+
+func newPlainButton(words string, do func()) *plainButton {
+	q := &plainButton{}
+	q.Text, q.OnTapped, q.Importance, q.Alignment = words, do, widget.LowImportance, widget.ButtonAlignLeading
+	q.ExtendBaseWidget(q)
+	return q
+}
+
+// FocusGained implements fyne.Focusable.
+func (q *plainButton) FocusGained() {
+	q.Button.FocusGained()
+	reveal(q)
 }
 
 // chooser is a choice that leaves enter and escape to the window.
@@ -32,6 +54,13 @@ func newChooser(options []string, changed func(string)) *chooser {
 	return c
 }
 
+// FocusGained implements fyne.Focusable.
+func (c *chooser) FocusGained() {
+	c.Select.FocusGained()
+	reveal(c)
+}
+
+// TypedKey passes on what the choice has no use for.
 func (c *chooser) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeyEscape:

@@ -14,7 +14,8 @@ type dialView struct {
 	w       *Window
 	field   *field
 	keypad  *fyne.Container
-	before  *text  // what became of the call before
+	before  *text  // with whom the call before was
+	why     *text  // what became of it
 	cleared string // the ID of the ended call that is no more told of
 }
 
@@ -24,13 +25,14 @@ func (w *Window) newDialView() *dialView {
 	d.field.changed = d.typed
 	d.keypad = newKeypad(d.press)
 	d.before = newText("", small, colourMuted)
-	d.before.align = fyne.TextAlignCenter
+	d.why = newText("", small, colourMuted)
+	d.before.align, d.why.align = fyne.TextAlignCenter, fyne.TextAlignCenter
 	erase := newPill("backspace", "", "", d.erase)
 	go_ := newPill("call", say("button.call"), theme.ColorNameSuccess, func() { w.dial(d.field.target()) })
 	go_.height = 52
 	top := column(unit, newText(say("dial.label"), small, colourMuted),
 		container.NewBorder(nil, nil, nil, erase, d.field.entry), d.field.list)
-	inside := column(12, top, d.keypad, go_, d.before)
+	inside := column(12, top, d.keypad, go_, column(0, d.before, d.why))
 	d.CanvasObject = container.New(narrow{480}, card(inside, 20))
 	w.listen(d.show, w.model.Desk, w.model.People)
 	return d
@@ -73,12 +75,13 @@ func (d *dialView) last() *call.DeskCall {
 }
 
 func (d *dialView) show() {
-	words := ""
+	who, what := "", ""
 	if last := d.last(); last != nil && last.ID != d.cleared {
 		name, _ := d.w.model.who(*last)
-		words = say("dial.before", "Who", name, "What", told(last.Reason))
+		who, what = say("dial.before", "Who", name), told(last.Reason)
 	}
-	d.before.say(words)
+	d.before.say(who)
+	d.why.say(what)
 	d.CanvasObject.Refresh()
 }
 

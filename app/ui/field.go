@@ -5,36 +5,9 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
-
-// entry is a field in which the keys of calls work too, as long as it has no use for them.
-type entry struct {
-	widget.Entry
-	taken func(*fyne.KeyEvent) bool // a key that something else has used
-	char  func(rune) bool           // the same for letters and digits
-}
-
-func newEntry(hint string) *entry {
-	e := &entry{}
-	e.ExtendBaseWidget(e)
-	e.SetPlaceHolder(hint)
-	return e
-}
-
-func (e *entry) TypedKey(k *fyne.KeyEvent) {
-	if e.taken == nil || !e.taken(k) {
-		e.Entry.TypedKey(k)
-	}
-}
-
-func (e *entry) TypedRune(r rune) {
-	if e.char == nil || !e.char(r) {
-		e.Entry.TypedRune(r)
-	}
-}
 
 // field takes a name or a number, and offers those that begin so.
 type field struct {

@@ -77,6 +77,7 @@ type Model struct {
 	People     binding.List[call.Lamp]
 	Recent     binding.List[call.Record] // newest first
 	Owner      binding.String            // the user whose calls they are
+	Self       binding.String            // how people call the owner; empty: as Owner
 	Seen       binding.Item[time.Time]   // until when missed calls were seen
 	Voicemail  binding.Item[call.Voicemail]
 	Troubles   binding.List[call.Concern]             // of the calls of the moment
@@ -97,6 +98,7 @@ func NewModel(name string) *Model {
 		People:    binding.NewList(func(a, b call.Lamp) bool { return a == b }),
 		Recent:    binding.NewList(func(a, b call.Record) bool { return a.ID == b.ID }),
 		Owner:     binding.NewString(),
+		Self:      binding.NewString(),
 		Seen:      binding.NewItem(time.Time.Equal),
 		Voicemail: binding.NewItem(func(a, b call.Voicemail) bool { return a == b }),
 		Troubles:  binding.NewList(func(a, b call.Concern) bool { return a == b }),
@@ -151,6 +153,10 @@ func incoming(c call.DeskCall) bool { return c.Direction == "in" && c.State == c
 
 // nameOf is how people call a target: a user's name or a number.
 func (m *Model) nameOf(target string) string {
+	owner, _ := m.Owner.Get()
+	if self, _ := m.Self.Get(); self != "" && target == owner {
+		return self
+	}
 	if l, ok := m.lampOf(target); ok && l.Name != "" {
 		return l.Name
 	}
@@ -171,7 +177,7 @@ func (m *Model) lampOf(target string) (call.Lamp, bool) {
 
 // who is the other one of a call, and the number where that says more.
 func (m *Model) who(c call.DeskCall) (name, number string) {
-	name = c.Name
+	name = Caller(c.Name)
 	if name == "" || name == c.Peer {
 		name = m.nameOf(c.Peer)
 	}

@@ -77,6 +77,18 @@ func (c Config) value(key string) any {
 // text is the value of a key that has one.
 func (c Config) text(key string) string { s, _ := c.value(key).(string); return s }
 
+// texts is the value of a key that has several.
+func (c Config) texts(key string) []string {
+	all, _ := c.value(key).([]any)
+	texts := make([]string, 0, len(all))
+	for _, t := range all {
+		if t, ok := t.(string); ok {
+			texts = append(texts, t)
+		}
+	}
+	return texts
+}
+
 // tables are the entries of a list, as "pbx".
 func (c Config) tables(list string) []Config {
 	all, _ := c.Values[list].([]any)

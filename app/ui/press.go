@@ -38,7 +38,7 @@ func (p *press) Tapped(*fyne.PointEvent) {
 func (p *press) MouseIn(*desktop.MouseEvent)    { p.hovered = true; p.paint() }
 func (p *press) MouseMoved(*desktop.MouseEvent) {}
 func (p *press) MouseOut()                      { p.hovered = false; p.paint() }
-func (p *press) FocusGained()                   { p.focused = true; p.paint() }
+func (p *press) FocusGained()                   { p.focused = true; p.paint(); p.reveal() }
 func (p *press) FocusLost()                     { p.focused = false; p.paint() }
 
 func (p *press) Cursor() desktop.Cursor {
@@ -73,6 +73,13 @@ func (p *press) TypedKey(e *fyne.KeyEvent) {
 func (p *press) TypedRune(r rune) {
 	if r != ' ' {
 		passRune(p.self(), r)
+	}
+}
+
+// reveal scrolls it into view.
+func (p *press) reveal() {
+	if p.ground != nil {
+		reveal(p.ground)
 	}
 }
 

@@ -20,9 +20,9 @@ type past struct {
 }
 
 func pastOf(m *Model, owner string, r call.Record) past {
-	p := past{target: r.From, name: r.FromDisplay, at: r.Began, made: r.Made(owner)}
+	p := past{target: r.From, name: Caller(r.FromDisplay), at: r.Began, made: r.Made(owner)}
 	if p.made {
-		p.target, p.name = r.To, r.ToDisplay
+		p.target, p.name = r.To, Caller(r.ToDisplay)
 	}
 	if p.name == "" || p.name == p.target {
 		p.name = m.nameOf(p.target)
@@ -59,6 +59,23 @@ func (m *Model) missed() int {
 	return n
 }
 
+// older reports whether one of the earlier calls is told of with another time now than then.
+func (m *Model) older(then, now time.Time) bool {
+	if now.YearDay() != then.YearDay() {
+		return true
+	}
+	records, _ := m.Recent.Get()
+	for _, r := range records { // the newest first; what is an hour old changes at midnight alone
+		switch {
+		case when(r.Began, then) != when(r.Began, now):
+			return true
+		case then.Sub(r.Began) > time.Hour:
+			return false
+		}
+	}
+	return false
+}
+
 // recentView lists earlier calls; pressing one calls back.
 func (w *Window) recentView() fyne.CanvasObject {
 	m := w.model
@@ -78,9 +95,8 @@ func (w *Window) recentView() fyne.CanvasObject {
 		list.Refresh()
 	}, m.Recent, m.Owner, m.People)
 	drawn := w.now()
-	w.listen(func() { // nothing is drawn anew that says the same: "2 min ago" changes, "11:30" does so at midnight
-		newest, _ := m.Recent.GetValue(0)
-		if now := w.now(); now.Sub(newest.Began) < time.Hour+time.Minute || now.Day() != drawn.Day() {
+	w.listen(func() { // nothing is drawn anew that says the same
+		if now := w.now(); m.older(drawn, now) {
 			drawn = now
 			list.Refresh()
 		}

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
@@ -10,15 +11,17 @@ import (
 	"cordboard/gateway/call"
 )
 
-// newLinePBX takes a PBX with one line for all, or one that knows this machine by its address. i is its entry in the file, -1 a new one;
+// newLinePBX takes a PBX with one line for all, one that knows this machine by its address, or one where browsers sign in themselves. i is its entry in the file, -1 a new one;
 // kept tells that its password is. A line is tried before it is saved.
 func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 	s := w.newSheet()
-	trunk := p.text("mode") == "trunk"
+	trunk, passes := p.text("mode") == "trunk", p.text("mode") == "passthrough"
 	name, address, username, password := w.newLine(say("set.pbx.name.hint")), w.newLine(say("account.address.hint")), w.newLine(""), w.newSecret("")
 	name.SetText(p.text("name"))
 	address.SetText(plainAddress(p.text("uri")))
 	username.SetText(p.text("username"))
+	domains := w.newLine("pbx.example")
+	domains.SetText(strings.Join(p.texts("domains"), ", "))
 	if kept {
 		password.SetPlaceHolder(say("account.password.kept"))
 	}
@@ -39,6 +42,10 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 		field("username", say("set.pbx.username"), username)
 		field("password", say("set.pbx.password"), password)
 	}
+	if passes {
+		field("domains", say("set.pbx.domains"), domains)
+		part = append(part, prose(say("set.pbx.domains.more")))
+	}
 	var save *pill
 	busy := false
 	working := func(on bool) { busy = on; save.set(on) }
@@ -56,6 +63,9 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 				values["password"] = password.Text
 			}
 		}
+		if passes {
+			values["domains"] = strings.FieldsFunc(domains.Text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		}
 		var changes []Change
 		if i < 0 {
 			table = fmt.Sprintf("pbx[%d]", len(s.config.tables("pbx")))
@@ -65,7 +75,7 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 			}
 			changes = []Change{{Add: "pbx", Entry: values}}
 		} else {
-			for _, key := range []string{"uri", "name", "username", "password"} {
+			for _, key := range []string{"uri", "name", "username", "password", "domains"} {
 				if to, there := values[key]; there {
 					changes = append(changes, Change{Set: table + "." + key, To: to})
 				}

@@ -6,7 +6,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -139,11 +138,10 @@ func (w *Window) details(objects ...fyne.CanvasObject) fyne.CanvasObject {
 	inside := column(4, objects...)
 	inside.Hide()
 	all := column(4)
-	more := widget.NewButton(say("set.details"), func() {
+	more := newPlainButton(say("set.details"), func() {
 		inside.Hidden = !inside.Hidden
 		all.Refresh()
 	})
-	more.Importance, more.Alignment = widget.LowImportance, widget.ButtonAlignLeading
 	all.Objects = []fyne.CanvasObject{container.New(outdent{x: 11}, container.NewHBox(more)), inside}
 	return all
 }

@@ -35,7 +35,7 @@ func (w *Window) pbxPage() fyne.CanvasObject {
 		list.Refresh()
 	}
 	s.loaded = append(s.loaded, show)
-	w.listen(show, w.model.Status)
+	w.listen(show, w.model.Status, w.model.Self)
 	add := newPill("add", say("set.pbx.add"), theme.ColorNamePrimary, func() {
 		w.set.enter(say("set.pbx.add"), (*Window).newPBXPage)
 	})
@@ -78,12 +78,10 @@ func (w *Window) pbxCard(s *sheet, i int, p Config, k call.PBX, used bool) fyne.
 	})
 	remove.outlined = true
 	buttons := beside(remove)
-	if mode := p.text("mode"); mode == "extension" || mode == "trunk" || mode == "peer" {
-		secret := slices.Contains(s.config.Secrets, fmt.Sprintf("pbx[%d].password", i))
-		buttons.Add(newPill("", say("set.pbx.change"), "", func() {
-			w.set.enter(p.text("name"), func(w *Window) fyne.CanvasObject { return w.changePBXPage(i, p, secret) })
-		}))
-	}
+	secret := slices.Contains(s.config.Secrets, fmt.Sprintf("pbx[%d].password", i))
+	buttons.Add(newPill("", say("set.pbx.change"), "", func() {
+		w.set.enter(p.text("name"), func(w *Window) fyne.CanvasObject { return w.changePBXPage(i, p, secret) })
+	}))
 	all.Add(buttons)
 	if len(k.Facts) > 0 {
 		all.Add(w.details(facts(k.Facts)...))
@@ -146,7 +144,7 @@ func (w *Window) newPBXPage() fyne.CanvasObject {
 		place.Refresh()
 	}
 	show("extension")
-	kind := choiceOf([]string{"extension", "trunk", "peer"}, "extension", func(m string) string { return say("set.pbx.mode." + m) }, show)
+	kind := choiceOf([]string{"extension", "trunk", "peer", "passthrough"}, "extension", func(m string) string { return say("set.pbx.mode." + m) }, show)
 	return column(16, titled("", labelled(say("set.pbx.kind"), kind), prose(say("set.pbx.kind.more"))), place)
 }
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -272,7 +271,7 @@ func TestPBXPage(t *testing.T) {
 	if s.reads("Asterisk 20") || s.reads("401 twice") {
 		t.Error("it says what belongs under Details")
 	}
-	for _, b := range all[*widget.Button](s) {
+	for _, b := range all[*plainButton](s) {
 		b.OnTapped()
 	}
 	if !s.reads("Asterisk 20") || !s.reads("401 twice") {

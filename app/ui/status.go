@@ -80,19 +80,27 @@ type status struct {
 func (w *Window) newStatus() *status {
 	s := &status{w: w, lamp: picture("lamp-off", colourMuted, 18), words: widget.NewLabel(""), arrow: picture("forward", colourMuted, 18)}
 	s.words.Wrapping, s.words.SizeName = fyne.TextWrapWord, small
-	s.do = func() { w.mend(s.problem.place) }
+	s.do = func() { w.Mend(s.problem.place) }
 	s.ExtendBaseWidget(s)
 	w.listen(s.show, w.model.Desk, w.model.Status, w.model.Voicemail)
 	return s
 }
 
-// mend opens the page of the settings where something is mended.
-func (w *Window) mend(place Place) {
+// Mend opens the page of the settings where something is mended; empty: none.
+func (w *Window) Mend(place Place) {
 	if place == "" {
 		return
 	}
 	w.openSettings()
 	w.set.choose(slices.IndexFunc(w.set.pages, func(p settingsPage) bool { return p.place == place }))
+}
+
+// At is the page of the settings that is open; empty: none.
+func (w *Window) At() Place {
+	if !w.open {
+		return ""
+	}
+	return w.set.pages[w.set.chosen].place
 }
 
 func (s *status) show() {
@@ -128,7 +136,7 @@ const statusHeight = 40
 func (s *status) CreateRenderer() fyne.WidgetRenderer {
 	s.ground = canvas.NewRectangle(color.Transparent)
 	s.ground.CornerRadius = unit
-	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 8, 0), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), container.New(snug{}, s.words))
+	inside := container.NewBorder(nil, nil, padded(container.New(middle{}, s.lamp), 0, 0, 13, 6), padded(container.New(middle{}, s.arrow), 0, 0, 0, 8), container.New(snug{}, s.words))
 	s.paint()
 	return &drawn{widget.NewSimpleRenderer(container.New(strip{statusHeight}, s.ground, inside)), s.paint}
 }

@@ -77,6 +77,9 @@ func NewWindow(m *Model, d Does, rebuild func()) *Window {
 		if w.fault != "" && w.now().Sub(w.failed) > faultTime {
 			w.do(nil)
 		}
+		if e, ok := w.focused().(*entry); ok {
+			e.doze(w.now())
+		}
 	}, m.Now)
 	if w.setup.State().Wanted {
 		w.OpenSetup()

@@ -229,7 +229,7 @@ func TestWords(t *testing.T) {
 			c := s.talking("a", "bob")
 			c.State, c.Reason = call.Ended, "Busy"
 			s.calls(c)
-		}, []string{"Last call, Bob Miller: Busy"}, []string{"Hang up"}},
+		}, []string{"Last call: Bob Miller", "Busy"}, []string{"Hang up"}},
 		{"no sound", func(s *scene) {
 			_ = s.model.Desk.Set(call.DeskState{Problem: "This machine has no microphone. Plug one in."})
 		}, []string{"Plug one in"}, nil},

@@ -56,6 +56,17 @@ func told(sentence string) string {
 	return lang.L(strings.ReplaceAll(sentence, "{{", "{ {")) // which a caller's name may have in it
 }
 
+// notPaired is what the gateway puts behind the name of a machine that is not paired with this one.
+const notPaired = ", not paired"
+
+// Caller is a caller's name, in the language in use where it says that its machine is not paired.
+func Caller(name string) string {
+	if machine, found := strings.CutSuffix(name, notPaired); found {
+		return say("name.notPaired", "Who", machine)
+	}
+	return name
+}
+
 // clock is how long something takes, as "1:05" or "1:02:05".
 func clock(d time.Duration) string {
 	s := int(max(d, 0) / time.Second)

@@ -124,7 +124,7 @@ func TestGerman(t *testing.T) {
 	c := s.talking("a", "bob")
 	c.State, c.Reason = call.Ended, "Busy"
 	s.calls(c)
-	for _, words := range []string{"Kollegen", "frei · 102", "Letzter Anruf, Bob Miller: Besetzt", "1 verpasster Anruf", "gestern", "3. Mai"} {
+	for _, words := range []string{"Kollegen", "frei · 102", "Letzter Anruf: Bob Miller", "Besetzt", "1 verpasster Anruf", "gestern", "3. Mai"} {
 		if !s.reads(words) {
 			t.Errorf("the window does not say %q", words)
 		}

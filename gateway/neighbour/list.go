@@ -196,8 +196,10 @@ func (k *Keeper) newAddress(id, name string) string {
 	for _, f := range k.friends {
 		taken[f.Address] = true
 	}
-	for _, host := range k.cfg.Reserved {
-		taken[strings.ToLower(host)] = true
+	if k.cfg.Reserved != nil {
+		for _, host := range k.cfg.Reserved() {
+			taken[strings.ToLower(host)] = true
+		}
 	}
 	address := word
 	for i := 2; taken[address]; i++ {

@@ -28,8 +28,8 @@ type Config struct {
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
 
-	Strangers bool     // who is announced but not paired may call, and may be called; see SetStrangers
-	Reserved  []string // hosts that are somebody else's, as those of PBXs: no neighbour gets one for its address
+	Strangers bool            // who is announced but not paired may call, and may be called; see SetStrangers
+	Reserved  func() []string // hosts that are somebody else's, as those of PBXs: no neighbour gets one for its address; nil: there are none
 }
 
 // Book keeps who is paired.

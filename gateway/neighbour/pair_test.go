@@ -158,7 +158,7 @@ func TestWhoCanBePaired(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	k := &Keeper{cfg: Config{Reserved: []string{"PBX"}}, friends: map[string]*friend{"1": {Neighbour: call.Neighbour{Address: "front-office"}}}}
+	k := &Keeper{cfg: Config{Reserved: func() []string { return []string{"PBX"} }}, friends: map[string]*friend{"1": {Neighbour: call.Neighbour{Address: "front-office"}}}}
 	for name, want := range map[string]string{
 		"Front Office": "front-office-2", "Büro": "b-ro", "": "neighbour", "101": "neighbour-101", "desk": "desk-2", "会議室": "neighbour", "a--b ": "a-b", "Pbx": "pbx-2",
 	} {

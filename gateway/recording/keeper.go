@@ -185,11 +185,12 @@ func (k *Keeper) enqueue(t *taped) {
 	}
 }
 
-// SetRules takes over the mode of all, empty: Never, and those of users, for calls that come up or change from now on.
-func (k *Keeper) SetRules(all string, users map[string]string) {
+// SetRules takes over whose calls are recorded, Default empty: Never, for calls that come up or change from now on.
+func (k *Keeper) SetRules(r Rules) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.rules.Default, k.rules.Users = cmp.Or(all, Never), users
+	r.Default = cmp.Or(r.Default, Never)
+	k.rules = r
 }
 
 // Over says that a call has ended. It never waits; the media engine finishes the file.

@@ -158,7 +158,7 @@ func (a *around) resolve(ctx context.Context, target string) (string, error) {
 	if u, err := a.srv.deps.Users.ByExtension(ctx, target); err == nil {
 		return u.Name, nil
 	}
-	if len(a.srv.pbxes) == 0 {
+	if len(a.srv.pbxes()) == 0 {
 		return "", errNotWatchable
 	}
 	return target, nil

@@ -249,7 +249,7 @@ func TestPBXDoesNotAnswer(t *testing.T) {
 	alice.invite("200")
 	alice.response(408, sip.INVITE)
 	w.over()
-	w.srv.pbxes[0].note(errNoAnswer)
+	w.srv.pbxes()[0].note(errNoAnswer)
 	if s := w.srv.PBXStatus()[0]; s.State != stateUnreachable || s.Detail != "no answer in 5 s" {
 		t.Errorf("status = %+v, want unreachable: no answer in 5 s", s)
 	}

@@ -11,7 +11,7 @@ import (
 func TestCross(t *testing.T) {
 	w := buildWorld(t, ModePeer, func(*Config, *Deps) {})
 	t.Cleanup(func() { _ = w.srv.closeSockets() })
-	p := w.srv.pbxes[0]
+	p := w.srv.pbxes()[0]
 	pbx, alice, bob := &leg{pbx: p}, &leg{user: "alice"}, &leg{user: "bob"}
 	at := p.uri.Host
 	for _, tt := range []struct {
@@ -77,7 +77,7 @@ func TestIdentityOfCaller(t *testing.T) {
 	w := newWorld(t, ModeExtension)
 	alice, bob := w.dial("alice", true), w.dial("bob", true)
 	bob.register()
-	host := w.srv.pbxes[0].uri.Host
+	host := w.srv.pbxes()[0].uri.Host
 	const hidden = "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>"
 	for _, tt := range []struct {
 		name, target      string

@@ -112,7 +112,7 @@ func TestNextProfile(t *testing.T) {
 				w.over()
 			}
 			finish(w.refuseFirst(alice, status, "DTLS", "SDES", "RTP"))
-			facts := func(name string) []string { return w.srv.pbxes[0].facts.get(name) }
+			facts := func(name string) []string { return w.srv.pbxes()[0].facts.get(name) }
 			if taken, refused := facts(call.FactMedia), facts(call.FactMediaRefused); !slices.Equal(taken, []string{"rtp"}) || !slices.Equal(refused, []string{"dtls", "sdes"}) {
 				t.Errorf("learned that %v is taken and %v refused", taken, refused)
 			}
@@ -146,7 +146,7 @@ func TestLastProfile(t *testing.T) {
 			w.pbx.request(sip.ACK)
 			alice.response(tt.status, sip.INVITE)
 			w.over()
-			if refused := w.srv.pbxes[0].facts.get(call.FactMediaRefused); len(refused) > 0 {
+			if refused := w.srv.pbxes()[0].facts.get(call.FactMediaRefused); len(refused) > 0 {
 				t.Errorf("learned that %v is refused of a call that nothing was found for", refused)
 			}
 		})

@@ -287,18 +287,16 @@ func (s *Server) noteFacts() {
 	}
 }
 
-// recallFacts reads what earlier runs have learned.
-func (s *Server) recallFacts(ctx context.Context) {
+// recallFacts reads what was learned earlier of a PBX.
+func (s *Server) recallFacts(ctx context.Context, p *pbx) {
 	if s.deps.Knowledge == nil {
 		return
 	}
-	for _, p := range s.pbxes {
-		known, err := s.deps.Knowledge.Facts(ctx, p.cfg.URI)
-		if err != nil {
-			s.log.Error("facts of the PBX not read", "pbx", p.cfg.Name, "error", err)
-		}
-		p.facts.recall(known)
+	known, err := s.deps.Knowledge.Facts(ctx, p.cfg.URI)
+	if err != nil {
+		p.log.Error("facts of the PBX not read", "error", err)
 	}
+	p.facts.recall(known)
 }
 
 // keepFacts stores what is learned until ctx ends, and then what is left.
@@ -317,14 +315,18 @@ func (s *Server) keepFacts(ctx context.Context) {
 }
 
 func (s *Server) storeFacts(ctx context.Context) {
+	for _, p := range s.roster().all {
+		s.keepFactsOf(ctx, p)
+	}
+}
+
+func (s *Server) keepFactsOf(ctx context.Context, p *pbx) {
 	if s.deps.Knowledge == nil {
 		return
 	}
-	for _, p := range s.pbxes {
-		for _, f := range p.facts.news() {
-			if err := s.deps.Knowledge.Learn(ctx, p.cfg.URI, f); err != nil {
-				s.log.Error("fact of the PBX not kept", "pbx", p.cfg.Name, "fact", f.Name, "error", err)
-			}
+	for _, f := range p.facts.news() {
+		if err := s.deps.Knowledge.Learn(ctx, p.cfg.URI, f); err != nil {
+			p.log.Error("fact of the PBX not kept", "fact", f.Name, "error", err)
 		}
 	}
 }
@@ -332,7 +334,7 @@ func (s *Server) storeFacts(ctx context.Context) {
 // PBXs tells what is known of each PBX.
 func (s *Server) PBXs() []call.PBX {
 	list := []call.PBX{}
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		x := call.PBX{Name: p.cfg.Name, Mode: p.cfg.mode(), URI: p.cfg.URI, Prefixes: p.cfg.Prefixes, Domains: p.cfg.Domains, Facts: p.facts.list()}
 		for _, st := range p.status() {
 			x.State = append(x.State, call.PBXState{User: st.User, State: st.State, Detail: st.Detail})

@@ -110,11 +110,14 @@ func TestRefusalIsForgotten(t *testing.T) {
 
 func TestFactsSurvive(t *testing.T) {
 	book := &fakeKnowledge{facts: map[string][]call.Fact{}}
-	w := buildWorld(t, ModeExtension, func(_ *Config, d *Deps) { d.Knowledge = book })
-	uri := w.srv.pbxes[0].cfg.URI
-	book.facts[uri] = []call.Fact{{Name: call.FactSupported, Values: []string{"timer"}, Learned: time.Unix(1, 0)}}
+	var uri string
+	w := buildWorld(t, ModeExtension, func(cfg *Config, d *Deps) {
+		uri = cfg.PBX[0].URI
+		book.facts[uri] = []call.Fact{{Name: call.FactSupported, Values: []string{"timer"}, Learned: time.Unix(1, 0)}}
+		d.Knowledge = book
+	})
 	w.start()
-	eventually(t, "facts of an earlier run", func() bool { return w.srv.pbxes[0].facts.supports("timer") })
+	eventually(t, "facts of an earlier run", func() bool { return w.srv.pbxes()[0].facts.supports("timer") })
 	alice := w.dial("alice", true)
 	alice.register()
 	alice.invite("200")

@@ -293,7 +293,7 @@ func TestPublicAddressIsLearned(t *testing.T) {
 		return true
 	})
 	w := buildWorld(t, ModeTrunk, func(cfg *Config, _ *Deps) { cfg.PBX[0].URI = "sip:" + pbx.addr() })
-	far := w.srv.pbxes[0]
+	far := w.srv.pbxes()[0]
 	far.near = func(netip.Addr) bool { return false }
 	far.cfg.Name = "far"
 	w.start()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (s *Server) spare() {
 				return true
 			}
 		}
-		for _, p := range s.pbxes {
+		for _, p := range s.roster().all {
 			if p.owns(addr, false) || p.owns(addr, true) {
 				return true
 			}
@@ -88,6 +89,9 @@ func (g *gate) Accept() (net.Conn, error) {
 // the account of the user who makes or forwards it, and what a PBX sends goes to no PBX by itself.
 func (u *setup) mayLeave(ctx context.Context, l *leg) error {
 	if l.pbx != nil && u.from.pbx.isStrange() { // whoever it was that was to be rung
+		return errNotFound
+	}
+	if l.pbx != nil && slices.Contains(u.srv.roster().leaving, l.pbx) {
 		return errNotFound
 	}
 	if l.pbx == nil || l.pbx.neighbour != nil { // calls among colleagues cost nothing, and a neighbour's go no further

@@ -181,7 +181,7 @@ func TestHistoryWhenThePBXIsUnreachable(t *testing.T) {
 			w.pbx.mute = true
 			w.pbx.mu.Unlock()
 			if tt.known {
-				w.srv.pbxes[0].note(errNoAnswer)
+				w.srv.pbxes()[0].note(errNoAnswer)
 			}
 			alice.invite("200")
 			alice.response(tt.want.Status, sip.INVITE)

@@ -126,7 +126,7 @@ func (w *lasting) crash() {
 	s.mu.Lock()
 	clear(s.legs)
 	s.mu.Unlock()
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		p.mu.Lock()
 		regs := maps.Clone(p.regs)
 		clear(p.regs)

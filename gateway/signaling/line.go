@@ -43,7 +43,7 @@ type line struct {
 	net.Conn
 	lines *lines
 	key   string
-	pbx   *pbx
+	pbx   atomic.Pointer[pbx]
 	hop   locate.Target // what it was opened for; zero when we took it
 	gone  chan struct{}
 	once  sync.Once
@@ -60,7 +60,8 @@ func lineKey(transport, remote string) string { return transport + " " + remote 
 
 // add keeps a connection that is open now; false when all are being closed.
 func (ls *lines) add(conn net.Conn, p *pbx, hop locate.Target, transport string) (*line, bool) {
-	l := &line{Conn: conn, lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), pbx: p, hop: hop, gone: make(chan struct{})}
+	l := &line{Conn: conn, lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), hop: hop, gone: make(chan struct{})}
+	l.pbx.Store(p)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed {
@@ -115,7 +116,7 @@ func (l *line) Close() error {
 		l.lines.mu.Unlock()
 		err = l.Conn.Close()
 		if !over && l.hop.Addr.IsValid() {
-			l.pbx.suspect(l.hop, true)
+			l.pbx.Load().suspect(l.hop, true)
 		}
 	})
 	return err
@@ -149,7 +150,7 @@ func (l *line) ping() bool {
 // connect sees to it that sipgo has a connection to hop, whose certificate must be for name.
 func (s *Server) connect(ctx context.Context, p *pbx, hop locate.Target, name string) error {
 	if l := s.lines.at(hop.Transport, hop.Addr.String()); l != nil && l.taken.Load() {
-		if hop.Transport == locate.TLS && l.pbx != p && !sameCertificates(l.pbx, p) {
+		if other := l.pbx.Load(); hop.Transport == locate.TLS && other != p && !sameCertificates(other, p) {
 			return errOtherCertificates
 		}
 		return nil
@@ -209,10 +210,10 @@ func (s *Server) dial(ctx context.Context, p *pbx, hop locate.Target, name strin
 // portToward is the port at which the server hop reaches us. By TLS without a listener of ours that is the connection's own.
 func (s *Server) portToward(hop locate.Target) int {
 	if hop.Transport != locate.TLS {
-		return int(s.sip.Port())
+		return int(s.ports().at.Port())
 	}
-	if s.sips != nil {
-		return s.sips.Addr().(*net.TCPAddr).Port
+	if sips := s.ports().tls; sips != nil {
+		return sips.Addr().(*net.TCPAddr).Port
 	}
 	if l := s.lines.at(hop.Transport, hop.Addr.String()); l != nil {
 		return l.LocalAddr().(*net.TCPAddr).Port

@@ -212,28 +212,33 @@ func (s *Server) prepareLink(ctx context.Context, p *pbx, req *sip.Request) erro
 func (ls *lines) of(p *pbx, at string) *line {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if l := ls.open[lineKey(locate.TLS, at)]; l != nil && l.pbx == p && l.taken.Load() {
+	if l := ls.open[lineKey(locate.TLS, at)]; l != nil && l.pbx.Load() == p && l.taken.Load() {
 		return l
 	}
 	for _, l := range ls.open {
-		if l.pbx == p && l.taken.Load() {
+		if l.pbx.Load() == p && l.taken.Load() {
 			return l
 		}
 	}
 	return nil
 }
 
-// closeOf ends all connections with p.
-func (ls *lines) closeOf(p *pbx) {
+// with lists the connections with p.
+func (ls *lines) with(p *pbx) []*line {
 	ls.mu.Lock()
+	defer ls.mu.Unlock()
 	var all []*line
 	for _, l := range ls.open {
-		if l.pbx == p {
+		if l.pbx.Load() == p {
 			all = append(all, l)
 		}
 	}
-	ls.mu.Unlock()
-	for _, l := range all {
+	return all
+}
+
+// closeOf ends all connections with p.
+func (ls *lines) closeOf(p *pbx) {
+	for _, l := range ls.with(p) {
 		l.Close()
 	}
 }
@@ -241,12 +246,12 @@ func (ls *lines) closeOf(p *pbx) {
 // neighbourKey begins the key of a neighbour.
 const neighbourKey = "neighbour "
 
-// key names a PBX or neighbour; no two have the same.
+// key names a PBX or neighbour while the program runs; no two have the same.
 func (p *pbx) key() string {
 	if p.neighbour != nil {
 		return neighbourKey + p.neighbour.ID
 	}
-	return p.cfg.Name
+	return p.id
 }
 
 // trusted says that who p is says who people are, and may make phones act by themselves: a PBX may, a neighbour and a browser (nil) not.

@@ -127,7 +127,7 @@ func (s *Server) guestOf(f *flow, req *sip.Request) *guest {
 	if _, bound := f.Identity(); bound || from == nil || from.Address.User == "" || req.Method != sip.REGISTER && req.Method != sip.INVITE {
 		return nil
 	}
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		if p.passes() && p.serves(from.Address.Host) {
 			g := s.guests.claim(f, p, sip.Uri{Scheme: "sip", User: from.Address.User, Host: from.Address.Host, Port: from.Address.Port})
 			if f.gone() { // flowClosed came too early for it

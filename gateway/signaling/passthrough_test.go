@@ -171,7 +171,7 @@ func TestPassthroughSignsInEndToEnd(t *testing.T) {
 	if path := valueOf(req, "Path"); !strings.HasPrefix(path, "<sip:"+name+"@127.0.0.1:") || !strings.Contains(path, ";lr") {
 		t.Errorf("Path = %s", path)
 	}
-	if !w.srv.pbxes[0].facts.supports("path") {
+	if !w.srv.pbxes()[0].facts.supports("path") {
 		t.Error("the PBX gave Path back, but that was not learned")
 	}
 	if st := w.srv.guests.all(func(*guest) bool { return true }); len(st) != 1 {
@@ -336,7 +336,7 @@ func TestPassthroughWithoutPath(t *testing.T) {
 	if ok := b.response(200, sip.REGISTER); !strings.Contains(ok.Contact().Value(), "expires=200") {
 		t.Errorf("contact = %s, want it for 200 s", ok.Contact().Value())
 	}
-	if w.srv.pbxes[0].facts.supports("path") || !w.srv.pbxes[0].facts.refuses("path") {
+	if w.srv.pbxes()[0].facts.supports("path") || !w.srv.pbxes()[0].facts.refuses("path") {
 		t.Error("the PBX has refused Path, but that was not learned")
 	}
 	w.guest().signIn("600") // without Path at once

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -46,6 +47,7 @@ type PBXStatus struct {
 type pbx struct {
 	cfg  PBX
 	srv  *Server
+	id   string // see key
 	log  *slog.Logger
 	uri  sip.Uri
 	near func(netip.Addr) bool // on a network of ours; onOurNetwork but for tests
@@ -76,6 +78,7 @@ type downError struct {
 func (e *downError) Error() string { return e.name + " is unreachable: " + e.err.Error() }
 func (e *downError) Unwrap() error { return e.err }
 
+// newPBX makes a PBX and looks for its servers. The caller holds s.setting.
 func newPBX(cfg PBX, s *Server) (*pbx, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -84,7 +87,8 @@ func newPBX(cfg PBX, s *Server) (*pbx, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pbx{cfg: cfg, srv: s, log: s.log.With("pbx", cfg.Name), near: onOurNetwork, host: token() + ".invalid",
+	s.made++
+	p := &pbx{cfg: cfg, srv: s, id: fmt.Sprint("pbx ", s.made), log: s.log.With("pbx", cfg.Name), near: onOurNetwork, host: token() + ".invalid",
 		wake: make(chan struct{}, 1), changed: make(chan struct{}), regs: make(map[string]*registration)}
 	p.uri = sip.Uri{Scheme: uri.Scheme, Host: uri.Host, Port: uri.Port}
 	if t, ok := uri.UriParams.Get("transport"); ok && t != "" {
@@ -204,7 +208,7 @@ func (p *pbx) status() []PBXStatus {
 // PBXStatus tells how we stand with each PBX.
 func (s *Server) PBXStatus() []PBXStatus {
 	list := []PBXStatus{}
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		list = append(list, p.status()...)
 	}
 	return list
@@ -216,7 +220,7 @@ func (s *Server) pbxAt(msg sip.Message) *pbx {
 	switch t := msg.Transport(); t {
 	case locate.TLS:
 		if l := s.lines.at(t, source); l != nil {
-			return l.pbx
+			return l.pbx.Load()
 		}
 		return nil
 	case locate.WS, locate.WSS:
@@ -231,7 +235,7 @@ func (s *Server) pbxAt(msg sip.Message) *pbx {
 	addr := hostOf(source)
 	at, _ := netip.ParseAddrPort(source)
 	var found *pbx
-	for _, p := range s.pbxes {
+	for _, p := range s.roster().all {
 		if !p.owns(addr, false) {
 			continue
 		}
@@ -264,7 +268,7 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 }
 
 func (s *Server) knows(addr netip.Addr) bool {
-	for _, p := range s.pbxes {
+	for _, p := range s.roster().all {
 		if p.owns(addr, false) {
 			return true
 		}

@@ -40,14 +40,14 @@ type way struct {
 // ways lists the PBXs for a number, in the order in which to try them: those with the longest prefix of it, else those with the
 // domain, else the first one. Nobody but its own users calls through a PBX in mode passthrough.
 func (s *Server) ways(number, host string) []way {
-	longest := ""
-	for _, p := range s.pbxes {
+	longest, list := "", s.pbxes()
+	for _, p := range list {
 		if prefix := p.prefix(number); len(prefix) > len(longest) && !p.passes() {
 			longest = prefix
 		}
 	}
 	var all []way
-	for _, p := range s.pbxes {
+	for _, p := range list {
 		switch {
 		case p.passes():
 		case longest != "" && p.prefix(number) == longest:
@@ -60,8 +60,8 @@ func (s *Server) ways(number, host string) []way {
 			all = append(all, way{p, number})
 		}
 	}
-	if i := slices.IndexFunc(s.pbxes, func(p *pbx) bool { return !p.passes() }); len(all) == 0 && i >= 0 {
-		all = []way{{s.pbxes[i], number}}
+	if i := slices.IndexFunc(list, func(p *pbx) bool { return !p.passes() }); len(all) == 0 && i >= 0 {
+		all = []way{{list[i], number}}
 	}
 	return all
 }
@@ -107,11 +107,12 @@ func (e event) unreached() bool {
 
 // home is the PBX in mode extension at which a user registers; nil when there is none.
 func (s *Server) home(u auth.User) *pbx {
-	i := slices.IndexFunc(s.pbxes, func(p *pbx) bool {
+	all := s.pbxes()
+	i := slices.IndexFunc(all, func(p *pbx) bool {
 		return p.cfg.mode() == ModeExtension && (u.PBXName == "" || u.PBXName == p.cfg.Name)
 	})
 	if i < 0 {
 		return nil
 	}
-	return s.pbxes[i]
+	return all[i]
 }

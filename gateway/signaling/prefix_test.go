@@ -14,6 +14,7 @@ import (
 func TestWays(t *testing.T) {
 	down := errors.New("no answer in 5 s")
 	s := &Server{}
+	var list []*pbx
 	for _, cfg := range []PBX{
 		{Name: "guests", URI: "sip:192.0.2.9", Mode: ModePassthrough, Domains: []string{"guests.example"}},
 		{Name: "main", URI: "sip:192.0.2.1"},
@@ -26,9 +27,10 @@ func TestWays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.pbxes = append(s.pbxes, &pbx{cfg: cfg, uri: uri, srv: s})
+		list = append(list, &pbx{cfg: cfg, uri: uri, srv: s})
 	}
-	s.pbxes[1].err = down // routing looks at that later
+	s.known.Store(newRoster(list, nil))
+	list[1].err = down // routing looks at that later
 	for _, tt := range []struct{ number, host, want string }{
 		{"200", "office.example", "main:200"},
 		{"030123", "office.example", "city:30123 city2:030123"},
@@ -60,7 +62,7 @@ func TestWays(t *testing.T) {
 			t.Errorf("a user of PBX %q registers at %s, want %s", name, got, want)
 		}
 	}
-	s.pbxes = s.pbxes[:1]
+	s.known.Store(newRoster(list[:1], nil))
 	if ways := s.ways("200", "office.example"); len(ways) != 0 {
 		t.Errorf("a number of a local user goes to a PBX in mode passthrough: %v", ways)
 	}
@@ -75,7 +77,7 @@ func twoPBXs(t *testing.T) (*world, *fakePBX) {
 		cfg.PBX = append(cfg.PBX, PBX{Name: "other", URI: "sip:" + second.addr(), Mode: ModePeer, Prefixes: []string{"0"}, Strip: true, Domains: []string{"other.example"}})
 	})
 	w.start()
-	for _, p := range w.srv.pbxes {
+	for _, p := range w.srv.pbxes() {
 		eventually(t, p.cfg.Name+" answers", func() bool { return p.status()[0].State == stateReachable })
 	}
 	return w, second
@@ -107,11 +109,11 @@ func TestNextPBX(t *testing.T) {
 	alice.response(404, sip.INVITE)
 	w.over()
 
-	w.srv.pbxes[0].note(errNoAnswer)
+	w.srv.pbxes()[0].note(errNoAnswer)
 	alice.invite("030")
 	answered()
 
-	w.srv.pbxes[1].note(errNoAnswer)
+	w.srv.pbxes()[1].note(errNoAnswer)
 	alice.invite("030")
 	alice.response(503, sip.INVITE)
 	w.over()

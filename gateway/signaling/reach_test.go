@@ -176,7 +176,7 @@ func TestCallsByTLS(t *testing.T) {
 				w.pbx.contact("101")
 				port := w.pbx.gw.Load().(net.Addr).(*net.TCPAddr).Port // the connection's own
 				if listening {
-					port = w.srv.sips.Addr().(*net.TCPAddr).Port
+					port = w.srv.ports().tls.Addr().(*net.TCPAddr).Port
 				}
 				if want, got := fmt.Sprintf(tt.contact, port), w.pbx.contact("101"); got != want {
 					t.Errorf("Contact = %s, want %s", got, want)
@@ -222,7 +222,7 @@ func TestMutualTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(ca.cert)
-			conn, err := tls.Dial("tcp", w.srv.sips.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "gateway", Certificates: tt.pairs})
+			conn, err := tls.Dial("tcp", w.srv.ports().tls.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "gateway", Certificates: tt.pairs})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +244,7 @@ func TestNoPlainTextFromASecurePBX(t *testing.T) {
 	w, _ := streamWorld(t, ModePeer, tlsPBX(t, ca, "127.0.0.1", time.Now().Add(time.Hour), nil), "sip:%s;transport=tls", func(cfg *Config, _ *Deps) {
 		cfg.PBX[0].CA = ca.file
 	})
-	if w.srv.knows(w.srv.pbxes[0].server().Addr.Addr()) {
+	if w.srv.knows(w.srv.pbxes()[0].server().Addr.Addr()) {
 		t.Error("the PBX's address is known without TLS")
 	}
 }

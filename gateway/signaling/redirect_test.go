@@ -87,7 +87,7 @@ func TestPBXRedirects(t *testing.T) {
 		alice.invite("200")
 		w.pbx.moved(w.pbx.request(sip.INVITE), 302, "<sip:301@"+pbx+">")
 		next := w.pbx.request(sip.INVITE)
-		host := w.srv.pbxes[0].uri.Host
+		host := w.srv.pbxes()[0].uri.Host
 		if got := values(next, "History-Info"); got != "<sip:200@"+pbx+"?Reason=SIP%3Bcause%3D302>;index=1 | <sip:301@"+host+">;index=1.1;mp=1" {
 			t.Errorf("History-Info = %s", got)
 		}
@@ -108,7 +108,7 @@ func TestBrowserRedirects(t *testing.T) {
 	alice, bob := w.dial("alice", true), w.dial("bob", true)
 	alice.register()
 	bob.register()
-	host, pbx := w.srv.pbxes[0].uri.Host, w.pbx.addr()
+	host, pbx := w.srv.pbxes()[0].uri.Host, w.pbx.addr()
 	t.Run("a call of the PBX to a number", func(t *testing.T) {
 		invite := strings.Replace(w.fromPhone(w.pbx.contact("102"), "c-first", "first", "v=0 of first"), "Max-Forwards",
 			"Diversion: <sip:500@"+host+">;reason=user-busy\r\nHistory-Info: <sip:500@"+host+">;index=1, <sip:102@"+host+">;index=1.1\r\nMax-Forwards", 1)

@@ -46,22 +46,24 @@ type registration struct {
 
 // runPBXes watches every PBX and keeps the registrations there until ctx ends.
 func (s *Server) runPBXes(ctx context.Context) {
-	var watchers sync.WaitGroup
-	for _, p := range s.pbxes {
-		watchers.Go(func() { p.watch(ctx) })
-	}
-	defer watchers.Wait()
-	s.syncAccounts(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	all, users := make(tended), s.deps.UsersChanged
 	for {
+		select {
+		case <-s.revised: // tend sees it
+		default:
+		}
+		s.tend(ctx, &work, all)
+		s.syncAccounts(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case _, open := <-s.deps.UsersChanged:
+		case <-s.revised:
+		case _, open := <-users:
 			if !open {
-				<-ctx.Done()
-				return
+				users = nil
 			}
-			s.syncAccounts(ctx)
 		}
 	}
 }
@@ -74,7 +76,7 @@ func (s *Server) syncAccounts(ctx context.Context) {
 		return
 	}
 	s.around.syncAccounts(ctx, users)
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		want := make(map[string]auth.Credentials)
 		switch p.cfg.mode() {
 		case ModeTrunk:
@@ -129,7 +131,7 @@ func (p *pbx) register(ctx context.Context, want map[string]auth.Credentials) {
 // unregisterAll ends every registration at every PBX.
 func (s *Server) unregisterAll(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, p := range s.pbxes {
+	for _, p := range s.pbxes() {
 		p.mu.Lock()
 		regs := maps.Clone(p.regs)
 		p.mu.Unlock()

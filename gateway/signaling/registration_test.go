@@ -14,7 +14,7 @@ import (
 // Many registrations that begin together come one after another.
 func TestRegistrationsAreSpread(t *testing.T) {
 	w := newWorld(t, ModeExtension)
-	p := w.srv.pbxes[0]
+	p := w.srv.pbxes()[0]
 	w.pbx.contact("101")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -445,7 +445,7 @@ func TestReferEntitles(t *testing.T) {
 	// Bob follows: alice's leg is his now, and the phone notices a new offer only.
 	bob.send(bob.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", "c-bob", "b2", "v=0 of bob again", "Replaces: "+own.String()))
 	change := w.pbx.request(sip.INVITE)
-	if got := values(change, "P-Asserted-Identity"); got != `"Bob Roe" <sip:102@`+w.srv.pbxes[0].uri.Host+`>` {
+	if got := values(change, "P-Asserted-Identity"); got != `"Bob Roe" <sip:102@`+w.srv.pbxes()[0].uri.Host+`>` {
 		t.Errorf("P-Asserted-Identity = %s, want bob", got)
 	}
 	w.pbx.answer(change, 200, "OK", "", "<sip:phone@"+w.pbx.addr()+">", "v=0 of phone again")

@@ -231,7 +231,7 @@ func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
 
 // reconnect gives a leg its PBX and the credentials there.
 func (s *Server) reconnect(ctx context.Context, l *leg, saved savedLeg) error {
-	l.pbx = s.pbxOfKey(saved.PBX)
+	l.pbx = s.pbxOfLastingKey(saved.PBX)
 	if l.pbx == nil {
 		return fmt.Errorf("no PBX %q any more", saved.PBX)
 	}

@@ -101,7 +101,7 @@ func (s *Server) isOurs(host string, f *flow) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && (addr.IsLoopback() || addr.Unmap() == f.Local().Addr().Unmap()) {
 		return true
 	}
-	return slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.passes() && p.serves(host) })
+	return slices.ContainsFunc(s.pbxes(), func(p *pbx) bool { return !p.passes() && p.serves(host) })
 }
 
 // toUsers forks to every browser of the users.

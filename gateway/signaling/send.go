@@ -30,7 +30,7 @@ func (s *Server) send(ctx context.Context, req *sip.Request) (*sip.ClientTx, err
 // the Via accordingly. Requests to browsers have their flow and stay as they are.
 func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	p := s.pbxOf(req)
-	if p == nil && strings.HasPrefix(req.Laddr.Hostname, neighbourKey) { // forgotten; its Contact could be any address
+	if p == nil && req.Laddr.Hostname != "" { // forgotten; its Contact could be any address
 		return errNoServer
 	}
 	if p == nil || p.web() {
@@ -55,7 +55,7 @@ func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 	req.SetTransport(hop.Transport)
 	req.SetDestination(hop.Addr.String())
 	if hop.Transport == locate.UDP {
-		own := s.udp.LocalAddr().(*net.UDPAddr)
+		own := s.ports().udp.LocalAddr().(*net.UDPAddr)
 		req.Laddr.IP, req.Laddr.Port = own.IP, own.Port
 	} else {
 		req.Laddr.IP, req.Laddr.Port = nil, 0

@@ -15,8 +15,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,7 +120,7 @@ type Server struct {
 	log    *slog.Logger
 	ua     *sipgo.UserAgent
 	door   *door
-	pbxes  []*pbx
+	known  atomic.Pointer[roster] // of PBXs
 	near   neighbours
 	lobby  lobby
 	board  call.Board
@@ -145,11 +143,12 @@ type Server struct {
 	lines   *lines
 	uplinks *uplinks
 
-	udp    net.PacketConn // nil while there is no PBX that needs it
-	tcp    net.Listener
-	sips   net.Listener   // nil: none
-	sip    netip.AddrPort // where udp and tcp listen
-	routed tasks          // calls being set up and other work that outlives its request
+	setting sync.Mutex              // held while the PBXs are set; guards made
+	made    uint                    // counts PBXs
+	revised chan struct{}           // holds one when the roster is another
+	sockets atomic.Pointer[sockets] // nil while there is no PBX that needs them
+	harbor  harbor
+	routed  tasks // calls being set up and other work that outlives its request
 
 	grants grants // what users may replace
 
@@ -168,7 +167,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		deps.Toll = guard.NewToll(nil)
 	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
-		guests: newGuestBook(), learned: make(chan struct{}, 1), lines: newLines()}
+		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1), lines: newLines()}
 	s.around = newAround(s)
 	resolver := deps.Resolver
 	if resolver == nil {
@@ -180,22 +179,10 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if s.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("make a key for tokens: %w", err)
 	}
-	for _, p := range cfg.PBX {
-		x, err := newPBX(p, s)
-		if err != nil {
-			return nil, fmt.Errorf("pbx %q: %w", p.Name, err)
-		}
-		s.pbxes = append(s.pbxes, x)
+	if err := s.SetPBXs(cfg.PBX, cfg.Listen, cfg.ListenTLS); err != nil {
+		return nil, err
 	}
 	s.spare()
-	if slices.ContainsFunc(s.pbxes, func(p *pbx) bool { return !p.web() }) {
-		if err := s.listen(); err != nil {
-			return nil, err
-		}
-		if err := s.listenTLS(); err != nil {
-			return nil, errors.Join(err, s.closeSockets())
-		}
-	}
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
@@ -221,40 +208,6 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// listen opens one port for UDP and TCP alike.
-func (s *Server) listen() error {
-	for try := 0; ; try++ {
-		tcp, err := net.Listen("tcp", s.cfg.Listen)
-		if err != nil {
-			return fmt.Errorf("open SIP port %s (TCP): %w", s.cfg.Listen, err)
-		}
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		if err == nil {
-			s.udp, s.tcp = udp, tcp
-			s.sip = tcp.Addr().(*net.TCPAddr).AddrPort()
-			return nil
-		}
-		tcp.Close()
-		if _, port, _ := net.SplitHostPort(s.cfg.Listen); port != "0" || try == 20 {
-			return fmt.Errorf("open SIP port %s (UDP): %w", s.cfg.Listen, err)
-		}
-	}
-}
-
-func (s *Server) closeSockets() error {
-	if s.udp == nil {
-		return nil
-	}
-	err := errors.Join(s.udp.Close(), s.tcp.Close())
-	if s.sips != nil {
-		err = errors.Join(err, s.sips.Close())
-	}
-	return err
-}
-
-// Addr is where the PBX reaches us; invalid while there is none that could.
-func (s *Server) Addr() netip.AddrPort { return s.sip }
-
 // ServeHTTP is /ws, where browsers come in.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.door.ServeHTTP(w, r) }
 
@@ -279,19 +232,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var served sync.WaitGroup
 	served.Go(func() { srv.ServeTLS(s.lines.tls) })
-	if s.udp != nil {
-		served.Go(func() { srv.ServeUDP(s.udp) }) // each ends with net.ErrClosed when its socket closes
-		served.Go(func() { srv.ServeTCP(&gate{s.tcp, s}) })
-		served.Go(func() { srv.ServeTCP(s.lines.tcp) })
-		if s.sips != nil {
-			served.Go(func() { s.serveTLS(ctx) })
+	served.Go(func() { srv.ServeTCP(s.lines.tcp) })
+	s.servePorts(func(at *sockets) {
+		served.Go(func() { srv.ServeUDP(at.udp) }) // each ends with net.ErrClosed when its socket closes
+		served.Go(func() { srv.ServeTCP(&gate{at.tcp, s}) })
+		if at.tls != nil {
+			served.Go(func() { s.serveTLS(ctx, at.tls) })
 		}
-		s.awaitUDP(ctx)
-	}
-	if len(s.pbxes) > 0 {
-		s.recallFacts(ctx)
-		served.Go(func() { s.keepFacts(writing) })
-	}
+		s.awaitUDP(ctx, at.udp)
+	})
+	served.Go(func() { s.keepFacts(writing) })
 	close(s.ready)
 	s.around.open()
 	if s.deps.Live != nil {
@@ -319,17 +269,6 @@ func (s *Server) Run(ctx context.Context) error {
 	err = errors.Join(err, ignoreClosed(s.ua.Close()))
 	served.Wait()
 	return err
-}
-
-// awaitUDP waits until sipgo sends from our UDP socket; before that it would open another.
-func (s *Server) awaitUDP(ctx context.Context) {
-	for ctx.Err() == nil {
-		if c, err := s.ua.TransportLayer().GetConnection("udp", s.udp.LocalAddr().String()); err == nil {
-			_, _ = c.TryClose() // a listener stays open
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // wait waits for wg, but not longer than ctx.
@@ -383,7 +322,7 @@ func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.
 func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 	s.load.under.Add(1)
 	defer s.load.under.Add(-1)
-	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) || s.barred(req, tx) {
+	if s.overloaded(req, tx) || !s.wellFormed(req, tx) || s.tooManyHops(req, tx) || s.barred(req, tx) || s.left(req, tx) {
 		return
 	}
 	if take, known := s.takes[req.Method]; known {

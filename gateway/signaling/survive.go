@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,7 +149,7 @@ func (l *leg) save() (savedLeg, bool) {
 		saved.Routes = append(saved.Routes, r.String())
 	}
 	if l.pbx != nil {
-		saved.PBX = l.pbx.key()
+		saved.PBX = l.pbx.lastingKey()
 	}
 	return saved, l.confirmed && l.guest == nil // whose credentials only its browser has
 }
@@ -167,4 +168,25 @@ func parseURI(text string) (uri sip.Uri, err error) {
 		return uri, fmt.Errorf("read address %q: %w", text, err)
 	}
 	return uri, nil
+}
+
+// lastingKey names a PBX, as the configuration does, or a neighbour also after a restart.
+func (p *pbx) lastingKey() string {
+	if p.neighbour != nil {
+		return p.key()
+	}
+	return p.cfg.Name
+}
+
+// pbxOfLastingKey is the one of that name; nil when there is none any more.
+func (s *Server) pbxOfLastingKey(key string) *pbx {
+	if strings.HasPrefix(key, neighbourKey) {
+		return s.pbxOfKey(key)
+	}
+	for _, p := range s.pbxes() {
+		if p.cfg.Name == key {
+			return p
+		}
+	}
+	return nil
 }

@@ -66,7 +66,7 @@ func TestLegIsRevived(t *testing.T) {
 	}
 	s := &Server{}
 	p := &pbx{cfg: PBX{Name: "office"}, srv: s}
-	s.pbxes = []*pbx{p}
+	s.known.Store(newRoster([]*pbx{p}, nil))
 	host := netip.MustParseAddr("192.0.2.7")
 	for _, l := range []*leg{
 		{token: "t1", pbx: p, party: call.Party{Leg: "t1", Profile: sdp.RTP, Host: host}, callID: "id@[::1]",

@@ -215,9 +215,10 @@ func (s *Server) pbxOfKey(key string) *pbx {
 	if id, ok := strings.CutPrefix(key, neighbourKey); ok {
 		return s.neighbour(id)
 	}
-	i := slices.IndexFunc(s.pbxes, func(p *pbx) bool { return p.cfg.Name == key })
+	all := s.roster().all
+	i := slices.IndexFunc(all, func(p *pbx) bool { return p.id == key })
 	if i < 0 {
 		return nil
 	}
-	return s.pbxes[i]
+	return all[i]
 }

@@ -20,7 +20,7 @@ import (
 // maxHandshakes bounds the TLS handshakes of strangers that are under way.
 const maxHandshakes = 32
 
-// ErrTLSPort says which port New could not open.
+// ErrTLSPort says which port could not be opened.
 var ErrTLSPort = errors.New("SIP port for TLS")
 
 // sameCertificates says whether two PBXs are checked, and we at them, in the same way.
@@ -135,21 +135,8 @@ func namesOf(cert *x509.Certificate) []string {
 	return names
 }
 
-// listenTLS opens the port for requests that the PBX sends by TLS.
-func (s *Server) listenTLS() error {
-	if s.cfg.ListenTLS == "" || s.deps.TLS == nil {
-		return nil
-	}
-	l, err := net.Listen("tcp", s.cfg.ListenTLS)
-	if err != nil {
-		return fmt.Errorf("open %w %s: %w", ErrTLSPort, s.cfg.ListenTLS, err)
-	}
-	s.sips = l
-	return nil
-}
-
 // serveTLS takes connections until the listener closes. Who is no PBX gets none.
-func (s *Server) serveTLS(ctx context.Context) {
+func (s *Server) serveTLS(ctx context.Context, sips net.Listener) {
 	cfg := s.deps.TLS.Clone()
 	cfg.NextProtos, cfg.ClientAuth = nil, tls.RequestClientCert // checked by admit, against the authorities of each PBX
 	plain := cfg.Clone()
@@ -158,7 +145,7 @@ func (s *Server) serveTLS(ctx context.Context) {
 	var greeting sync.WaitGroup
 	defer greeting.Wait()
 	for {
-		conn, err := s.sips.Accept()
+		conn, err := sips.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -190,7 +177,7 @@ func (s *Server) serveTLS(ctx context.Context) {
 // shownTo is how we meet a PBX that connects to us: a PBX for which we have a certificate sees that one.
 func (s *Server) shownTo(hello *tls.ClientHelloInfo, otherwise *tls.Config) (*tls.Config, error) {
 	addr := hostOf(hello.Conn.RemoteAddr().String())
-	for _, p := range s.pbxes {
+	for _, p := range s.roster().all {
 		if p.cfg.Cert == "" || !p.owns(addr, true) {
 			continue
 		}
@@ -210,7 +197,7 @@ func (s *Server) mayDial(addr netip.Addr) bool {
 	if s.deps.Bans.Address(addr, time.Now()) {
 		return false
 	}
-	for _, p := range s.pbxes {
+	for _, p := range s.roster().all {
 		if p.cfg.Cert != "" || p.owns(addr, true) {
 			return true
 		}
@@ -251,7 +238,7 @@ func (s *Server) greet(ctx context.Context, conn net.Conn, cfg *tls.Config) {
 // address; without, the one that has the address.
 func (s *Server) admit(addr netip.Addr, chain []*x509.Certificate) *pbx {
 	var found *pbx
-	for _, p := range s.pbxes {
+	for _, p := range s.roster().all {
 		switch {
 		case p.cfg.Cert != "":
 			if p.shown(chain) {

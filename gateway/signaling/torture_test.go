@@ -148,7 +148,8 @@ func tortureWorld(t *testing.T) *world {
 		}
 		deps.Users = auth.Static(append(users, tortureUser(t, "vivekg")))
 	})
-	w.srv.udp = tortureSocket{w.srv.udp, w.pbx.conn.LocalAddr()}
+	at := w.srv.ports()
+	at.udp = tortureSocket{at.udp, w.pbx.conn.LocalAddr()}
 	w.start()
 	return w
 }

@@ -71,7 +71,7 @@ func newUplinks(s *Server) *uplinks {
 func (p *pbx) web() bool { return isFlowTransport(transportOf(p.uri)) }
 
 // uplinkName is the destination of what an account sends to the PBX. No network address looks like it.
-func (p *pbx) uplinkName(user string) string { return "uplink " + p.cfg.Name + " " + user }
+func (p *pbx) uplinkName(user string) string { return "uplink " + p.key() + " " + user }
 
 // uplink is that of an account, made when there is none yet.
 func (p *pbx) uplink(creds auth.Credentials) *uplink {
@@ -310,7 +310,7 @@ func (p *pbx) addressUplink(req *sip.Request, user string) {
 	req.PrependHeader(via)
 	req.SetTransport(transport)
 	req.SetDestination(p.uplinkName(user))
-	req.Laddr = sip.Addr{Hostname: p.cfg.Name}
+	req.Laddr = sip.Addr{Hostname: p.key()}
 }
 
 // deviceContact is the Contact of a registration by WebSocket (RFC 5626 §4.2.1).

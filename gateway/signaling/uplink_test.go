@@ -166,7 +166,7 @@ func TestClientSeesLamps(t *testing.T) {
 	s := home.spectator("anna", "102")
 	s.lamp("102", call.LampIdle)
 	cutUplinks(home)
-	eventually(t, "no connection", func() bool { return home.srv.uplinks.by(home.srv.pbxes[0].uplinkName("alice")).gone() })
+	eventually(t, "no connection", func() bool { return home.srv.uplinks.by(home.srv.pbxes()[0].uplinkName("alice")).gone() })
 	bob.calls("echo@office.example")
 	ok := bob.response(200, sip.INVITE)
 	bob.ackOf(ok)

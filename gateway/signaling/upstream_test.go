@@ -227,7 +227,7 @@ func TestPBXWithoutSubscriptions(t *testing.T) {
 	s.lamp("300", call.LampUnknown)
 	s.lamp("nobody", call.LampUnknown)
 	eventually(t, "the refusal is remembered", func() bool {
-		return w.srv.around.refuses(source{pbx: w.srv.pbxes[0], event: eventDialog}) > 0
+		return w.srv.around.refuses(source{pbx: w.srv.pbxes()[0], event: eventDialog}) > 0
 	})
 }
 

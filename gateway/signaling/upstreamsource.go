@@ -32,10 +32,11 @@ type refusal struct {
 
 // source finds out where the PBX's word on a topic comes from; false when it has none.
 func (a *around) source(ctx context.Context, key topicKey) (source, bool) {
-	if len(a.srv.pbxes) == 0 || key.kind != lampTopic && key.kind != voicemailTopic {
+	all := a.srv.pbxes()
+	if len(all) == 0 || key.kind != lampTopic && key.kind != voicemailTopic {
 		return source{}, false
 	}
-	p := a.srv.pbxes[0]
+	p := all[0]
 	src := source{pbx: p, event: eventDialog, number: key.name}
 	if key.kind == voicemailTopic {
 		src.event = eventSummary

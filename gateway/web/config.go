@@ -20,7 +20,6 @@ type Config struct {
 	Name           string         `toml:"-"` // on the page
 	Domain         string         `toml:"-"` // SIP domain of the local users
 	Version        string         `toml:"-"`
-	PBX            bool           `toml:"-"` // a PBX is configured, so numbers can be dialled
 	TrustedProxies []netip.Prefix `toml:"-"` // whose X-Forwarded-For and X-Forwarded-Proto are believed
 }
 

@@ -67,10 +67,12 @@ type Deps struct {
 	Page      fs.FS        // the built page, index.html at its top
 	WS        http.Handler // SIP over WebSocket
 	// ICE takes connections that bring media (RFC 6544); begun is what was read of one already. nil: none are taken.
-	ICE     func(conn net.Conn, begun []byte)
-	Status  func() Status     // the moment's state; never nil
-	PBXs    func() []call.PBX // what is known of each PBX; never nil
-	History call.History      // the calls that have ended; never nil
+	ICE    func(conn net.Conn, begun []byte)
+	Status func() Status     // the moment's state; never nil
+	PBXs   func() []call.PBX // what is known of each PBX; never nil
+	// NumbersGoOut says whether there is a PBX for the numbers that users call; nil: there is none.
+	NumbersGoOut func() bool
+	History      call.History // the calls that have ended; never nil
 	// Watch tells a user of lamps and voice mail until ctx ends or the channel is closed; never nil.
 	Watch func(ctx context.Context, user string, targets []string) <-chan call.News
 	Calls func() []call.Live         // the calls of the moment, oldest first; never nil

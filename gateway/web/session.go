@@ -50,7 +50,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 		User: u.Name, Display: u.Display, Extension: u.Extension,
 		Domain: s.cfg.Domain, Name: s.cfg.Name, Version: s.cfg.Version,
 		SIP: SIPAccount{URI: "sip:" + u.Name + "@" + s.cfg.Domain, WS: "/ws"},
-		PBX: s.cfg.PBX, Admin: u.Admin,
+		PBX: s.deps.NumbersGoOut != nil && s.deps.NumbersGoOut(), Admin: u.Admin,
 	})
 }
 

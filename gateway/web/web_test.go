@@ -114,7 +114,7 @@ func newSite(t testing.TB) *site {
 	c := &clock{now: start}
 	return &site{
 		cfg: Config{
-			Name: "Front office", Domain: "office.example", Version: "1.2.3", PBX: true,
+			Name: "Front office", Domain: "office.example", Version: "1.2.3",
 			Origins: []string{"https://intranet.office.example"},
 		},
 		deps: Deps{
@@ -123,12 +123,13 @@ func newSite(t testing.TB) *site {
 			WS: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, "signaling")
 			}),
-			PBXs:    func() []call.PBX { return testPBXs },
-			Status:  func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
-			History: callList(nil),
-			Calls:   func() []call.Live { return nil },
-			Media:   func(string) call.Media { return call.Media{} },
-			Now:     c.Now,
+			PBXs:         func() []call.PBX { return testPBXs },
+			NumbersGoOut: func() bool { return true },
+			Status:       func() Status { return Status{PBX: []PBX{{Name: "office", State: "registered"}}, Calls: 2} },
+			History:      callList(nil),
+			Calls:        func() []call.Live { return nil },
+			Media:        func(string) call.Media { return call.Media{} },
+			Now:          c.Now,
 		},
 		accounts: store,
 		clock:    c,

@@ -1,0 +1,110 @@
+//go:build !headless && cgo
+
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2/test"
+
+	"cordboard/app/ui"
+)
+
+// lived is a shell whose gateway runs. What is for Fyne's loop waits in queue; until the feed has ended the views are its own.
+type lived struct {
+	*shell
+	file  string
+	queue chan func()
+}
+
+func live(t *testing.T) *lived {
+	t.Helper()
+	dir := t.TempDir()
+	l := &lived{file: filepath.Join(dir, "cordboard.toml"), queue: make(chan func(), 16)}
+	l.write(t, officeFile)
+	l.shell = &shell{console: console{out: io.Discard, err: io.Discard}, place: place{config: l.file, data: dir}, next: make(chan again, 1),
+		pace: &pace{do: func(f func()) { l.queue <- f }}}
+	i, err := start(l.console, l.place, l.asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	if err := l.make(ctx, test.NewTempApp(t), i); err != nil {
+		t.Fatal(err)
+	}
+	l.begin(i)
+	return l
+}
+
+func (l *lived) write(t *testing.T, file string) {
+	t.Helper()
+	if err := os.WriteFile(l.file, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends has it finish, and gives with what.
+func (l *lived) ends() error {
+	err := l.finish()
+	if l.views != nil {
+		l.views.Close()
+	}
+	return err
+}
+
+// TestLifeAnew starts the gateway anew with a changed file; the window shows that one, at the same page.
+func TestLifeAnew(t *testing.T) {
+	l := live(t)
+	l.write(t, strings.Replace(officeFile, "Front office", "Back office", 1))
+	before := l.life
+	l.startAgain()
+	if l.life != nil {
+		t.Error("the old life goes on")
+	}
+	l.startAgain() // which is being done: one that waits for the other would never end
+	l.work.Wait()
+	<-before.fed
+	l.views.Mend(ui.PlacePBX)
+	(<-l.queue)()
+	if l.life == nil || l.model.Name != "Back office" || l.setup.gateway != l.life.i.gateway {
+		t.Errorf("after the start it is %q", l.model.Name)
+	}
+	if err := l.ends(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if at := l.views.At(); at != ui.PlacePBX {
+		t.Errorf("the page is %q now", at)
+	}
+}
+
+// TestLifeFails when the gateway can't be started anew: the window ends, and says why.
+func TestLifeFails(t *testing.T) {
+	l := live(t)
+	l.write(t, "name = [")
+	l.startAgain()
+	(<-l.queue)()
+	if l.life != nil {
+		t.Error("there is a life")
+	}
+	if err := l.ends(); err == nil || !strings.Contains(err.Error(), "cordboard.toml") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestLifeUnseen ends a gateway that was started anew, but came too late for the window.
+func TestLifeUnseen(t *testing.T) {
+	for name, file := range map[string]string{"started": officeFile, "not started": "name = ["} {
+		l := live(t)
+		l.write(t, file)
+		l.startAgain()
+		if err := l.ends(); (err != nil) != (name == "not started") {
+			t.Errorf("%s: ended with %v", name, err)
+		}
+	}
+}
