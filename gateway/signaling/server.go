@@ -343,7 +343,11 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE, PUBLISH, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
-	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+	if req.To().Params.Has("tag") { // asks whether a dialog is still there (RFC 3261 §12.2.2)
+		if s.dialog(req, tx) == nil {
+			return
+		}
+	} else if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
 		return
 	}
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
