@@ -32,6 +32,9 @@ type refusal struct {
 
 // source finds out where the PBX's word on a topic comes from; false when it has none.
 func (a *around) source(ctx context.Context, key topicKey) (source, bool) {
+	if len(a.srv.pbxes()) == 0 {
+		return source{}, false
+	}
 	src := source{event: eventDialog, number: key.name}
 	switch key.kind {
 	case lampTopic:
