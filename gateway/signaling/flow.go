@@ -24,6 +24,7 @@ const (
 	flowBindTime  = 30 * time.Second // for an identity
 	flowPingEvery = 30 * time.Second
 	flowPongTime  = 10 * time.Second // for the answer to a ping
+	flowProofTime = 5 * time.Second  // for that of a browser whose media has stopped
 	flowWriteTime = 10 * time.Second // for one message to leave
 	flowCloseTime = 3 * time.Second  // for the closing handshake (RFC 6455 §7.1.1)
 )
@@ -73,6 +74,7 @@ type flow struct {
 	done   chan struct{} // closed when no message comes up any more
 	wake   chan struct{} // holds one when there is something to send
 	bound  chan struct{} // holds one when the identity has changed
+	doubt  chan struct{} // holds one when the browser shall show that it lives
 
 	mu       sync.Mutex
 	identity auth.Identity // no user: not bound
@@ -93,6 +95,7 @@ func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 		door: d, source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
 		frames: rate.NewLimiter(flowFrameRate, 2*flowFrameRate),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
+		doubt: make(chan struct{}, 1),
 	}
 	f.requests.Store(rate.NewLimiter(flowStrangerRate, 2*flowStrangerRate))
 	f.stuck = time.AfterFunc(flowWriteTime, f.giveUp)

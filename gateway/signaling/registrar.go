@@ -247,6 +247,23 @@ func (s *Server) flowClosed(f *flow) {
 	}
 }
 
+// Silent has the browser of a leg whose media has stopped show that it lives. A network that went without a goodbye is so known
+// within seconds, and the other side hears that somebody is waited for.
+func (s *Server) Silent(id, leg string) {
+	s.mu.Lock()
+	l := s.legs[leg]
+	s.mu.Unlock()
+	if l == nil || l.call.id != id {
+		return
+	}
+	l.mu.Lock()
+	f := l.flow
+	l.mu.Unlock()
+	if f != nil {
+		f.prove()
+	}
+}
+
 // unregister forgets what came in on a flow.
 func (s *Server) unregister(f *flow) {
 	if id, ok := f.Identity(); ok {
