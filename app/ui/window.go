@@ -141,7 +141,7 @@ func (w *Window) show() {
 	if len(rings) > 0 {
 		if main == nil { // the first has all of the middle
 			bars = rings[1:]
-			w.alone.avatar.Hidden = len(bars) > 0
+			w.alone.face.(*fyne.Container).Hidden = len(bars) > 0
 			w.alone.show(w, rings[0])
 		}
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
