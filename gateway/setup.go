@@ -268,15 +268,6 @@ func portFree(addr string) bool {
 	return err == nil
 }
 
-// Waiting are the tables that were changed and wait for the next start.
-func (g *Gateway) Waiting() []string {
-	_, cfg, err := g.file.read()
-	if err != nil {
-		return nil
-	}
-	return g.differences(cfg)
-}
-
 // FoundPBX is a PBX that announces itself nearby.
 type FoundPBX struct{ Name, URI string }
 

@@ -301,7 +301,11 @@ func (w *Window) char(r rune, inField bool) bool {
 
 // header says whose telephone this is.
 func (w *Window) header() fyne.CanvasObject {
-	name := boldText(w.model.Name, big)
+	name := boldText("", big)
+	w.listen(func() {
+		words, _ := w.model.Name.Get()
+		name.say(words)
+	}, w.model.Name)
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
 		switch {
