@@ -31,10 +31,9 @@ func (k *key) CreateRenderer() fyne.WidgetRenderer {
 	k.ground = canvas.NewRectangle(color.Transparent)
 	k.ground.CornerRadius = radius
 	k.colour, k.edge = colourSurface, theme.ColorNameSeparator
-	digit := boldText(k.digit, big)
-	inside := container.New(face{}, digit)
+	inside := container.New(face{}, whole(boldText(k.digit, big)))
 	if k.letters != "" {
-		inside.Add(newText(k.letters, small, colourMuted))
+		inside.Add(whole(newText(k.letters, small, colourMuted)))
 	}
 	k.paint()
 	return &drawn{widget.NewSimpleRenderer(container.New(tall{48}, k.ground, inside)), k.paint}

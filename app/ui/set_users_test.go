@@ -10,7 +10,7 @@ func TestUsersPage(t *testing.T) {
 	s := open(t, 400, 700)
 	s.office.made = "kite-42-lamp"
 	s.atPage(t, "Users")
-	for _, words := range []string{"Alice Doe", "alice · 101 · this computer's · administrator", "carol · 103 · not signed in yet"} {
+	for _, words := range []string{"Alice Doe", "alice · 101 · owner · admin", "carol · 103 · not signed in yet"} {
 		if !s.reads(words) {
 			t.Errorf("the page does not say %q", words)
 		}

@@ -228,7 +228,6 @@ func TestWindow(t *testing.T) {
 		alices.wantOver(t)
 		wantTone(t, "the phone", o.one, toneDesk)
 		wantTone(t, "the loudspeaker", o, tonePhone)
-		wantNoTone(t, "the phone", o.one, toneAlice)
 		o.click(t, "Hang up")
 		o.one.wantEvent(t, "CALL_CLOSED")
 		o.wantFree(t)
