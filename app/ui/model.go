@@ -72,7 +72,7 @@ type Status struct {
 
 // Model is what the views show. One loop fills it from any goroutine; views listen.
 type Model struct {
-	Name       string // of this Cordboard
+	Name       binding.String // of this Cordboard
 	Desk       binding.Item[call.DeskState]
 	People     binding.List[call.Lamp]
 	Recent     binding.List[call.Record] // newest first
@@ -91,9 +91,9 @@ type Model struct {
 }
 
 // NewModel is a model of which nothing is known yet.
-func NewModel(name string) *Model {
+func NewModel() *Model {
 	return &Model{
-		Name:      name,
+		Name:      binding.NewString(),
 		Desk:      binding.NewItem(sameDesk),
 		People:    binding.NewList(func(a, b call.Lamp) bool { return a == b }),
 		Recent:    binding.NewList(func(a, b call.Record) bool { return a.ID == b.ID }),

@@ -138,9 +138,6 @@ func (w *Window) newSettingsView() *settingsView {
 // choose shows a page.
 func (v *settingsView) choose(i int) {
 	v.chosen, v.inside, v.under = i, true, false
-	for j, r := range v.rows {
-		r.mark(j == i)
-	}
 	v.show(v.pages[i].word, v.pages[i].make)
 }
 
@@ -181,6 +178,9 @@ func (v *settingsView) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.NewPos(x, 0))
 		o.Resize(fyne.NewSize(width, size.Height))
 		o.Show()
+	}
+	for i, r := range v.rows {
+		r.mark(v.wide && i == v.chosen) // a list that stands alone leads to all of them
 	}
 	if v.back.Hidden = v.wide && !v.under; v.wide {
 		x := max(16, (size.Width-setList-setPage-32)/2)
