@@ -314,6 +314,7 @@ func (s *Server) handle() {
 
 // serve takes a request of a browser that came at the time arrived.
 func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	deepen()
 	<-s.ready
 	now := time.Now()
 	s.load.begins(now.Sub(arrived), now)
