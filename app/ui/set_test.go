@@ -263,7 +263,7 @@ func TestPBXPage(t *testing.T) {
 		State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password", Detail: "401 twice"}},
 		Facts: []call.Fact{{Name: call.FactServer, Values: []string{"Asterisk 20"}}}}}})
 	s.atPage(t, "Telephone system")
-	for _, words := range []string{"192.0.2.10 · an extension for each user", "Bob Miller: wrong password", "Type the right password", "alice: registered", "after it starts again"} {
+	for _, words := range []string{"192.0.2.10 · an extension for each user", "Bob Miller: wrong password", "Type the right password", "alice: registered", "about to use it"} {
 		if !s.reads(words) {
 			t.Errorf("the page does not say %q", words)
 		}
