@@ -464,3 +464,18 @@ func TestStrangersGetNoAnswer(t *testing.T) {
 		t.Errorf("a stranger got %d bytes by TCP", n)
 	}
 }
+
+// A PBX may ask by OPTIONS whether a call is still there.
+func TestOptionsInADialog(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice := w.dial("alice", true)
+	ok, invite := w.up(alice)
+	w.pbx.send(w.within("OPTIONS", invite, 2, ""))
+	w.pbx.response(200, sip.OPTIONS)
+	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+	alice.response(200, sip.BYE)
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+	w.pbx.send(w.within("OPTIONS", invite, 3, ""))
+	w.pbx.response(481, sip.OPTIONS)
+}

@@ -29,7 +29,7 @@ const (
 	flowCloseTime = 3 * time.Second  // for the closing handshake (RFC 6455 §7.1.1)
 )
 
-// What a flow may do before it is closed. Until it has an identity its requests are few. Answers
+// What a flow may do before it is closed. Until it has an identity its requests are few; then all flows of a user share what it may do. Answers
 // are not requests: they may come in a burst of our own making, such as NOTIFYs for a hundred lamps.
 const (
 	flowStrangerRate = 30 // requests per second, in bursts of twice as many
@@ -147,7 +147,7 @@ func (f *flow) Bind(who auth.Identity) (ok bool) {
 	case had.User == "", who.Expiry.IsZero(), !had.Expiry.IsZero() && who.Expiry.After(had.Expiry):
 		f.identity = who
 		if had.User == "" {
-			f.requests.Store(rate.NewLimiter(flowFriendRate, 2*flowFriendRate))
+			f.requests.Store(f.door.allowed.take(who.User))
 		}
 	}
 	select {
@@ -155,6 +155,13 @@ func (f *flow) Bind(who auth.Identity) (ok bool) {
 	default:
 	}
 	return true
+}
+
+// release gives back what the flow, which is gone, was allowed as its user's.
+func (f *flow) release() {
+	if who, ok := f.Identity(); ok {
+		f.door.allowed.leave(who.User)
+	}
 }
 
 // Close ends the flow once everything given to it before is sent. It does not wait. Only the first

@@ -25,6 +25,7 @@ func (f *flow) run() {
 	<-over
 	pings.Wait()
 	f.door.leave(f.remote)
+	f.release()
 	close(f.done)
 	f.door.cfg.Closed(f)
 	who, _ := f.Identity()

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,8 +236,9 @@ func (s *Server) flowClosed(f *flow) {
 	s.around.flowClosed(f)
 	s.guestClosed(f)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.legs {
+	legs := slices.Collect(maps.Values(s.legs))
+	s.mu.Unlock()
+	for _, l := range legs { // whose media may keep us waiting
 		l.mu.Lock()
 		if l.flow == f && l.confirmed {
 			l.await()
