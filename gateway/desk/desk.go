@@ -65,7 +65,6 @@ func (d Deps) country() string {
 // Config is what a phone is told of the gateway.
 type Config struct {
 	Domain  string // SIP domain of the local users
-	Name    string // of the machine, as people write it
 	Version string // for User-Agent
 }
 
@@ -82,6 +81,7 @@ type Phone struct {
 	mu             sync.Mutex
 	line           Line // nil: not attached
 	owner, display string
+	stale          bool // Owner may give somebody else: the line ends with the calls, and another one begins
 	registered     bool
 	trouble        string // why it is not registered
 	busy           bool   // do not disturb
@@ -130,7 +130,9 @@ func (p *Phone) Run(ctx context.Context) error {
 			p.report(problem)
 			pause = lookEvery
 		} else {
-			p.live(ctx)
+			if p.live(ctx); p.isStale() {
+				pause = 0
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -143,8 +145,14 @@ func (p *Phone) Run(ctx context.Context) error {
 
 // live is the phone's life on one line.
 func (p *Phone) live(ctx context.Context) {
+	p.mu.Lock()
+	p.stale = false
+	p.mu.Unlock()
 	owner, display, err := p.deps.Owner(ctx)
 	if err != nil {
+		p.mu.Lock()
+		p.owner, p.display = "", ""
+		p.mu.Unlock()
 		p.report(fmt.Sprintf("This machine's phone belongs to nobody: %v.", err))
 		return
 	}
@@ -181,6 +189,7 @@ func (p *Phone) live(ctx context.Context) {
 	line.Quiet(p.busy)
 	p.registration = registration{callID: newToken(), tag: newToken()}
 	p.register()
+	p.giveUp()
 	p.mu.Unlock()
 	for {
 		msg, err := line.Receive()

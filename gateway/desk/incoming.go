@@ -224,7 +224,7 @@ func (c *conversation) ended(req *sip.Request) {
 		c.p.reply(c.invite, sip.StatusRequestTerminated, "Request Terminated", c.local.tag)
 	}
 	why := call.ReasonAnswered
-	for text, reason := range map[string]string{"Taken over": "Moved to another device", "Connection lost": call.ReasonLost,
+	for text, reason := range map[string]string{"Taken over": reasonMoved, "Connection lost": call.ReasonLost,
 		"Cordboard stops": call.ReasonStopped, "No common sound": call.ReasonNoSound} {
 		if strings.Contains(value(req, "Reason"), text) {
 			why = reason

@@ -69,6 +69,7 @@ func (p *Phone) changed() {
 		}
 		ch <- s
 	}
+	p.giveUp()
 }
 
 // scene is what is to be heard.
