@@ -23,14 +23,19 @@ const tendTime = 3 * time.Second
 // ownHeap says whether it is left to us when the heap is collected.
 func ownHeap() bool { return os.Getenv("GOGC") == "" }
 
-// tendHeap sets, until ctx ends, how far the heap may grow.
+// tendHeap sets, until ctx ends, how far the heap may grow. At first it gives back what only the start needed: 7 MB, of which Go would
+// keep as much as the heap may grow to.
 func tendHeap(ctx context.Context) {
 	ticker := time.NewTicker(tendTime)
 	defer ticker.Stop()
-	percent := collectSmall
+	percent, started := collectSmall, false
 	for {
 		select {
 		case <-ticker.C:
+			if !started {
+				started = true
+				debug.FreeOSMemory()
+			}
 			if p := collectAt(liveHeap()); p != percent {
 				percent = p
 				debug.SetGCPercent(p)
