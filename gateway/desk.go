@@ -5,18 +5,23 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 
 	"cordboard/audio"
 	"cordboard/audio/echo"
 	"cordboard/gateway/desk"
+	"cordboard/gateway/store"
 )
 
 // openDesk makes the phone that this machine is, if it has sound.
-func (g *Gateway) openDesk(host Host) {
+func (g *Gateway) openDesk(host Host) (err error) {
 	if !g.cfg.Audio.Enabled || host.Card == nil {
-		return
+		return nil
+	}
+	if g.deskLive, err = store.OpenLive(filepath.Join(host.Dir, deskLiveName)); err != nil {
+		return err
 	}
 	if g.cfg.Audio.Echo && !echo.Available {
 		g.log.Info("echo of this machine's loudspeaker is not cancelled: the program was built without it")
@@ -37,12 +42,23 @@ func (g *Gateway) openDesk(host Host) {
 			}
 			return voice, nil
 		},
-		Card: host.Card, Country: func() string { return cmp.Or(g.now.Load().Audio.Country, audio.Country(os.Getenv)) },
+		Card: host.Card, Live: g.deskLive, Country: func() string { return cmp.Or(g.now.Load().Audio.Country, audio.Country(os.Getenv)) },
 		Clean: func(d audio.Duplex) audio.Duplex {
 			now := g.now.Load().Audio
 			return echo.Wrap(d, echo.Config{Echo: now.Echo, Noise: now.Noise, Gain: now.Gain})
 		},
 	}, g.log)
+	return nil
+}
+
+// closeLive closes the files of the calls that are up.
+func (g *Gateway) closeLive() (err error) {
+	for _, l := range []*store.Live{g.live, g.deskLive} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
 }
 
 // deskOwner is the user whose device this machine is.

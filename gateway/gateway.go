@@ -55,6 +55,7 @@ type Gateway struct {
 	reloading  sync.Mutex              // one Reload at a time
 	accounts   *Accounts
 	live       *store.Live
+	deskLive   *store.Live // nil: none
 	bans       *guard.Bans
 	toll       *guard.Toll
 	cert       *cert.Keeper
@@ -75,8 +76,11 @@ type Gateway struct {
 	now        atomic.Pointer[Config] // as it was taken over last: of what holds at once
 }
 
-// liveName is the file of the calls that are up in the data folder.
-const liveName = "calls.live"
+// Files of the calls that are up in the data folder, as the server and as the phone of this machine knows them.
+const (
+	liveName     = "calls.live"
+	deskLiveName = "desk.live"
+)
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {
@@ -200,7 +204,9 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
-	g.openDesk(host)
+	if err = g.openDesk(host); err != nil {
+		return err
+	}
 	page := cfg.Web
 	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
@@ -273,9 +279,7 @@ func (g *Gateway) closeAll() error {
 	if g.media != nil {
 		errs = append(errs, g.media.Run(ended))
 	}
-	if g.live != nil {
-		errs = append(errs, g.live.Close())
-	}
+	errs = append(errs, g.closeLive())
 	if g.accounts != nil {
 		errs = append(errs, g.accounts.Close())
 	}

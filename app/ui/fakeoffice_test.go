@@ -22,7 +22,7 @@ type fakeOffice struct {
 	made    string
 	copied  string
 	again   int
-	holds   bool // PutUser waits for release
+	holds   bool // PutUser and RemoveUser wait for release
 	release func()
 }
 
@@ -101,6 +101,10 @@ func (o *fakeOffice) PutUser(u User, add bool, done func(string, error)) {
 
 func (o *fakeOffice) RemoveUser(name string, done func(error)) {
 	o.note("remove %s", name)
+	if o.holds {
+		o.release = func() { done(o.err) }
+		return
+	}
 	done(o.err)
 }
 

@@ -104,10 +104,8 @@ func (w *Window) Attach(c fyne.Canvas) {
 
 // Close ends listening to the model.
 func (w *Window) Close() {
-	for _, end := range w.ends {
-		end()
-	}
-	w.ends = nil
+	w.end(0)
+	w.set, w.open = nil, false // for what answers later
 }
 
 // listen does something now, and after each change of one of the items.

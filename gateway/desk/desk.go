@@ -51,6 +51,7 @@ type Deps struct {
 	Card  audio.Card
 	Clean func(audio.Duplex) audio.Duplex // what stands between card and calls, as an echo canceller; nil: nothing
 
+	Live    Live          // nil: calls end with the process
 	Country func() string // whose tones are heard, two letters (ISO 3166); nil: those that are recommended everywhere
 }
 
@@ -85,6 +86,7 @@ type Phone struct {
 	trouble        string // why it is not registered
 	busy           bool   // do not disturb
 	calls          []*conversation
+	asleep         []*conversation     // of before a crash, until the server goes on with them
 	pending        map[string]*pending // requests of ours by branch
 	registration   registration
 	watchers       map[chan call.DeskState]bool
@@ -118,6 +120,7 @@ const (
 
 // Run is the phone's life. When ctx ends it hangs up and unregisters.
 func (p *Phone) Run(ctx context.Context) error {
+	p.recall()
 	var sound sync.WaitGroup
 	sound.Go(func() { p.room.run(ctx) })
 	sound.Go(func() { p.hearKeys(ctx) })

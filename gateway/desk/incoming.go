@@ -33,7 +33,11 @@ func (p *Phone) asked(req *sip.Request) {
 		}
 		return
 	}
-	c := p.dialogOf(req.CallID().Value(), tag, tagOf(req.From().Params))
+	from := tagOf(req.From().Params)
+	c := p.dialogOf(req.CallID().Value(), tag, from)
+	if c == nil {
+		c = p.awake(req.CallID().Value(), tag, from)
+	}
 	switch {
 	case c == nil && req.Method == sip.ACK:
 		return

@@ -314,6 +314,7 @@ func (s *Server) handle() {
 
 // serve takes a request of a browser that came at the time arrived.
 func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	deepen()
 	<-s.ready
 	now := time.Now()
 	s.load.begins(now.Sub(arrived), now)
@@ -345,7 +346,11 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE, PUBLISH, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
-	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+	if req.To().Params.Has("tag") { // asks whether a dialog is still there (RFC 3261 §12.2.2)
+		if s.dialog(req, tx) == nil {
+			return
+		}
+	} else if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
 		return
 	}
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
