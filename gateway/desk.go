@@ -14,14 +14,19 @@ import (
 )
 
 // openDesk makes the phone that this machine is, if it has sound.
-func (g *Gateway) openDesk(host Host) {
+func (g *Gateway) openDesk(ctx context.Context, host Host) {
 	if !g.cfg.Audio.Enabled || host.Card == nil {
 		return
 	}
 	if g.cfg.Audio.Echo && !echo.Available {
 		g.log.Info("echo of this machine's loudspeaker is not cancelled: the program was built without it")
 	}
-	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Name: g.cfg.Name, Version: host.Version}, desk.Deps{
+	busy, err := g.accounts.store.Busy(ctx)
+	if err != nil {
+		g.log.Error("do not disturb of the last run not known", "error", err)
+	}
+	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Name: g.cfg.Name, Version: host.Version, Busy: busy}, desk.Deps{
+		Keep: func(busy bool) error { return g.accounts.store.SetBusy(context.WithoutCancel(ctx), busy) },
 		Attach: func(user string) (desk.Line, error) {
 			line, err := g.signaling.Attach(user)
 			if err != nil { // a nil *Line is no nil Line
