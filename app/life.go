@@ -44,7 +44,7 @@ func (s *shell) begin(i *instance) {
 		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
-		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
+		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)

@@ -59,6 +59,9 @@ func told(sentence string) string {
 // notPaired is what the gateway puts behind the name of a machine that is not paired with this one.
 const notPaired = ", not paired"
 
+// Stranger says whether a caller's name is that of a machine that is not paired.
+func Stranger(name string) bool { return strings.HasSuffix(name, notPaired) }
+
 // Caller is a caller's name, in the language in use where it says that its machine is not paired.
 func Caller(name string) string {
 	if machine, found := strings.CutSuffix(name, notPaired); found {
