@@ -262,6 +262,9 @@ func (o *office) About() ui.About {
 	return ui.About{Version: cmp.Or(version, "dev"), Folder: folder, File: file, Pages: g.Greeting().Pages, Countries: slices.DeleteFunc(audio.Countries(), func(c string) bool { return c == "UK" })} // GB
 }
 
+// Calls implements ui.Office.
+func (o *office) Calls() int { return o.gateway().Calls() }
+
 // StartAgain implements ui.Office.
 func (o *office) StartAgain() { o.again() }
 

@@ -152,25 +152,22 @@ func (s *shell) closed() {
 	s.quit()
 }
 
-// quit ends the program, and asks first when that ends a call.
+// quit ends the program, and asks first when that ends calls, be they of this phone or of somebody's browser.
 func (s *shell) quit() {
-	desk, _ := s.model.Desk.Get()
-	busy := false
-	for _, c := range desk.Calls {
-		busy = busy || c.State == call.Talking
-	}
-	if !busy {
+	n := s.office.Calls()
+	if s.life == nil || n == 0 {
 		s.app.Quit()
 		return
 	}
 	s.raise()
-	ask := dialog.NewConfirm(lang.X("quit.title", "Quit Cordboard?"), lang.X("quit.calls", "A call is up. Quitting ends it."), func(yes bool) {
+	words := lang.XN("quit.calls", "{{.N}} calls would end.", n, map[string]int{"N": n})
+	ask := dialog.NewConfirm(lang.X("quit.title", "Quit Cordboard?"), words, func(yes bool) {
 		if yes {
 			s.app.Quit()
 		}
 	}, s.window)
-	ask.SetConfirmText(lang.X("quit.yes", "End the call and quit"))
-	ask.SetDismissText(lang.X("quit.no", "Go on talking"))
+	ask.SetConfirmText(lang.X("quit.yes", "Quit anyway"))
+	ask.SetDismissText(lang.X("quit.no", "Go on"))
 	ask.Show()
 }
 

@@ -64,6 +64,12 @@ func (s *scene) press(t *testing.T, word string) {
 	t.Fatalf("there is no answer %q", word)
 }
 
+// asks says whether a question that stands over the window has such words.
+func (s *scene) asks(words string) bool {
+	over := s.window.Canvas().Overlays().Top()
+	return over != nil && reads(over, words)
+}
+
 func (s *scene) wantsOffice(t *testing.T, asked ...string) {
 	t.Helper()
 	if !slices.Equal(s.office.asked, asked) {
@@ -137,13 +143,15 @@ func TestRefusedSettings(t *testing.T) {
 	if s.office.again != 1 {
 		t.Error("it does not start again")
 	}
-	s.calls(s.talking("a", "bob"))
-	s.openSettings()
+	s.office.calls = 3 // none of this phone's
 	s.tap(t, "Start again now")
 	if s.office.again != 1 {
-		t.Error("it ends a call unasked")
+		t.Error("it ends calls unasked")
 	}
-	s.press(t, "End the call")
+	if !s.asks("3 calls would end") {
+		t.Error("it does not say how many calls would end")
+	}
+	s.press(t, "Start again anyway")
 	if s.office.again != 2 {
 		t.Error("it does not start again after a yes")
 	}
