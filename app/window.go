@@ -63,7 +63,7 @@ type shell struct {
 	life    *life          // nil: the gateway is being started anew
 	work    sync.WaitGroup // what goes on beside the user interface
 	next    chan again     // holds one: the gateway that was started anew
-	failed  error          // why it was not
+	failed  error          // why there is no gateway any more
 }
 
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
@@ -72,9 +72,9 @@ func window(c console, p place, hidden bool, target string) error {
 	s := &shell{console: c, place: p, next: make(chan again, 1), pace: newPace()}
 	i, err := start(c, p, s.asked)
 	if err != nil {
-		return err
+		return tell(c, p, err)
 	}
-	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
+	setMetadata()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	if err := s.make(ctx, app.NewWithID(appID), i); err != nil {
@@ -103,6 +103,11 @@ func window(c console, p place, hidden bool, target string) error {
 	err = s.finish()
 	s.errands.leave()
 	return err
+}
+
+// setMetadata tells Fyne which program this is. It comes before the app.
+func setMetadata() {
+	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
 }
 
 // make makes the window of an app, and all that stands between it and a gateway. What goes on beside ends with ctx.
@@ -154,8 +159,11 @@ func (s *shell) closed() {
 
 // quit ends the program, and asks first when that ends calls, be they of this phone or of somebody's browser.
 func (s *shell) quit() {
-	n := s.office.Calls()
-	if s.life == nil || n == 0 {
+	n := 0
+	if s.life != nil && s.failed == nil {
+		n = s.office.Calls()
+	}
+	if n == 0 {
 		s.app.Quit()
 		return
 	}
@@ -177,7 +185,7 @@ func (s *shell) asked(show bool, dial string) {
 		if show || dial != "" {
 			s.raise()
 		}
-		if dial != "" {
+		if dial != "" && s.failed == nil {
 			s.views.Link(dial, s.system.CallsLinks() && links.Harmless(dial))
 		}
 	})
