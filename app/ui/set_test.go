@@ -186,6 +186,22 @@ func TestComputerPage(t *testing.T) {
 	s.wantsOffice(t, "1: window.pop_on = answer")
 }
 
+// Where no links can come to Cordboard none are offered.
+func TestNoLinks(t *testing.T) {
+	s := open(t, 400, 700)
+	s.system.mac = true
+	s.atPage(t, "This computer")
+	if n := len(all[*tick](s)); n != 1 || s.reads("tel:") {
+		t.Errorf("%d switches on a system without links", n)
+	}
+	s.closeSettings()
+	s.OpenSetup()
+	s.wizard.show(3)
+	if n := len(all[*tick](s)); n != 1 {
+		t.Errorf("the first start has %d switches there", n)
+	}
+}
+
 func TestUsersPage(t *testing.T) {
 	s := open(t, 400, 700)
 	s.office.made = "kite-42-lamp"
