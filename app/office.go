@@ -60,7 +60,7 @@ func forPeople(err error) error {
 		all := &ui.Refused{}
 		for _, f := range refused.Faults {
 			problem := f.Problem
-			if _, rest, found := strings.Cut(problem, ": "); found && f.Key != "" && strings.HasPrefix(problem, "[") {
+			if where, rest, found := strings.Cut(problem, ": "); found && f.Key != "" && (where == f.Key || strings.HasPrefix(where, "[")) {
 				problem = rest
 			}
 			all.Faults = append(all.Faults, ui.Fault{Key: f.Key, Problem: strings.ToUpper(problem[:1]) + problem[1:]})

@@ -22,9 +22,8 @@ type phrase struct {
 	values []string // their names
 }
 
-// phrases are all that there are words for, by what they begin with in lower case, without a full stop. Those without a value are found by
-// what they are; the others are tried in turn, those that say most by themselves, at first at their
-// beginning, before the rest.
+// phrases are all that there are words for, as alike makes them. Those without a value are found by what they are; the others are tried in
+// turn, those that say most by themselves, at first at their beginning, before the rest.
 var phrases = sync.OnceValues(func() (whole map[string]string, open []phrase) {
 	whole = make(map[string]string)
 	data, err := assets.Words("en")
