@@ -39,6 +39,7 @@ var arrows = []struct {
 	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},
+	{"gateway/nat", nil},
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", append([]string{"audio/jitter"}, shared...)}, // of legs that are sound cards
@@ -54,7 +55,7 @@ var arrows = []struct {
 }
 
 // shared is what the parts of the gateway have in common. They never import one another.
-var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "gateway/guard", "audio", "audio/codec"}
+var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "gateway/guard", "gateway/nat", "audio", "audio/codec"}
 
 // strangers are libraries that a package must not know: signaling knows no RTP, media no SIP.
 var strangers = []struct{ pkg, library string }{

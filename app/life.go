@@ -19,8 +19,7 @@ type life struct {
 
 // begin makes the views of a gateway and runs it.
 func (s *shell) begin(i *instance) {
-	s.model.Name = i.cfg.Name
-	s.window.SetTitle(i.cfg.Name + " – Cordboard")
+	s.rename(i.cfg.Name)
 	s.phone = noPhone{}
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
@@ -49,11 +48,18 @@ func (s *shell) begin(i *instance) {
 		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
+		name: i.cfg.Name, rename: func(name string) { s.pace.later(func() { s.rename(name) }) },
 		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
 	}()
+}
+
+// rename has the window show a name of this Cordboard.
+func (s *shell) rename(name string) {
+	must(s.model.Name.Set(name))
+	s.window.SetTitle(name + " – Cordboard")
 }
 
 // end stops the gateway and waits for it.

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2/test"
 
 	"cordboard/app/ui"
+	"cordboard/gateway"
 )
 
 // lived is a shell whose gateway runs. What is for Fyne's loop waits in queue; until the feed has ended the views are its own.
@@ -76,14 +79,41 @@ func TestLifeAnew(t *testing.T) {
 	<-before.fed
 	l.views.Mend(ui.PlacePBX)
 	(<-l.queue)()
-	if l.life == nil || l.model.Name != "Back office" || l.setup.gateway != l.life.i.gateway {
-		t.Errorf("after the start it is %q", l.model.Name)
+	if name, _ := l.model.Name.Get(); l.life == nil || name != "Back office" || l.setup.gateway != l.life.i.gateway {
+		t.Errorf("after the start it is %q", name)
 	}
 	if err := l.ends(); err != nil {
 		t.Errorf("ended with %v", err)
 	}
 	if at := l.views.At(); at != ui.PlacePBX {
 		t.Errorf("the page is %q now", at)
+	}
+}
+
+// TestLifeChanges shows another name and another owner as soon as the gateway knows them.
+func TestLifeChanges(t *testing.T) {
+	l := live(t)
+	began := l.life
+	g := began.i.gateway
+	now, err := g.Settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := map[string]json.RawMessage{"name": json.RawMessage(`"bob"`)}
+	if _, err := g.Change(now.Version, []gateway.SettingsChange{{Set: "name", To: json.RawMessage(`"Back office"`)}, {Add: "user", Entry: bob},
+		{Set: "audio.owner", To: json.RawMessage(`"bob"`)}}); err != nil {
+		t.Fatal(err)
+	}
+	(<-l.queue)() // the name
+	owner, deadline := "", time.Now().Add(20*time.Second)
+	for owner, _ = l.model.Owner.Get(); owner != "bob" && time.Now().Before(deadline); owner, _ = l.model.Owner.Get() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if name, _ := l.model.Name.Get(); owner != "bob" || name != "Back office" || l.window.Title() != "Back office – Cordboard" || l.life != began {
+		t.Errorf("it is %q under %q, and %s's", name, l.window.Title(), owner)
+	}
+	if err := l.ends(); err != nil {
+		t.Errorf("ended with %v", err)
 	}
 }
 

@@ -112,10 +112,10 @@ func setMetadata() {
 
 // make makes the window of an app, and all that stands between it and a gateway. What goes on beside ends with ctx.
 func (s *shell) make(ctx context.Context, a fyne.App, i *instance) error {
-	s.app, s.model = a, ui.NewModel(i.cfg.Name)
+	s.app, s.model = a, ui.NewModel()
 	s.set = newSettings(i.host.Dir, s.app.Settings(), s.model, i.host.Card, i.log)
 	s.system = &system{s.set, s.place}
-	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, do: s.pace.later, again: s.startAgain}
+	s.setup = &setup{ctx: ctx, set: s.set, log: i.log, work: &s.work, do: s.pace.later}
 	s.office = &office{ctx: ctx, work: &s.work, gateway: func() *gateway.Gateway { return s.setup.gateway }, lists: trust.Lists,
 		again: s.startAgain, copy: s.app.Clipboard().SetContent, do: s.pace.later}
 	s.errands = newErrands(s.app, i.log)

@@ -93,7 +93,8 @@ func openIn(t *testing.T, language string, a Appearance, width, height float32) 
 		t.Fatal(err)
 	}
 	s := &scene{phone: &fakePhone{}, at: time.Date(2026, 5, 6, 14, 30, 0, 0, time.Local)}
-	m := NewModel("Front office")
+	m := NewModel()
+	_ = m.Name.Set("Front office")
 	_ = m.Now.Set(s.at)
 	_ = m.Owner.Set("alice")
 	_ = m.People.Set([]call.Lamp{

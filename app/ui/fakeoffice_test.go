@@ -23,7 +23,7 @@ type fakeOffice struct {
 	copied  string
 	again   int
 	calls   int
-	holds   bool // PutUser waits for release
+	holds   bool // PutUser and RemoveUser wait for release
 	release func()
 }
 
@@ -102,6 +102,10 @@ func (o *fakeOffice) PutUser(u User, add bool, done func(string, error)) {
 
 func (o *fakeOffice) RemoveUser(name string, done func(error)) {
 	o.note("remove %s", name)
+	if o.holds {
+		o.release = func() { done(o.err) }
+		return
+	}
 	done(o.err)
 }
 

@@ -70,49 +70,52 @@ type Status struct {
 	Certificate time.Time // when the page's ends that somebody has to renew; zero: none
 }
 
-// Model is what the views show. One loop fills it from any goroutine; views listen.
+// Model is what the views show. One loop fills it from any goroutine; views listen, and are told of what differs alone. Lists are items
+// as a whole, because Fyne's lists tell only of another length. What was set is not changed any more.
 type Model struct {
-	Name       string // of this Cordboard
+	Name       binding.String // of this Cordboard
 	Desk       binding.Item[call.DeskState]
-	People     binding.List[call.Lamp]
-	Recent     binding.List[call.Record] // newest first
-	Owner      binding.String            // the user whose calls they are
-	Self       binding.String            // how people call the owner; empty: as Owner
-	Seen       binding.Item[time.Time]   // until when missed calls were seen
+	People     binding.Item[[]call.Lamp]
+	Recent     binding.Item[[]call.Record] // newest first
+	Owner      binding.String              // the user whose calls they are
+	Self       binding.String              // how people call the owner; empty: as Owner
+	Seen       binding.Item[time.Time]     // until when missed calls were seen
 	Voicemail  binding.Item[call.Voicemail]
-	Troubles   binding.List[call.Concern]             // of the calls of the moment
+	Troubles   binding.Item[[]call.Concern]           // of the calls of the moment
 	Sounds     binding.Item[map[string][]call.Sample] // how the other side of each call sounds, by Call-ID
-	Elsewhere  binding.List[call.Info]                // the user's calls on other devices
-	Recordings binding.List[call.RecordingState]      // of the calls of the moment, as far as they may be recorded
+	Elsewhere  binding.Item[[]call.Info]              // the user's calls on other devices
+	Recordings binding.Item[[]call.RecordingState]    // of the calls of the moment, as far as they may be recorded
 	Sound      binding.Item[Sound]
 	Status     binding.Item[Status]
-	Nearby     binding.List[Nearby]    // PBXs, while Settings.Look asks for them
+	Nearby     binding.Item[[]Nearby]  // PBXs, while Settings.Look asks for them
 	Now        binding.Item[time.Time] // moves while something shows the time
 }
 
 // NewModel is a model of which nothing is known yet.
-func NewModel(name string) *Model {
+func NewModel() *Model {
 	return &Model{
-		Name:      name,
+		Name:      binding.NewString(),
 		Desk:      binding.NewItem(sameDesk),
-		People:    binding.NewList(func(a, b call.Lamp) bool { return a == b }),
-		Recent:    binding.NewList(func(a, b call.Record) bool { return a.ID == b.ID }),
+		People:    newList[call.Lamp](),
+		Recent:    binding.NewItem(func(a, b []call.Record) bool { return reflect.DeepEqual(a, b) }),
 		Owner:     binding.NewString(),
 		Self:      binding.NewString(),
 		Seen:      binding.NewItem(time.Time.Equal),
 		Voicemail: binding.NewItem(func(a, b call.Voicemail) bool { return a == b }),
-		Troubles:  binding.NewList(func(a, b call.Concern) bool { return a == b }),
+		Troubles:  newList[call.Concern](),
 		Sound: binding.NewItem(func(a, b Sound) bool {
 			return a.Microphone == b.Microphone && a.Loudspeaker == b.Loudspeaker && a.Still == b.Still && a.Problem == b.Problem && slices.Equal(a.Devices, b.Devices)
 		}),
 		Status:     binding.NewItem(func(a, b Status) bool { return reflect.DeepEqual(a, b) }),
 		Sounds:     binding.NewItem(func(a, b map[string][]call.Sample) bool { return len(a) == 0 && len(b) == 0 }),
-		Nearby:     binding.NewList(func(a, b Nearby) bool { return a == b }),
-		Elsewhere:  binding.NewList(func(a, b call.Info) bool { return a == b }),
-		Recordings: binding.NewList(func(a, b call.RecordingState) bool { return a == b }),
+		Nearby:     newList[Nearby](),
+		Elsewhere:  newList[call.Info](),
+		Recordings: newList[call.RecordingState](),
 		Now:        binding.NewItem(time.Time.Equal),
 	}
 }
+
+func newList[T comparable]() binding.Item[[]T] { return binding.NewItem(slices.Equal[[]T]) }
 
 func sameDesk(a, b call.DeskState) bool {
 	return a.Ready == b.Ready && a.Problem == b.Problem && a.Owner == b.Owner && a.Busy == b.Busy && slices.Equal(a.Calls, b.Calls)

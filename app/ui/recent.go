@@ -36,7 +36,7 @@ func pastOf(m *Model, owner string, r call.Record) past {
 	case !r.Answered.IsZero():
 		p.talked = r.Ended.Sub(r.Answered)
 		p.reason = clock(p.talked)
-	case p.made, r.Reason == call.ReasonDeclined: // who declines has not missed it
+	case p.made, r.Reason == call.ReasonDeclined, r.Reason == call.ReasonElsewhere: // whoever declines has not missed it, nor who was helped
 		p.reason = told(r.Reason)
 	default:
 		p.missed = true
@@ -80,17 +80,24 @@ func (m *Model) older(then, now time.Time) bool {
 func (w *Window) recentView() fyne.CanvasObject {
 	m := w.model
 	empty := w.empty("recent", say("recent.empty"))
-	at := func(i int) past {
-		r, _ := m.Recent.GetValue(i)
-		owner, _ := m.Owner.Get()
-		return pastOf(m, owner, r)
+	length := func() int {
+		records, _ := m.Recent.Get()
+		return len(records)
 	}
-	list := newListing(m.Recent.Length, func(i int, r *row) {
+	at := func(i int) past {
+		records, _ := m.Recent.Get()
+		if i >= len(records) {
+			return past{} // a shorter list came, which is not drawn yet
+		}
+		owner, _ := m.Owner.Get()
+		return pastOf(m, owner, records[i])
+	}
+	list := newListing(length, func(i int, r *row) {
 		p := at(i)
 		r.past(p, when(p.at, w.now()))
 	}, func(i int) { w.dial(at(i).target) })
 	w.listen(func() {
-		empty.Hidden = m.Recent.Length() > 0
+		empty.Hidden = length() > 0
 		empty.Refresh()
 		list.Refresh()
 	}, m.Recent, m.Owner, m.People)

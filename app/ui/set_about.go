@@ -32,7 +32,6 @@ func (w *Window) aboutPage() fyne.CanvasObject {
 func fact(name, value string) fyne.CanvasObject {
 	l := wrapped(value, normal, 0)
 	l.Selectable = true
-	l.Wrapping = fyne.TextWrapBreak
 	if name == "" {
 		return flush(l)
 	}

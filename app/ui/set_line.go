@@ -55,7 +55,7 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 		}
 		return nil
 	}
-	keep := func() {
+	keep := func(after func()) {
 		values := map[string]any{"uri": sipAddress(address.Text), "name": text(name), "mode": p.text("mode")}
 		if trunk {
 			values["username"] = text(username)
@@ -85,7 +85,7 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 			working(false)
 			if saved {
 				password.SetText("")
-				w.set.choose(w.set.chosen)
+				after()
 			}
 		})
 	}
@@ -98,8 +98,9 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 			return
 		}
 		working(true)
+		after := w.stays(func(v *settingsView) { v.choose(v.chosen) })
 		if !trunk || password.Text == "" {
-			keep()
+			keep(after)
 			return
 		}
 		a := Account{Address: sipAddress(address.Text), Extension: strings.TrimSpace(username.Text), Password: password.Text}
@@ -114,7 +115,7 @@ func (w *Window) newLinePBX(i int, p Config, kept bool) fyne.CanvasObject {
 				working(false)
 				s.verdict.fault(say("account."+t.Code, "Where", where, "Extension", a.Extension), t.Text)
 			default:
-				keep()
+				keep(after)
 			}
 		})
 	}

@@ -170,6 +170,10 @@ func (f *userForm) keep(u User) {
 		t.say("")
 	}
 	made := u.Password != nil && *u.Password == ""
+	word := ""
+	show := f.w.stays(func(v *settingsView) {
+		v.enter(called(u), func(w *Window) fyne.CanvasObject { return w.made(u, word) })
+	})
 	f.w.office.PutUser(u, f.add, func(password string, err error) {
 		f.busy = false
 		f.save.set(false)
@@ -182,7 +186,8 @@ func (f *userForm) keep(u User) {
 		u.HasPBXPassword = u.HasPBXPassword || u.PBXPassword != nil
 		u.Password, u.PBXPassword = nil, nil
 		if f.add || made {
-			f.w.set.enter(called(u), func(w *Window) fyne.CanvasObject { return w.made(u, password) })
+			word = password
+			show()
 			return
 		}
 		f.user = u
@@ -241,12 +246,13 @@ func (f *userForm) try() {
 // remove asks, then takes the user away.
 func (f *userForm) remove() {
 	f.w.ask(say("set.user.remove.title", "Who", called(f.user)), say("set.user.remove.more"), say("set.user.remove"), func() {
+		list := f.w.stays(func(v *settingsView) { v.choose(v.chosen) })
 		f.w.office.RemoveUser(f.user.Name, func(err error) {
 			if err != nil {
 				f.refused(err)
 				return
 			}
-			f.w.set.choose(f.w.set.chosen)
+			list()
 		})
 	})
 }

@@ -68,12 +68,13 @@ func (w *Window) openSettings() {
 	w.page.Refresh()
 }
 
-// asideSettings shows the switchboard, because of a call, and keeps what was typed.
+// asideSettings shows the switchboard, because of a call or a link, and keeps what was typed.
 func (w *Window) asideSettings() {
 	if !w.open {
 		return
 	}
 	w.open = false
+	w.focus(nil) // what is not shown takes no keys
 	w.settings.Look(false)
 	w.page.Objects = []fyne.CanvasObject{w.frame.CanvasObject}
 	w.page.Refresh()
@@ -95,6 +96,21 @@ func (w *Window) end(n int) {
 		end()
 	}
 	w.ends = w.ends[:n]
+}
+
+// stays gives what does something with the settings when an answer comes, which is nothing when they show something else by then, or were
+// closed, or opened anew.
+func (w *Window) stays(do func(v *settingsView)) func() {
+	v := w.set
+	if v == nil {
+		return func() {}
+	}
+	page := v.scroll.Content
+	return func() {
+		if w.set == v && v.scroll.Content == page {
+			do(v)
+		}
+	}
 }
 
 // leaveSettings goes one step back: from what is under a page to the page, in a narrow window to the list, then to the switchboard.
@@ -138,16 +154,15 @@ func (w *Window) newSettingsView() *settingsView {
 // choose shows a page.
 func (v *settingsView) choose(i int) {
 	v.chosen, v.inside, v.under = i, true, false
-	for j, r := range v.rows {
-		r.mark(j == i)
-	}
 	v.show(v.pages[i].word, v.pages[i].make)
 }
 
 // enter shows something under the page, as one of its users.
 func (v *settingsView) enter(title string, make func(*Window) fyne.CanvasObject) {
 	v.under = true
-	v.w.focus(nil)
+	if v.w.open {
+		v.w.focus(nil)
+	}
 	v.show(title, make)
 }
 
@@ -181,6 +196,9 @@ func (v *settingsView) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.NewPos(x, 0))
 		o.Resize(fyne.NewSize(width, size.Height))
 		o.Show()
+	}
+	for i, r := range v.rows {
+		r.mark(v.wide && i == v.chosen) // a list that stands alone leads to all of them
 	}
 	if v.back.Hidden = v.wide && !v.under; v.wide {
 		x := max(16, (size.Width-setList-setPage-32)/2)

@@ -104,10 +104,8 @@ func (w *Window) Attach(c fyne.Canvas) {
 
 // Close ends listening to the model.
 func (w *Window) Close() {
-	for _, end := range w.ends {
-		end()
-	}
-	w.ends = nil
+	w.end(0)
+	w.set, w.open = nil, false // for what answers later
 }
 
 // listen does something now, and after each change of one of the items.
@@ -141,7 +139,7 @@ func (w *Window) show() {
 	if len(rings) > 0 {
 		if main == nil { // the first has all of the middle
 			bars = rings[1:]
-			w.alone.avatar.Hidden = len(bars) > 0
+			w.alone.face.(*fyne.Container).Hidden = len(bars) > 0
 			w.alone.show(w, rings[0])
 		}
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
@@ -301,7 +299,11 @@ func (w *Window) char(r rune, inField bool) bool {
 
 // header says whose telephone this is.
 func (w *Window) header() fyne.CanvasObject {
-	name := boldText(w.model.Name, big)
+	name := boldText("", big)
+	w.listen(func() {
+		words, _ := w.model.Name.Get()
+		name.say(words)
+	}, w.model.Name)
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
 		switch {

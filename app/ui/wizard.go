@@ -63,10 +63,7 @@ func (w *Window) closeSetup() {
 	}
 	z.leave()
 	w.wizard = nil
-	for _, end := range w.ends[z.before:] {
-		end()
-	}
-	w.ends = w.ends[:z.before]
+	w.end(z.before)
 	w.settings.Look(false)
 	w.focus(nil)
 	w.show()
@@ -220,6 +217,7 @@ func (w *Window) seat(urgent bool) {
 		w.page.Objects = []fyne.CanvasObject{z.CanvasObject}
 	}
 	w.root.Refresh()
+	w.focus(nil) // what is not shown takes no keys
 	if shown {
 		w.focus(z.on)
 	}

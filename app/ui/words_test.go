@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2/test"
+
 	"cordboard/assets"
 	"cordboard/gateway/call"
 )
@@ -170,6 +172,7 @@ func TestClockGroupedInitials(t *testing.T) {
 
 // TestIconsAreThere finds names of icons in the code that there is no drawing for, and draws all of them.
 func TestIconsAreThere(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme(Light))
 	entries, err := os.ReadDir("../../assets/icons")
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ type conversation struct {
 	progress func(status int)    // tells who transferred us how the call to the third one goes; nil: nobody did
 	then     func(answered bool) // what follows our call's answer or failure
 	quiet    func()              // what waits for the end of a change
+	kept     []byte              // its state as it is written down; nil: it is not
 	moves    *conversation       // the call that goes on where this one is answered; nil: it is a call like others
 }
 

@@ -53,6 +53,7 @@ type Deps struct {
 
 	Keep func(busy bool) error // keeps whether the owner asks not to be disturbed; nil: nothing does
 
+	Live    Live          // nil: calls end with the process
 	Country func() string // whose tones are heard, two letters (ISO 3166); nil: those that are recommended everywhere
 }
 
@@ -66,7 +67,6 @@ func (d Deps) country() string {
 // Config is what a phone is told of the gateway.
 type Config struct {
 	Domain  string // SIP domain of the local users
-	Name    string // of the machine, as people write it
 	Version string // for User-Agent
 	Busy    bool   // the owner has asked not to be disturbed before
 }
@@ -85,10 +85,12 @@ type Phone struct {
 	mu             sync.Mutex
 	line           Line // nil: not attached
 	owner, display string
+	stale          bool // Owner may give somebody else: the line ends with the calls, and another one begins
 	registered     bool
 	trouble        string // why it is not registered
 	busy           bool   // do not disturb
 	calls          []*conversation
+	asleep         []*conversation     // of before a crash, until the server goes on with them
 	pending        map[string]*pending // requests of ours by branch
 	registration   registration
 	watchers       map[chan call.DeskState]bool
@@ -122,6 +124,7 @@ const (
 
 // Run is the phone's life. When ctx ends it hangs up and unregisters.
 func (p *Phone) Run(ctx context.Context) error {
+	p.recall()
 	var sound sync.WaitGroup
 	sound.Go(func() { p.room.run(ctx) })
 	sound.Go(func() { p.hearKeys(ctx) })
@@ -132,7 +135,9 @@ func (p *Phone) Run(ctx context.Context) error {
 			p.report(problem)
 			pause = lookEvery
 		} else {
-			p.live(ctx)
+			if p.live(ctx); p.isStale() {
+				pause = 0
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -145,8 +150,14 @@ func (p *Phone) Run(ctx context.Context) error {
 
 // live is the phone's life on one line.
 func (p *Phone) live(ctx context.Context) {
+	p.mu.Lock()
+	p.stale = false
+	p.mu.Unlock()
 	owner, display, err := p.deps.Owner(ctx)
 	if err != nil {
+		p.mu.Lock()
+		p.owner, p.display = "", ""
+		p.mu.Unlock()
 		p.report(fmt.Sprintf("This machine's phone belongs to nobody: %v.", err))
 		return
 	}
@@ -183,6 +194,7 @@ func (p *Phone) live(ctx context.Context) {
 	line.Quiet(p.busy)
 	p.registration = registration{callID: newToken(), tag: newToken()}
 	p.register()
+	p.giveUp()
 	p.mu.Unlock()
 	for {
 		msg, err := line.Receive()

@@ -87,9 +87,10 @@ func TestCallsThatAreNotAnswered(t *testing.T) {
 
 func TestDeskRingsByItsOwnName(t *testing.T) {
 	o := newOffice(t, "alice", "bob") // who came last is desk
+	o.srv.SetName("Reception")
 	o.must(first(o.phones["alice"].Call("desk")))
 	o.must(o.phones["bob"].Answer(o.in("bob", "alice", call.Ringing).ID))
-	o.with("alice", "desk", "talking", func(c call.DeskCall) bool { return c.State == call.Talking })
+	o.with("alice", "desk", "talking", func(c call.DeskCall) bool { return c.State == call.Talking && c.Name == "Reception" })
 	taken := o.in("bob", "alice", call.Talking)
 	o.must(o.phones["bob"].Hold(taken.ID))
 	o.with("alice", "desk", "held", func(c call.DeskCall) bool { return c.Waits })
