@@ -1,7 +1,6 @@
 package media
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"strings"
