@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cordboard/app/ui"
 	"cordboard/gateway"
 	"cordboard/gateway/call"
 )
@@ -12,7 +11,7 @@ import (
 // the feed's loop.
 type herald struct {
 	raise  func()
-	notify func(from string)
+	notify func(name, number string) // as the gateway has them
 	pop    func() (page call.Pop, on string)
 	open   func(address string)
 	calls  map[string]heralded // by ID
@@ -31,12 +30,8 @@ func (h *herald) look(s call.DeskState) {
 		done := h.calls[c.ID]
 		if c.State == call.Ringing && !done.told {
 			done.told = true
-			from := ui.Caller(c.Name)
-			if from == "" {
-				from = c.Peer
-			}
 			h.raise()
-			h.notify(from)
+			h.notify(c.Name, c.Peer)
 		}
 		page, on := h.pop()
 		due := c.State == call.Ringing && on == gateway.PopOnRing || c.State == call.Talking && on == gateway.PopOnAnswer
