@@ -26,10 +26,11 @@ var arrows = []struct {
 	{"app/ui/locale", nil},
 	{"assets", nil},
 	{"audio", nil},
-	{"audio/codec", []string{"audio"}},
+	{"audio/codec", []string{"audio", "audio/vector"}},
 	{"audio/device", []string{"audio"}},
 	{"audio/echo", []string{"audio", "audio/codec"}},
 	{"audio/jitter", []string{"audio", "audio/codec"}},
+	{"audio/vector", nil},
 	{"discovery", nil},
 	{"gateway", []string{"gateway/", "discovery", "audio", "audio/echo"}},
 	{"gateway/auth", nil},
@@ -39,6 +40,7 @@ var arrows = []struct {
 	{"gateway/desk", shared},
 	{"gateway/guard", nil},
 	{"gateway/locate", nil},
+	{"gateway/nat", nil},
 	{"gateway/presence", nil},
 	{"gateway/sdp", nil},
 	{"gateway/media", append([]string{"audio/jitter"}, shared...)}, // of legs that are sound cards
@@ -54,7 +56,7 @@ var arrows = []struct {
 }
 
 // shared is what the parts of the gateway have in common. They never import one another.
-var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "gateway/guard", "audio", "audio/codec"}
+var shared = []string{"gateway/call", "gateway/sdp", "gateway/auth", "gateway/cert", "gateway/guard", "gateway/nat", "audio", "audio/codec"}
 
 // strangers are libraries that a package must not know: signaling knows no RTP, media no SIP.
 var strangers = []struct{ pkg, library string }{

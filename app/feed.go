@@ -37,8 +37,11 @@ type feed struct {
 	set     *settings
 	log     *slog.Logger
 	herald  *herald
-	hidden  func() bool // the window is
-	wake    func()      // the views have something to do
+	hidden  func() bool  // the window is
+	wake    func()       // the views have something to do
+	rename  func(string) // has the window show another name
+
+	name string // that the window shows
 
 	lamps []call.Lamp
 	ended int              // calls that have ended, when last looked
@@ -50,11 +53,20 @@ type feed struct {
 
 // run feeds until ctx ends.
 func (f *feed) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		f.follow(ctx)
+	}
+}
+
+// follow feeds what concerns the owner of the moment, until the machine is somebody else's or ctx ends.
+func (f *feed) follow(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	owner, err := f.gateway.Owner(ctx)
 	if err != nil {
 		f.log.Warn("window has no user", "error", err)
 	}
-	must(f.model.Owner.Set(owner))
+	f.begin(owner)
 	var desk <-chan call.DeskState
 	if phone, why := f.gateway.Desk(); phone != nil {
 		desk = phone.Watch(ctx)
@@ -84,6 +96,9 @@ func (f *feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-desk:
+			if s.Owner != "" && s.Owner != owner {
+				return
+			}
 			f.desk(owner, s)
 			want := feedIdle
 			if slices.ContainsFunc(s.Calls, func(c call.DeskCall) bool { return c.State == call.Talking }) {
@@ -124,6 +139,9 @@ func (f *feed) run(ctx context.Context) {
 			}
 			must(f.model.Now.Set(now))
 		case <-slow.C:
+			if f.moved(ctx, owner) {
+				return
+			}
 			f.look(ctx, owner)
 		case <-f.again:
 			f.look(ctx, owner)
@@ -134,6 +152,9 @@ func (f *feed) run(ctx context.Context) {
 			}
 			now := time.Now()
 			due := now.Sub(f.stated) >= feedPBX && !f.hidden()
+			if due && f.moved(ctx, owner) {
+				return
+			}
 			changed := due && f.state(now)
 			if !metering && !changed {
 				continue
@@ -144,6 +165,27 @@ func (f *feed) run(ctx context.Context) {
 		}
 		f.wake()
 	}
+}
+
+// begin shows whose the window is from now on, and nothing of who had it before.
+func (f *feed) begin(owner string) {
+	f.lamps, f.ended = nil, 0
+	must(f.model.Owner.Set(owner))
+	must(f.model.Self.Set(""))
+	must(f.model.People.Set(nil))
+	must(f.model.Voicemail.Set(call.Voicemail{}))
+	must(f.model.Troubles.Set(nil))
+	must(f.model.Sounds.Set(nil))
+	must(f.model.Recordings.Set(nil))
+}
+
+// moved says whether the machine, which has no phone that tells, is somebody else's now.
+func (f *feed) moved(ctx context.Context, owner string) bool {
+	if phone, _ := f.gateway.Desk(); phone != nil {
+		return false
+	}
+	now, err := f.gateway.Owner(ctx)
+	return err == nil && now != owner
 }
 
 // meter shows how loud it is, and what is nearby.
@@ -207,7 +249,12 @@ func (f *feed) look(ctx context.Context, owner string) {
 // state passes on how it stands with the PBXs and the certificate, and reports whether that changed.
 func (f *feed) state(now time.Time) (changed bool) {
 	f.stated = now
-	status := ui.Status{PBX: f.gateway.PBXs(), Pages: f.gateway.Greeting().Pages}
+	hello := f.gateway.Greeting()
+	if hello.Name != f.name {
+		f.name = hello.Name
+		f.rename(hello.Name)
+	}
+	status := ui.Status{PBX: f.gateway.PBXs(), Pages: hello.Pages}
 	if near := f.gateway.Nearby(); near != nil {
 		status.Neighbours = waiting(near.List())
 	}

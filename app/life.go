@@ -25,8 +25,7 @@ type life struct {
 
 // begin makes the views of a gateway and runs it.
 func (s *shell) begin(i *instance) {
-	s.model.Name = i.cfg.Name
-	s.window.SetTitle(i.cfg.Name + " – Cordboard")
+	s.rename(i.cfg.Name)
 	s.phone = noPhone{}
 	if desk, _ := i.gateway.Desk(); desk != nil {
 		s.phone = desk
@@ -43,14 +42,20 @@ func (s *shell) begin(i *instance) {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &life{stop: stop, i: i, ended: make(chan error, 1), fed: make(chan struct{}), heard: make(chan struct{})}
 	s.life = l
-	go func() { // the gateway's life, which ends the window when it ends first
-		l.ended <- i.run(ctx)
-		if ctx.Err() == nil {
+	go func() { // the gateway's life; when it ends first the window says why, and there is nothing else to show
+		err := i.run(ctx)
+		l.ended <- err
+		switch {
+		case ctx.Err() != nil: // asked for
+		case err == nil:
 			s.pace.later(s.app.Quit)
+		default:
+			s.pace.later(func() { s.fail(err) })
 		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
-		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.tell, pop: i.gateway.Pop, open: s.errands.open}}
+		name: i.cfg.Name, rename: func(name string) { s.pace.later(func() { s.rename(name) }) },
+		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.tell, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
@@ -67,6 +72,12 @@ func (s *shell) tell(name, number string) {
 	s.pace.later(func() {
 		s.errands.notify(lang.X("notify.incoming", "Incoming call"), cmp.Or(ui.Caller(name), number))
 	})
+}
+
+// rename has the window show a name of this Cordboard.
+func (s *shell) rename(name string) {
+	must(s.model.Name.Set(name))
+	s.window.SetTitle(name + " – Cordboard")
 }
 
 // end stops the gateway and waits for it.
@@ -108,8 +119,7 @@ func (s *shell) goOn() {
 	select {
 	case n := <-s.next:
 		if n.err != nil {
-			s.failed = n.err
-			s.app.Quit()
+			s.fail(n.err)
 			return
 		}
 		s.begin(n.i)
@@ -133,5 +143,8 @@ func (s *shell) finish() error {
 	if s.life == nil {
 		return s.failed
 	}
-	return s.life.end()
+	if err := s.life.end(); s.failed == nil {
+		return err
+	}
+	return s.failed
 }

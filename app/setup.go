@@ -23,7 +23,6 @@ type setup struct {
 	log     *slog.Logger
 	work    *sync.WaitGroup
 	do      func(func()) // on Fyne's loop
-	again   func()       // starts the gateway anew
 }
 
 // errMeanwhile is what people are told when somebody else has changed the configuration file.
@@ -62,7 +61,7 @@ func plainFault(err error) error {
 	if errors.Is(err, gateway.ErrSettingsChanged) {
 		return errMeanwhile
 	}
-	return err
+	return forPeople(err)
 }
 
 // SaveNames implements ui.Setup.
@@ -105,7 +104,4 @@ func (s *setup) Listen(on bool) { s.set.listen.Store(on) }
 func (s *setup) Finished() {
 	s.set.left.SetUp = true
 	s.set.keep()
-	if len(s.gateway.Waiting()) > 0 {
-		s.again()
-	}
 }

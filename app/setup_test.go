@@ -17,13 +17,13 @@ import (
 	"cordboard/gateway/call"
 )
 
-// setUp is the first start of a gateway that runs; its answers come by done. again counts the starts that were asked for.
-func setUp(t *testing.T) (s *setup, w *working, again *int) {
+// setUp is the first start of a gateway that runs; its answers come by done.
+func setUp(t *testing.T) (s *setup, w *working) {
 	t.Helper()
-	w, again = openOffice(t), new(int)
+	w = openOffice(t)
 	log := slog.New(slog.DiscardHandler)
-	set := newSettings(t.TempDir(), nil, ui.NewModel("test"), nil, log)
-	return &setup{gateway: w.office.gateway(), ctx: w.ctx, set: set, log: log, work: w.work, do: w.do, again: func() { *again++ }}, w, again
+	set := newSettings(t.TempDir(), nil, ui.NewModel(), nil, log)
+	return &setup{gateway: w.office.gateway(), ctx: w.ctx, set: set, log: log, work: w.work, do: w.do}, w
 }
 
 // saved saves an account, and gives it as it is then.
@@ -33,9 +33,9 @@ func (s *setup) saved(w *working, a ui.Account) (saved ui.Account, err error) {
 	return saved, err
 }
 
-// TestSetup goes through the first start: names, an account, and the start with both.
+// TestSetup goes through the first start: names and an account, which hold at once.
 func TestSetup(t *testing.T) {
-	s, w, again := setUp(t)
+	s, w := setUp(t)
 	if got := s.State(); !got.Wanted || got.Fresh || got.Names.Machine != "Front office" || got.Names.SignIn != "alice" || got.Account != (ui.Account{}) {
 		t.Errorf("at first it is %+v", got)
 	}
@@ -59,30 +59,25 @@ func TestSetup(t *testing.T) {
 	if got := s.State(); got.Wanted || got.Account != want {
 		t.Errorf("after the account it is %+v", got)
 	}
-	if *again != 0 {
-		t.Error("began anew before the end")
-	}
-	s.Finished()
-	if *again != 1 {
-		t.Errorf("%d starts after the end, want one, with the account", *again)
+	if waits := w.read(t).Waiting; len(waits) > 0 || s.gateway.Greeting().Name != "Reception" {
+		t.Errorf("%q waits for the next start; it is %q", waits, s.gateway.Greeting().Name)
 	}
 }
 
-// TestSetupPutOff is not shown by itself again, and begins nothing anew.
+// TestSetupPutOff is not shown by itself again.
 func TestSetupPutOff(t *testing.T) {
-	s, _, again := setUp(t)
-	s.Finished()
-	if *again != 0 || s.State().Wanted {
-		t.Errorf("put off: %d starts, wanted %v", *again, s.State().Wanted)
+	s, _ := setUp(t)
+	if s.Finished(); s.State().Wanted {
+		t.Error("put off, and wanted")
 	}
-	if next := newSettings(strings.TrimSuffix(s.set.file, windowName), nil, ui.NewModel("test"), nil, s.log); !next.left.SetUp {
+	if next := newSettings(strings.TrimSuffix(s.set.file, windowName), nil, ui.NewModel(), nil, s.log); !next.left.SetUp {
 		t.Error("the next start does not know")
 	}
 }
 
 // TestSetupFaults are told in words that people understand.
 func TestSetupFaults(t *testing.T) {
-	s, w, _ := setUp(t)
+	s, w := setUp(t)
 	if err := s.Sample(ui.Loudspeaker); err == nil || err.Error() == "" || strings.Contains(err.Error(), "no_phone") {
 		t.Errorf("a sound without a card: %v", err)
 	}
@@ -115,7 +110,7 @@ func TestSetupTries(t *testing.T) {
 		refuse(pbx)
 	}()
 	t.Cleanup(func() { _ = pbx.Close(); <-served })
-	s, w, _ := setUp(t)
+	s, w := setUp(t)
 	var got call.Trial
 	s.TryAccount(ui.Account{Address: "sip:" + pbx.LocalAddr().String(), Extension: "101", Password: "secret"}, func(trial call.Trial, err error) {
 		if got = trial; err != nil {

@@ -43,7 +43,7 @@ func TestHungSound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		card := &hungCard{answers: make(chan error), devices: []audio.Device{{Purpose: audio.Microphone, Name: "Headset"}}}
 		log := slog.New(slog.DiscardHandler)
-		s := newSettings(t.TempDir(), nil, ui.NewModel("test"), card, log)
+		s := newSettings(t.TempDir(), nil, ui.NewModel(), card, log)
 		s.sounds = newSounds(card, func(do func()) { do() }, log)
 		ctx, stop := context.WithCancel(t.Context())
 		go s.sounds.run(ctx)

@@ -23,7 +23,8 @@ type Service struct {
 	open     func([]link, chan<- packet) (network, error)
 	announce func(Announcement, string, []link) (stop func(), err error)
 
-	sip atomic.Uint32 // the SIP port to announce; 0: that of self
+	sip  atomic.Uint32          // the SIP port to announce; 0: that of self
+	name atomic.Pointer[string] // the name to announce; nil: that of self
 
 	mu         sync.Mutex
 	neighbours []Neighbour
@@ -38,6 +39,9 @@ func New(a Announcement, log *slog.Logger) *Service {
 
 // SetSIP has the SIP port announced that was opened later. It takes some seconds.
 func (s *Service) SetSIP(port uint16) { s.sip.Store(uint32(port)) }
+
+// SetName has another name announced. It takes some seconds.
+func (s *Service) SetName(name string) { s.name.Store(&name) }
 
 // Neighbours gives the other Cordboards of the moment, sorted by name. Nothing of them is proven.
 func (s *Service) Neighbours() []Neighbour {
@@ -176,11 +180,15 @@ func (r *running) tick(now time.Time) {
 		if links := r.links(); slept || r.net == nil || !sameLinks(links, r.at) {
 			r.begin(links, now)
 		}
-		if port := uint16(r.sip.Load()); port != 0 && port != r.self.SIP {
+		is := r.self
+		if port := uint16(r.sip.Load()); port != 0 {
 			r.self.SIP = port
-			if r.net != nil {
-				r.tell()
-			}
+		}
+		if name := r.name.Load(); name != nil && *name != is.Name {
+			r.self.Name, r.number = *name, 1
+		}
+		if r.self != is && r.net != nil {
+			r.tell()
 		}
 	}
 	if r.net == nil {

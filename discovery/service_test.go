@@ -53,6 +53,12 @@ func TestNeighboursComeAndGo(t *testing.T) {
 		if found := a.PBXs(); len(found) > 0 {
 			t.Errorf("neighbours taken for PBXs: %v", found)
 		}
+		b.SetName("Bert")
+		after(3 * time.Second)
+		if got := a.sees(); got != "Bert@10.0.0.2 Cora@10.0.0.3" {
+			t.Errorf("after Ben took another name: %q", got)
+		}
+		b.SetName("Ben")
 		after(10 * time.Minute)
 		if got := a.sees(); got != "Ben@10.0.0.2 Cora@10.0.0.3" {
 			t.Errorf("after ten minutes: %q", got)

@@ -78,13 +78,14 @@ func listenControl(path string) (net.Listener, error) {
 // owner is the user whom this machine belongs to: the first of the configuration file, else that of [audio] owner, else the first of
 // all by name.
 func (g *Gateway) owner(ctx context.Context) (auth.User, error) {
-	if len(g.cfg.User) > 0 {
-		u, err := g.accounts.User(ctx, g.cfg.User[0].Name)
-		if !errors.Is(err, auth.ErrNoUser) { // which a reload may have removed
+	cfg := g.now.Load()
+	if len(cfg.User) > 0 {
+		u, err := g.accounts.User(ctx, cfg.User[0].Name)
+		if !errors.Is(err, auth.ErrNoUser) {
 			return u, err
 		}
 	}
-	if name := g.cfg.Audio.Owner; name != "" {
+	if name := cfg.Audio.Owner; name != "" {
 		u, err := g.accounts.User(ctx, strings.ToLower(name))
 		if !errors.Is(err, auth.ErrNoUser) {
 			return u, err

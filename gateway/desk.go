@@ -5,23 +5,33 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 
 	"cordboard/audio"
 	"cordboard/audio/echo"
 	"cordboard/gateway/desk"
+	"cordboard/gateway/store"
 )
 
 // openDesk makes the phone that this machine is, if it has sound.
-func (g *Gateway) openDesk(host Host) {
+func (g *Gateway) openDesk(ctx context.Context, host Host) (err error) {
 	if !g.cfg.Audio.Enabled || host.Card == nil {
-		return
+		return nil
+	}
+	if g.deskLive, err = store.OpenLive(filepath.Join(host.Dir, deskLiveName)); err != nil {
+		return err
 	}
 	if g.cfg.Audio.Echo && !echo.Available {
 		g.log.Info("echo of this machine's loudspeaker is not cancelled: the program was built without it")
 	}
-	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Name: g.cfg.Name, Version: host.Version}, desk.Deps{
+	busy, kept := g.accounts.store.Busy(ctx)
+	if kept != nil {
+		g.log.Error("do not disturb of the last run not known", "error", kept)
+	}
+	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Version: host.Version, Busy: busy}, desk.Deps{
+		Keep: func(busy bool) error { return g.accounts.store.SetBusy(context.WithoutCancel(ctx), busy) },
 		Attach: func(user string) (desk.Line, error) {
 			line, err := g.signaling.Attach(user)
 			if err != nil { // a nil *Line is no nil Line
@@ -37,17 +47,28 @@ func (g *Gateway) openDesk(host Host) {
 			}
 			return voice, nil
 		},
-		Card: host.Card, Country: func() string { return cmp.Or(g.audio.Load().Country, audio.Country(os.Getenv)) },
+		Card: host.Card, Live: g.deskLive, Country: func() string { return cmp.Or(g.now.Load().Audio.Country, audio.Country(os.Getenv)) },
 		Clean: func(d audio.Duplex) audio.Duplex {
-			now := g.audio.Load()
+			now := g.now.Load().Audio
 			return echo.Wrap(d, echo.Config{Echo: now.Echo, Noise: now.Noise, Gain: now.Gain})
 		},
 	}, g.log)
+	return nil
+}
+
+// closeLive closes the files of the calls that are up.
+func (g *Gateway) closeLive() (err error) {
+	for _, l := range []*store.Live{g.live, g.deskLive} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
 }
 
 // deskOwner is the user whose device this machine is.
 func (g *Gateway) deskOwner(ctx context.Context) (name, display string, err error) {
-	if name := g.cfg.Audio.Owner; name != "" {
+	if name := g.now.Load().Audio.Owner; name != "" {
 		u, err := g.accounts.User(ctx, strings.ToLower(name))
 		return u.Name, u.Display, err
 	}

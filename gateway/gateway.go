@@ -51,11 +51,11 @@ type Gateway struct {
 	host       Host
 	log        *slog.Logger
 	level      *slog.LevelVar          // nil: stays as it is
-	audio      atomic.Pointer[Audio]   // in force
 	outside    atomic.Pointer[outside] // in force
 	reloading  sync.Mutex              // one Reload at a time
 	accounts   *Accounts
 	live       *store.Live
+	deskLive   *store.Live // nil: none
 	bans       *guard.Bans
 	toll       *guard.Toll
 	cert       *cert.Keeper
@@ -73,11 +73,14 @@ type Gateway struct {
 	control    net.Listener // nil: none
 	changed    chan struct{}
 	greeting   Greeting
-	window     atomic.Pointer[Window]
+	now        atomic.Pointer[Config] // as it was taken over last: of what holds at once
 }
 
-// liveName is the file of the calls that are up in the data folder.
-const liveName = "calls.live"
+// Files of the calls that are up in the data folder, as the server and as the phone of this machine knows them.
+const (
+	liveName     = "calls.live"
+	deskLiveName = "desk.live"
+)
 
 // Greeting is what to tell the person who started the gateway.
 type Greeting struct {
@@ -92,9 +95,8 @@ type Greeting struct {
 // New opens store, certificate and sockets. What it opened is closed again when something fails.
 func New(cfg Config, host Host, log *slog.Logger) (g *Gateway, err error) {
 	g = &Gateway{cfg: cfg, host: host, log: log, level: host.Level, changed: make(chan struct{}, 1)}
-	g.window.Store(&cfg.Window)
+	g.now.Store(&cfg)
 	g.file = g.settings(host)
-	g.audio.Store(&cfg.Audio)
 	g.outside.Store(outsideOf(cfg))
 	defer func() {
 		if err != nil {
@@ -202,7 +204,9 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
-	g.openDesk(host)
+	if err = g.openDesk(ctx, host); err != nil {
+		return err
+	}
 	page := cfg.Web
 	page.MetricsFrom, page.MetricsToken = cfg.Metrics.from(), cfg.Metrics.Token
 	page.Name, page.Domain, page.Version = cfg.Name, cfg.Domain, host.Version
@@ -248,7 +252,11 @@ func (g *Gateway) greet(ctx context.Context) (Greeting, error) {
 }
 
 // Greeting tells where the page is and who can sign in.
-func (g *Gateway) Greeting() Greeting { return g.greeting }
+func (g *Gateway) Greeting() Greeting {
+	hello := g.greeting
+	hello.Name = g.now.Load().Name
+	return hello
+}
 
 // closeAll closes what New opened and Run did not take over.
 func (g *Gateway) closeAll() error {
@@ -271,17 +279,15 @@ func (g *Gateway) closeAll() error {
 	if g.media != nil {
 		errs = append(errs, g.media.Run(ended))
 	}
-	if g.live != nil {
-		errs = append(errs, g.live.Close())
-	}
+	errs = append(errs, g.closeLive())
 	if g.accounts != nil {
 		errs = append(errs, g.accounts.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Reload takes over what of a new configuration can change while calls go on: the accounts, the PBXs, whose calls are recorded, the guard, whether strangers
-// may ring, how the phone of this machine sounds, the window and the log's level. It returns the tables that are different but wait for the next start.
+// Reload takes over what of a new configuration can change while calls go on: the name, the accounts, the PBXs, whose calls are recorded, the guard, whether
+// strangers may ring, whose phone this machine is and how it sounds, the window and the log's level. It returns the tables that are different but wait for the next start.
 func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
@@ -295,27 +301,51 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 		return nil, err
 	}
 	g.setGuard(cfg)
-	g.recordings.SetRules(cfg.recordingRules())
+	g.recordings.Change(cfg.Recording, cfg.recordingRules())
 	if g.neighbours != nil {
 		g.neighbours.SetStrangers(cfg.Discovery.Strangers)
 	}
-	g.audio.Store(&cfg.Audio)
-	g.window.Store(&cfg.Window)
+	g.now.Store(&cfg)
+	if err := g.setName(cfg.Name); err != nil {
+		return nil, err
+	}
 	if g.level != nil {
 		g.level.Set(cfg.Log.SlogLevel())
 	}
+	g.accountsChanged()
+	return g.differences(cfg), nil
+}
+
+// setName has this machine known by another name.
+func (g *Gateway) setName(name string) error {
+	g.signaling.SetName(name)
+	if g.neighbours != nil {
+		g.neighbours.SetName(name)
+	}
+	if g.discovery != nil {
+		g.discovery.SetName(name)
+	}
+	return g.web.SetName(name)
+}
+
+// accountsChanged has signaling look after them, and this machine's phone after whose it is.
+func (g *Gateway) accountsChanged() {
 	select {
 	case g.changed <- struct{}{}:
 	default: // a tick is waiting already
 	}
-	return g.differences(cfg), nil
+	if g.desk != nil {
+		g.desk.Reown()
+	}
 }
 
 // differences names the tables, but for what Reload takes over, in which two configurations differ.
 func (c Config) differences(other Config) []string {
-	other.User, other.PBX, other.Guard, other.Window, other.Log.Level, other.Notices = c.User, c.PBX, c.Guard, c.Window, c.Log.Level, c.Notices
-	other.Recording.Enabled, other.Discovery.Strangers = c.Recording.Enabled, c.Discovery.Strangers
-	other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain = c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
+	other.Name, other.User, other.PBX, other.Guard, other.Window, other.Log.Level, other.Notices = c.Name, c.User, c.PBX, c.Guard, c.Window, c.Log.Level, c.Notices
+	other.Recording.Enabled, other.Recording.Announce, other.Recording.Keep = c.Recording.Enabled, c.Recording.Announce, c.Recording.Keep
+	other.Discovery.Strangers = c.Discovery.Strangers
+	other.Audio.Owner, other.Audio.Country, other.Audio.Echo, other.Audio.Noise, other.Audio.Gain =
+		c.Audio.Owner, c.Audio.Country, c.Audio.Echo, c.Audio.Noise, c.Audio.Gain
 	var names []string
 	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
 	for field := range fields(a.Type()) {
@@ -354,10 +384,7 @@ func (g *Gateway) watchAddresses(ctx context.Context) error {
 // forwardChanges passes on that another process changed an account.
 func (g *Gateway) forwardChanges(ctx context.Context) error {
 	for range g.accounts.store.Changes(ctx) {
-		select {
-		case g.changed <- struct{}{}:
-		default:
-		}
+		g.accountsChanged()
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		g.log.Info("stopping")
 	case <-failed:
 	}
-	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.live.Close(), g.accounts.Close())
+	err := errors.Join(stopAll(stages, time.Now().Add(StopTime)), g.closeLive(), g.accounts.Close())
 	g.log.Info("stopped")
 	return err
 }

@@ -40,7 +40,7 @@ func (g *Gateway) settings(host Host) *settings {
 }
 
 // live are the parts of the configuration that a change of is in force at once.
-var live = []string{"[[user]]", "[[pbx]]", "[guard]", "[log] level", "[window]", "[recording] enabled", "[discovery] strangers", "[audio] country", "[audio] echo", "[audio] noise", "[audio] gain"}
+var live = []string{"name", "[[user]]", "[[pbx]]", "[guard]", "[log] level", "[window]", "[recording] enabled", "[recording] announce", "[recording] keep", "[discovery] strangers", "[audio] owner", "[audio] country", "[audio] echo", "[audio] noise", "[audio] gain"}
 
 // secretKeys are the plain paths of what is never told.
 var secretKeys = func() map[string]bool {

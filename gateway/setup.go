@@ -61,7 +61,7 @@ func (c Config) extensions() int {
 	return slices.IndexFunc(c.PBX, func(p signaling.PBX) bool { return p.Mode == signaling.ModeExtension })
 }
 
-// ownerAccount gives the owner's account, as it will be after the next start. fresh: it is the one that the first start has made, and nobody has
+// ownerAccount gives the owner's account, as a configuration has it. fresh: it is the one that the first start has made, and nobody has
 // signed in with it.
 func (g *Gateway) ownerAccount(ctx context.Context, cfg Config) (owner web.Account, fresh bool, err error) {
 	all, err := g.Accounts(ctx)
@@ -266,15 +266,6 @@ func portFree(addr string) bool {
 	}
 	_ = tcp.Close()
 	return err == nil
-}
-
-// Waiting are the tables that were changed and wait for the next start.
-func (g *Gateway) Waiting() []string {
-	_, cfg, err := g.file.read()
-	if err != nil {
-		return nil
-	}
-	return g.differences(cfg)
 }
 
 // FoundPBX is a PBX that announces itself nearby.

@@ -137,8 +137,11 @@ func TestFirstStart(t *testing.T) {
 	if again, err := g.SaveExtension(ctx, try); err != nil || again != saved {
 		t.Errorf("saved again: %+v, %v", again, err)
 	}
-	if waiting := strings.Join(g.Waiting(), " "); strings.Contains(waiting, "pbx") || !strings.Contains(waiting, "name") {
-		t.Errorf("waiting: %s", waiting)
+	if now, err := g.Settings(); err != nil || len(now.Waiting) > 0 {
+		t.Errorf("waiting: %v, %v", now.Waiting, err)
+	}
+	if owner, err := g.Owner(ctx); owner != "anna" || err != nil || g.Greeting().Name != "Front office" {
+		t.Errorf("%s's, %v, is %q", owner, err, g.Greeting().Name)
 	}
 	registered(t, g)
 	if err := stop(); err != nil {
@@ -250,7 +253,8 @@ func TestFirstStartBesideAnotherPhone(t *testing.T) {
 	if err != nil || cfg.Listen.SIP == taken.LocalAddr().String() || !strings.HasPrefix(cfg.Listen.SIP, "127.0.0.1:") {
 		t.Errorf("[listen] sip = %q, %v", cfg.Listen.SIP, err)
 	}
-	if at := g.signaling.Addr().String(); at != cfg.Listen.SIP || len(g.Waiting()) > 0 {
-		t.Errorf("SIP is at %s, want %s at once; waiting: %v", at, cfg.Listen.SIP, g.Waiting())
+	now, err := g.Settings()
+	if at := g.signaling.Addr().String(); at != cfg.Listen.SIP || err != nil || len(now.Waiting) > 0 {
+		t.Errorf("SIP is at %s, want %s at once; waiting: %v, %v", at, cfg.Listen.SIP, now.Waiting, err)
 	}
 }

@@ -31,6 +31,9 @@ var _ media.Observer = (*sound)(nil)
 func (s *sound) Trouble(t call.Trouble) {
 	if t.Ended == 0 {
 		s.Metrics.Trouble(t)
+		if t.Kind == call.TroubleSilent || t.Kind == call.TroubleICE {
+			s.signaling.Silent(t.Call, t.Leg)
+		}
 	}
 	for _, p := range s.signaling.Participants()[t.Call] {
 		if p.User == "" {

@@ -127,7 +127,7 @@ func TestSettingsHoldWithoutStart(t *testing.T) {
 			t.Errorf("%s waits", waits)
 		}
 	}
-	if now := g.audio.Load(); now.Country != "gb" || now.Noise {
+	if now := g.now.Load().Audio; now.Country != "gb" || now.Noise {
 		t.Errorf("the phone is told %+v", now)
 	}
 	if status, text, _ := byControl(t, dir, "GET", "/api/v1/certificate", ""); status != 200 || !strings.Contains(text, `"authority":{"name":"Cordboard `) || strings.Contains(text, "PRIVATE") {

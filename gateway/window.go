@@ -19,8 +19,13 @@ func (g *Gateway) Desk() (phone web.Desk, reason string) {
 	return g.desk, ""
 }
 
-// Owner is the user whose device this machine is.
+// Owner is the user whose device this machine is. Another one is it only when the calls of its phone are over.
 func (g *Gateway) Owner(ctx context.Context) (name string, err error) {
+	if g.desk != nil {
+		if name := g.desk.State().Owner; name != "" {
+			return name, nil
+		}
+	}
 	name, _, err = g.deskOwner(ctx)
 	return name, err
 }
@@ -43,10 +48,13 @@ func (g *Gateway) History(ctx context.Context, user string, most int) ([]call.Re
 
 // Pop is the page about a caller that the window opens, and when: PopOnRing or PopOnAnswer. It follows the configuration.
 func (g *Gateway) Pop() (page call.Pop, on string) {
-	w := g.window.Load()
+	w := g.now.Load().Window
 	page, _ = call.ParsePop(w.Pop) // which is valid, as the configuration is
 	return page, w.PopOn
 }
+
+// Calls is how many calls there are, of anybody's, those that ring among them. All of them end with the gateway.
+func (g *Gateway) Calls() int { return len(g.signaling.Calls()) }
 
 // PBXs tells how it stands with each PBX.
 func (g *Gateway) PBXs() []call.PBX { return g.signaling.PBXs() }

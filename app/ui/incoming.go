@@ -14,6 +14,7 @@ type ringing struct {
 	fyne.CanvasObject
 	id           string
 	avatar       *avatar
+	face         fyne.CanvasObject // where that stands
 	name, number *text
 	lamp         *canvas.Image
 	state, hint  *text
@@ -35,7 +36,7 @@ func (w *Window) newRinging(small_ bool) *ringing {
 		no := newPill("hang-up", say("button.decline"), theme.ColorNameError, decline)
 		no.outlined = true
 		who := container.NewBorder(nil, nil, padded(container.New(middle{}, r.avatar), 0, 0, 0, 12), nil, container.New(middle{}, column(0, state, r.name, r.known)))
-		r.CanvasObject = newSurface(column(unit, who, container.NewGridWithColumns(2, no, yes)), colourAlarm, theme.ColorNameWarning, 10)
+		r.CanvasObject = newSurface(column(unit, who, beside(no, yes)), colourAlarm, theme.ColorNameWarning, 10)
 		return r
 	}
 	r.avatar = newAvatar(72)
@@ -47,7 +48,8 @@ func (w *Window) newRinging(small_ bool) *ringing {
 	for _, b := range []*round{yes, no} {
 		b.filled, b.size = true, 72
 	}
-	inside := column(12, container.NewCenter(state), container.NewCenter(r.avatar), column(4, r.name, r.number, r.meant, r.known), gap(0, 4),
+	r.face = container.NewCenter(r.avatar)
+	inside := column(12, container.NewCenter(state), r.face, column(4, r.name, r.number, r.meant, r.known), gap(0, 4),
 		container.NewGridWithColumns(2, no, yes), r.hint)
 	r.CanvasObject = container.New(narrow{480}, newSurface(inside, colourSurface, theme.ColorNameWarning, 20))
 	return r
@@ -65,6 +67,7 @@ func (r *ringing) show(w *Window, c call.DeskCall) {
 	r.name.say(name)
 	r.number.say(number)
 	r.meant.say(w.meant(c))
+	r.meant.Hidden = r.meant.words == ""
 	r.known.say(w.known(c))
 	r.state.say(say("state.incoming"))
 	r.CanvasObject.Refresh()

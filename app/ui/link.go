@@ -29,7 +29,7 @@ func (w *Window) newLinked() *linked {
 	})
 	from := container.NewBorder(nil, nil, padded(container.New(middle{}, picture("call", theme.ColorNamePrimary, 20)), 0, 0, 0, 12), nil,
 		container.New(middle{}, column(0, newText(say("link.from"), small, colourMuted), l.who)))
-	l.CanvasObject = padded(newSurface(column(12, from, container.NewGridWithColumns(2, no, yes)), colourSurface, theme.ColorNamePrimary, 12), 0, unit, 0, 0)
+	l.CanvasObject = padded(newSurface(column(12, from, beside(no, yes)), colourSurface, theme.ColorNamePrimary, 12), 0, unit, 0, 0)
 	l.CanvasObject.Hide()
 	w.listen(l.show, w.model.Desk)
 	return l

@@ -82,7 +82,7 @@ type Status struct {
 // Model is what the views show. One loop fills it from any goroutine; views listen, and are told of what differs alone. Lists are items
 // as a whole, because Fyne's lists tell only of another length. What was set is not changed any more.
 type Model struct {
-	Name       string // of this Cordboard
+	Name       binding.String // of this Cordboard
 	Desk       binding.Item[call.DeskState]
 	People     binding.Item[[]call.Lamp]
 	Recent     binding.Item[[]call.Record] // newest first
@@ -101,9 +101,9 @@ type Model struct {
 }
 
 // NewModel is a model of which nothing is known yet.
-func NewModel(name string) *Model {
+func NewModel() *Model {
 	return &Model{
-		Name:      name,
+		Name:      binding.NewString(),
 		Desk:      binding.NewItem(sameDesk),
 		People:    newList[call.Lamp](),
 		Recent:    binding.NewItem(func(a, b []call.Record) bool { return reflect.DeepEqual(a, b) }),

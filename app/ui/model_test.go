@@ -116,7 +116,7 @@ func TestTakeOfTheMoment(t *testing.T) {
 // TestModelTellsOfChangesAlone has nobody draw what is as it was.
 func TestModelTellsOfChangesAlone(t *testing.T) {
 	test.NewTempApp(t)
-	m := NewModel("Front office")
+	m := NewModel()
 	at := time.Now()
 	for _, tt := range []struct {
 		name string

@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -76,7 +75,6 @@ func (o *others) row(id string) *other {
 		b.outlined = true
 	}
 	who := container.NewBorder(nil, nil, nil, end, container.New(middle{}, column(0, line(6, container.New(middle{}, r.lamp), whole(r.state)), r.name)))
-	buttons := container.New(layout.NewGridLayout(3), r.swap, r.connect, r.join)
-	r.CanvasObject = newSurface(column(unit, who, buttons), colourBrass, "", 12)
+	r.CanvasObject = newSurface(column(unit, who, beside(r.swap, r.connect, r.join)), colourBrass, "", 12)
 	return r
 }

@@ -36,7 +36,7 @@ func pastOf(m *Model, owner string, r call.Record) past {
 	case !r.Answered.IsZero():
 		p.talked = r.Ended.Sub(r.Answered)
 		p.reason = clock(p.talked)
-	case p.made, r.Reason == call.ReasonDeclined: // who declines has not missed it
+	case p.made, r.Reason == call.ReasonDeclined, r.Reason == call.ReasonElsewhere: // whoever declines has not missed it, nor who was helped
 		p.reason = told(r.Reason)
 	default:
 		p.missed = true

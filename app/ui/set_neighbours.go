@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
 	"cordboard/gateway/call"
 )
@@ -133,15 +134,26 @@ func code(digits string) fyne.CanvasObject {
 	return container.NewCenter(whole(boldText(digits, huge)))
 }
 
+// foldIcon tells that a press shows more, or hides what is open.
+func foldIcon(open bool) fyne.ThemeIconName {
+	if open {
+		return theme.IconNameArrowDropUp
+	}
+	return theme.IconNameArrowDropDown
+}
+
 // details are objects that a press shows.
 func (w *Window) details(objects ...fyne.CanvasObject) fyne.CanvasObject {
 	inside := column(4, objects...)
 	inside.Hide()
 	all := column(4)
-	more := newPlainButton(say("set.details"), func() {
+	var more *plainButton
+	more = newPlainButton(say("set.details"), func() {
 		inside.Hidden = !inside.Hidden
+		more.SetIcon(theme.Icon(foldIcon(!inside.Hidden)))
 		all.Refresh()
 	})
+	more.Icon, more.IconPlacement = theme.Icon(foldIcon(false)), widget.ButtonIconTrailingText
 	all.Objects = []fyne.CanvasObject{container.New(outdent{x: 11}, container.NewHBox(more)), inside}
 	return all
 }

@@ -2,9 +2,6 @@ package ui
 
 import (
 	"errors"
-	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +59,12 @@ func (s *scene) press(t *testing.T, word string) {
 		}
 	}
 	t.Fatalf("there is no answer %q", word)
+}
+
+// asks says whether a question that stands over the window has such words.
+func (s *scene) asks(words string) bool {
+	over := s.window.Canvas().Overlays().Top()
+	return over != nil && reads(over, words)
 }
 
 func (s *scene) wantsOffice(t *testing.T, asked ...string) {
@@ -127,7 +130,7 @@ func TestRefusedSettings(t *testing.T) {
 	}
 	s.office.err = nil
 	s.office.config.Values["name"] = "Back office"
-	s.office.config.Waiting = []string{"name"}
+	s.office.config.Waiting = []string{"[listen]"}
 	s.tap(t, "Save")
 	s.wantsOffice(t, "1: audio.noise = false", "1: name = Back office", "1: name = Back office", "2: name = Back office")
 	if s.reads("Has a control") || !s.reads("Some changes hold only after") {
@@ -137,13 +140,15 @@ func TestRefusedSettings(t *testing.T) {
 	if s.office.again != 1 {
 		t.Error("it does not start again")
 	}
-	s.calls(s.talking("a", "bob"))
-	s.openSettings()
+	s.office.calls = 3 // none of this phone's
 	s.tap(t, "Start again now")
 	if s.office.again != 1 {
-		t.Error("it ends a call unasked")
+		t.Error("it ends calls unasked")
 	}
-	s.press(t, "End the call")
+	if !s.asks("3 calls would end") {
+		t.Error("it does not say how many calls would end")
+	}
+	s.press(t, "Start again anyway")
 	if s.office.again != 2 {
 		t.Error("it does not start again after a yes")
 	}
@@ -178,136 +183,20 @@ func TestComputerPage(t *testing.T) {
 	s.wantsOffice(t, "1: window.pop_on = answer")
 }
 
-func TestUsersPage(t *testing.T) {
+// Where no links can come to Cordboard none are offered.
+func TestNoLinks(t *testing.T) {
 	s := open(t, 400, 700)
-	s.office.made = "kite-42-lamp"
-	s.atPage(t, "Users")
-	for _, words := range []string{"Alice Doe", "alice · 101 · this computer's · administrator", "carol · 103 · not signed in yet"} {
-		if !s.reads(words) {
-			t.Errorf("the page does not say %q", words)
-		}
+	s.system.mac = true
+	s.atPage(t, "This computer")
+	if n := len(all[*tick](s)); n != 1 || s.reads("tel:") {
+		t.Errorf("%d switches on a system without links", n)
 	}
-	s.tap(t, "Add a user")
-	s.office.err = &Refused{[]Fault{{"extension", "The extension 101 is Alice Doe's already."}}}
-	s.entryOf(t, "Name, as others see it").SetText("Anna Schmidt")
-	s.entryOf(t, "Extension").SetText("101")
-	s.entryOf(t, "Password of the extension").SetText("pbx-secret")
-	s.tap(t, "Save")
-	if !s.reads("is Alice Doe's already") || s.entryOf(t, "Password of the extension").Text != "pbx-secret" {
-		t.Error("the refusal is not told, or what was typed is lost")
+	s.closeSettings()
+	s.OpenSetup()
+	s.wizard.show(3)
+	if n := len(all[*tick](s)); n != 1 {
+		t.Errorf("the first start has %d switches there", n)
 	}
-	s.office.err = nil
-	e := s.entryOf(t, "Extension")
-	e.SetText("107")
-	secret := s.entryOf(t, "Password of the extension")
-	s.tap(t, "Save")
-	if secret.Text != "" {
-		t.Error("a password stays in its field")
-	}
-	for _, words := range []string{"Anna Schmidt can sign in now.", "kite-42-lamp", "asks for another"} {
-		if !s.reads(words) {
-			t.Errorf("the page does not say %q", words)
-		}
-	}
-	s.tap(t, "Copy the password")
-	if s.office.copied != "kite-42-lamp" {
-		t.Errorf("copied %q", s.office.copied)
-	}
-	s.tap(t, "Done")
-	s.tap(t, "Bob Miller")
-	s.entryOf(t, "New password").SetText("a longer one")
-	s.tap(t, "Save")
-	s.tap(t, "Make a new one and show it")
-	s.tap(t, "Done")
-	s.tap(t, "Bob Miller")
-	s.tap(t, "Remove")
-	s.press(t, "Cancel")
-	s.tap(t, "Remove")
-	s.press(t, "Remove")
-	s.wantsOffice(t,
-		"put true anna, Anna Schmidt, 101, admin false, at   pbx-secret, password ",
-		"put true anna, Anna Schmidt, 107, admin false, at   pbx-secret, password ",
-		"put false bob, Bob Miller, 102, admin false, at   -, password a longer one",
-		"put false bob, Bob Miller, 102, admin false, at   -, password ",
-		"remove bob")
-	if !s.reads("Alice Doe") {
-		t.Error("it does not show the list again")
-	}
-}
-
-// An account of a user is tried before it is saved, when somebody wants to.
-func TestTryUser(t *testing.T) {
-	s := open(t, 1280, 800)
-	s.atPage(t, "Users")
-	s.tap(t, "Bob Miller")
-	s.tap(t, "Try it")
-	if !s.reads("Type extension and password") {
-		t.Error("it tries without a password")
-	}
-	s.entryOf(t, "Password of the extension").SetText("pbx-secret")
-	s.tap(t, "Try it")
-	s.setup.comes(call.TrialWrongPassword)
-	if !s.reads("The password is wrong: 192.0.2.10") {
-		t.Error("it does not say that the password is wrong")
-	}
-	s.tap(t, "Try it")
-	s.setup.comes(call.TrialWorks)
-	if !s.reads("It works: 192.0.2.10 takes extension 102.") {
-		t.Error("it does not say that it works")
-	}
-}
-
-func TestPBXPage(t *testing.T) {
-	s := open(t, 400, 700)
-	_ = s.model.Status.Set(Status{PBX: []call.PBX{{Name: "office", Mode: "extension", URI: "sip:192.0.2.10:5060",
-		State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password", Detail: "401 twice"}},
-		Facts: []call.Fact{{Name: call.FactServer, Values: []string{"Asterisk 20"}}}}}})
-	s.atPage(t, "Telephone system")
-	for _, words := range []string{"192.0.2.10 · an extension for each user", "Bob Miller: wrong password", "Type the right password", "alice: registered", "about to use it"} {
-		if !s.reads(words) {
-			t.Errorf("the page does not say %q", words)
-		}
-	}
-	if s.reads("Asterisk 20") || s.reads("401 twice") {
-		t.Error("it says what belongs under Details")
-	}
-	for _, b := range all[*plainButton](s) {
-		b.OnTapped()
-	}
-	if !s.reads("Asterisk 20") || !s.reads("401 twice") {
-		t.Error("Details say nothing")
-	}
-	s.tap(t, "Remove")
-	s.press(t, "Remove")
-	s.tap(t, "Add a telephone system")
-	all[*chooser](s)[0].SetSelected("one line for all")
-	s.tap(t, "Try and save")
-	if !s.reads("Type the address") {
-		t.Error("it tries without an address")
-	}
-	s.entryOf(t, "Address of the PBX").SetText("trunk.example;transport=tcp")
-	s.entryOf(t, "User name there").SetText("4712")
-	s.entryOf(t, "Password there").SetText("line-secret")
-	s.tap(t, "Try and save")
-	s.setup.comes(call.TrialNoAnswer)
-	if !s.reads("No answer from trunk.example") || s.entryOf(t, "Password there").Text != "line-secret" {
-		t.Error("no answer is not told, or what was typed is lost")
-	}
-	s.office.err = &Refused{[]Fault{{"pbx[2].name", "There is a PBX of that name."}}}
-	s.tap(t, "Try and save")
-	s.setup.comes(call.TrialWorks)
-	if !s.reads("There is a PBX of that name.") {
-		t.Error("it does not say what was refused")
-	}
-	s.office.err = nil
-	secret := s.entryOf(t, "Password there")
-	s.tap(t, "Try and save")
-	s.setup.comes(call.TrialWorks)
-	if secret.Text != "" || !s.reads("192.0.2.10 · ") {
-		t.Error("a password stays, or the list is not shown")
-	}
-	add := "1: add pbx map[mode:trunk name:<nil> password:line-secret uri:sip:trunk.example;transport=tcp username:4712]"
-	s.wantsOffice(t, "1: remove pbx[0]", add, add)
 }
 
 func TestNeighboursPage(t *testing.T) {
@@ -466,54 +355,5 @@ func TestSettingsFit(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestSettingsPictures draws the pages into the folder that CORDBOARD_PICTURES names, for people to look at.
-func TestSettingsPictures(t *testing.T) {
-	folder := os.Getenv("CORDBOARD_PICTURES")
-	if folder == "" {
-		t.Skip("CORDBOARD_PICTURES names no folder")
-	}
-	for _, v := range []struct {
-		name, language string
-		look           Appearance
-		width, height  float32
-	}{{"wide-light", "en", Light, 1280, 800}, {"narrow-dark", "de", Dark, 400, 700}, {"wide-dark", "de", Dark, 1280, 800}, {"narrow-light", "en", Light, 400, 700}} {
-		s := openIn(t, v.language, v.look, v.width, v.height)
-		_ = s.model.Status.Set(Status{PBX: []call.PBX{{Name: "office", Mode: "extension", URI: "sip:192.0.2.10:5060",
-			State: []call.PBXState{{User: "alice", State: "registered"}, {User: "bob", State: "wrong password", Detail: "401 twice"}},
-			Facts: []call.Fact{{Name: call.FactServer, Values: []string{"Asterisk 20"}}}}}})
-		_ = s.model.Sound.Set(Sound{Microphone: -30, Loudspeaker: -50, Devices: []Device{{Purpose: Microphone, Name: "USB Headset", Chosen: true}}})
-		s.office.near[1].Pairing = &call.Pairing{ID: "bb", Name: "Workshop", Code: "123456"}
-		draw := func(name string) {
-			f, err := os.Create(filepath.Join(folder, v.name+"-"+name+".png"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(png.Encode(f, s.window.Canvas().Capture()), f.Close()); err != nil {
-				t.Error(err)
-			}
-		}
-		s.openSettings()
-		draw("0-list")
-		for i := range s.set.pages {
-			s.set.choose(i)
-			draw(string(rune('1'+i)) + "-page")
-			if s.set.scroll.Content.MinSize().Height > s.set.scroll.Size().Height {
-				s.set.scroll.ScrollToBottom()
-				draw(string(rune('1'+i)) + "-rest")
-			}
-		}
-		s.set.choose(2)
-		s.set.enter("Bob Miller", func(w *Window) fyne.CanvasObject { return w.userPage(s.office.users[1]) })
-		draw("user")
-		s.set.enter("Bob Miller", func(w *Window) fyne.CanvasObject { return w.made(s.office.users[1], "kite-42-lamp") })
-		draw("made")
-		s.set.choose(1)
-		s.set.enter("+", (*Window).newPBXPage)
-		draw("newpbx")
-		s.ask("Remove Bob Miller?", "The user can't sign in or be called any more.", "Remove", func() {})
-		draw("question")
 	}
 }

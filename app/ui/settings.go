@@ -154,9 +154,6 @@ func (w *Window) newSettingsView() *settingsView {
 // choose shows a page.
 func (v *settingsView) choose(i int) {
 	v.chosen, v.inside, v.under = i, true, false
-	for j, r := range v.rows {
-		r.mark(j == i)
-	}
 	v.show(v.pages[i].word, v.pages[i].make)
 }
 
@@ -200,6 +197,9 @@ func (v *settingsView) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		o.Resize(fyne.NewSize(width, size.Height))
 		o.Show()
 	}
+	for i, r := range v.rows {
+		r.mark(v.wide && i == v.chosen) // a list that stands alone leads to all of them
+	}
 	if v.back.Hidden = v.wide && !v.under; v.wide {
 		x := max(16, (size.Width-setList-setPage-32)/2)
 		place(v.list, x, setList, true)
@@ -234,12 +234,12 @@ func (w *Window) waits(c Config) {
 	b.Refresh()
 }
 
-// startAgain asks first where that would end a call.
+// startAgain asks first where that would end calls, of this phone or of somebody's browser.
 func (w *Window) startAgain() {
-	main, rings, _ := w.model.calls()
-	if main == nil && rings == nil {
+	n := w.office.Calls()
+	if n == 0 {
 		w.office.StartAgain()
 		return
 	}
-	w.ask(say("set.startAgain.title"), say("set.startAgain.calls"), say("set.startAgain.yes"), w.office.StartAgain)
+	w.ask(say("set.startAgain.title"), count("set.startAgain.calls", n), say("set.startAgain.yes"), w.office.StartAgain)
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -31,7 +30,7 @@ func (t *transfer) CreateRenderer() fyne.WidgetRenderer {
 	pass := newPill("transfer", say("button.pass"), theme.ColorNamePrimary, func() { t.pass(t.field.target()) })
 	ask := newPill("call", say("button.askFirst"), theme.ColorNamePrimary, func() { t.ask(t.field.target()) })
 	pass.outlined, ask.outlined = true, true
-	return widget.NewSimpleRenderer(column(unit, t.label, t.field.entry, t.field.list, container.NewGridWithColumns(2, ask, pass)))
+	return widget.NewSimpleRenderer(column(unit, t.label, t.field.entry, beside(ask, pass), t.field.list))
 }
 
 func (t *transfer) arrange() {

@@ -144,7 +144,7 @@ func (w *Window) show() {
 	if len(rings) > 0 {
 		if main == nil { // the first has all of the middle
 			bars = rings[1:]
-			w.alone.avatar.Hidden = len(bars) > 0
+			w.alone.face.(*fyne.Container).Hidden = len(bars) > 0
 			w.alone.show(w, rings[0])
 		}
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
@@ -314,7 +314,11 @@ func (w *Window) char(r rune, inField bool) bool {
 
 // header says whose telephone this is.
 func (w *Window) header() fyne.CanvasObject {
-	name := boldText(w.model.Name, big)
+	name := boldText("", big)
+	w.listen(func() {
+		words, _ := w.model.Name.Get()
+		name.say(words)
+	}, w.model.Name)
 	busy := newToggle("do-not-disturb", func() { w.phone.DoNotDisturb(!w.model.desk().Busy) })
 	set := newToggle("settings", func() {
 		switch {

@@ -15,6 +15,7 @@ const (
 	ReasonRefused     = "The other side could not take the call"
 	ReasonFault       = "The other side had a fault"
 	ReasonHungUp      = "Caller hung up before the answer"
+	ReasonElsewhere   = "Answered on another device"
 	ReasonNoDevice    = "No device is signed in"
 	ReasonLost        = "Connection lost"
 	ReasonStopped     = "Cordboard was stopped"

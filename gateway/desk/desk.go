@@ -51,6 +51,9 @@ type Deps struct {
 	Card  audio.Card
 	Clean func(audio.Duplex) audio.Duplex // what stands between card and calls, as an echo canceller; nil: nothing
 
+	Keep func(busy bool) error // keeps whether the owner asks not to be disturbed; nil: nothing does
+
+	Live    Live          // nil: calls end with the process
 	Country func() string // whose tones are heard, two letters (ISO 3166); nil: those that are recommended everywhere
 }
 
@@ -64,8 +67,8 @@ func (d Deps) country() string {
 // Config is what a phone is told of the gateway.
 type Config struct {
 	Domain  string // SIP domain of the local users
-	Name    string // of the machine, as people write it
 	Version string // for User-Agent
+	Busy    bool   // the owner has asked not to be disturbed before
 }
 
 // Phone is the machine's phone. Its methods may be called by any goroutine; those that have to do with a call fail with a
@@ -75,16 +78,19 @@ type Phone struct {
 	deps Deps
 	log  *slog.Logger
 	room *room
-	keys chan key // heard, on their way to their calls
+	keys chan key      // heard, on their way to their calls
+	kept chan struct{} // holds one: busy is to be kept
 	host string
 
 	mu             sync.Mutex
 	line           Line // nil: not attached
 	owner, display string
+	stale          bool // Owner may give somebody else: the line ends with the calls, and another one begins
 	registered     bool
 	trouble        string // why it is not registered
 	busy           bool   // do not disturb
 	calls          []*conversation
+	asleep         []*conversation     // of before a crash, until the server goes on with them
 	pending        map[string]*pending // requests of ours by branch
 	registration   registration
 	watchers       map[chan call.DeskState]bool
@@ -102,7 +108,7 @@ type key struct {
 // New makes a phone, which does nothing before Run.
 func New(cfg Config, deps Deps, log *slog.Logger) *Phone {
 	p := &Phone{
-		cfg: cfg, deps: deps, log: log, host: ownHost, keys: make(chan key, 64),
+		cfg: cfg, deps: deps, log: log, host: ownHost, keys: make(chan key, 64), kept: make(chan struct{}, 1), busy: cfg.Busy,
 		pending: make(map[string]*pending), watchers: make(map[chan call.DeskState]bool),
 	}
 	p.room = newRoom(deps, p.soundFailed, log)
@@ -118,16 +124,20 @@ const (
 
 // Run is the phone's life. When ctx ends it hangs up and unregisters.
 func (p *Phone) Run(ctx context.Context) error {
+	p.recall()
 	var sound sync.WaitGroup
 	sound.Go(func() { p.room.run(ctx) })
 	sound.Go(func() { p.hearKeys(ctx) })
+	sound.Go(func() { p.keepBusy(ctx) })
 	for ctx.Err() == nil {
 		pause := attachEvery
 		if problem := p.soundless(); problem != "" {
 			p.report(problem)
 			pause = lookEvery
 		} else {
-			p.live(ctx)
+			if p.live(ctx); p.isStale() {
+				pause = 0
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -140,8 +150,14 @@ func (p *Phone) Run(ctx context.Context) error {
 
 // live is the phone's life on one line.
 func (p *Phone) live(ctx context.Context) {
+	p.mu.Lock()
+	p.stale = false
+	p.mu.Unlock()
 	owner, display, err := p.deps.Owner(ctx)
 	if err != nil {
+		p.mu.Lock()
+		p.owner, p.display = "", ""
+		p.mu.Unlock()
 		p.report(fmt.Sprintf("This machine's phone belongs to nobody: %v.", err))
 		return
 	}
@@ -178,6 +194,7 @@ func (p *Phone) live(ctx context.Context) {
 	line.Quiet(p.busy)
 	p.registration = registration{callID: newToken(), tag: newToken()}
 	p.register()
+	p.giveUp()
 	p.mu.Unlock()
 	for {
 		msg, err := line.Receive()
@@ -251,6 +268,34 @@ func (p *Phone) hearKeys(ctx context.Context) {
 			p.mu.Lock()
 			k.c.hears(k.digit)
 			p.mu.Unlock()
+		}
+	}
+}
+
+// keepBusy has it kept whether the owner asks not to be disturbed, at each change.
+func (p *Phone) keepBusy(ctx context.Context) {
+	keep := func() {
+		p.mu.Lock()
+		busy := p.busy
+		p.mu.Unlock()
+		if p.deps.Keep == nil {
+			return
+		}
+		if err := p.deps.Keep(busy); err != nil {
+			p.log.Error("do not disturb not kept for the next start", "error", err)
+		}
+	}
+	for {
+		select {
+		case <-p.kept:
+			keep()
+		case <-ctx.Done():
+			select {
+			case <-p.kept:
+				keep()
+			default:
+			}
+			return
 		}
 	}
 }

@@ -71,7 +71,7 @@ func newOffice(t *testing.T, names ...string) *office {
 	phonesStop = func() { stop(); ringing.Wait() }
 	for _, n := range names {
 		card := &fakeCard{}
-		p := New(Config{Domain: "office.example", Name: "Test", Version: "test"}, Deps{
+		p := New(Config{Domain: "office.example", Version: "test"}, Deps{
 			Attach: func(user string) (Line, error) { return srv.Attach(user) },
 			Owner:  func(context.Context) (string, string, error) { return n, strings.ToUpper(n), nil },
 			Voice:  o.media.voice, Card: card,
@@ -408,7 +408,7 @@ func (*fakeMedia) Delete(string, string)                                        
 // another is one more phone of a user's. Without a card it never gets ready.
 func (o *office) another(name string, card *fakeCard) *Phone {
 	o.t.Helper()
-	p := New(Config{Domain: "office.example", Name: "Test", Version: "test"}, Deps{
+	p := New(Config{Domain: "office.example", Version: "test"}, Deps{
 		Attach: func(user string) (Line, error) { return o.srv.Attach(user) },
 		Owner:  func(context.Context) (string, string, error) { return name, strings.ToUpper(name), nil },
 		Voice:  o.media.voice, Card: card,

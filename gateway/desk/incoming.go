@@ -33,7 +33,11 @@ func (p *Phone) asked(req *sip.Request) {
 		}
 		return
 	}
-	c := p.dialogOf(req.CallID().Value(), tag, tagOf(req.From().Params))
+	from := tagOf(req.From().Params)
+	c := p.dialogOf(req.CallID().Value(), tag, from)
+	if c == nil {
+		c = p.awake(req.CallID().Value(), tag, from)
+	}
 	switch {
 	case c == nil && req.Method == sip.ACK:
 		return
@@ -220,7 +224,7 @@ func (c *conversation) ended(req *sip.Request) {
 		c.p.reply(c.invite, sip.StatusRequestTerminated, "Request Terminated", c.local.tag)
 	}
 	why := call.ReasonAnswered
-	for text, reason := range map[string]string{"Taken over": "Moved to another device", "Connection lost": call.ReasonLost,
+	for text, reason := range map[string]string{"Taken over": reasonMoved, "Connection lost": call.ReasonLost,
 		"Cordboard stops": call.ReasonStopped, "No common sound": call.ReasonNoSound} {
 		if strings.Contains(value(req, "Reason"), text) {
 			why = reason

@@ -9,6 +9,9 @@ const (
 	noteStays  = "No other device of yours took the call, so it stays here."
 )
 
+// reasonMoved is why a call ended here that goes on at another device.
+const reasonMoved = "Moved to another device"
+
 // Move lets the owner's other devices ring; where it is answered the call goes on, and until then here. The device that answers is
 // asked to take the call's place here (RFC 3515, RFC 3891), so the other side notices nothing.
 func (p *Phone) Move(id string) error {

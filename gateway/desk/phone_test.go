@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -85,9 +87,10 @@ func TestCallsThatAreNotAnswered(t *testing.T) {
 
 func TestDeskRingsByItsOwnName(t *testing.T) {
 	o := newOffice(t, "alice", "bob") // who came last is desk
+	o.srv.SetName("Reception")
 	o.must(first(o.phones["alice"].Call("desk")))
 	o.must(o.phones["bob"].Answer(o.in("bob", "alice", call.Ringing).ID))
-	o.with("alice", "desk", "talking", func(c call.DeskCall) bool { return c.State == call.Talking })
+	o.with("alice", "desk", "talking", func(c call.DeskCall) bool { return c.State == call.Talking && c.Name == "Reception" })
 	taken := o.in("bob", "alice", call.Talking)
 	o.must(o.phones["bob"].Hold(taken.ID))
 	o.with("alice", "desk", "held", func(c call.DeskCall) bool { return c.Waits })
@@ -114,6 +117,25 @@ func TestDoNotDisturbIsSeen(t *testing.T) {
 	wait(call.LampDisturb)
 	o.phones["bob"].DoNotDisturb(false)
 	wait(call.LampIdle)
+}
+
+// TestDoNotDisturbIsKept for the phone's next life, its last change too.
+func TestDoNotDisturbIsKept(t *testing.T) {
+	was := false
+	for _, wants := range []bool{true, true, false, false} {
+		p := New(Config{Busy: was}, Deps{Card: &fakeCard{}, Owner: func(context.Context) (string, string, error) { return "", "", errors.New("none") },
+			Keep: func(busy bool) error { was = busy; return nil }}, slog.New(slog.DiscardHandler))
+		if busy := p.State().Busy; busy != was {
+			t.Errorf("it begins with %v, want %v", busy, was)
+		}
+		p.DoNotDisturb(!wants)
+		p.DoNotDisturb(wants)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := p.Run(ctx); err != nil || was != wants {
+			t.Errorf("kept %v, %v, want %v", was, err, wants)
+		}
+	}
 }
 
 func TestOwnCallIsBusy(t *testing.T) {

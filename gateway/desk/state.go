@@ -59,6 +59,7 @@ func (p *Phone) Watch(ctx context.Context) <-chan call.DeskState {
 
 // changed brings what is heard up to date and tells who watches. The caller holds p.mu.
 func (p *Phone) changed() {
+	p.keep()
 	p.room.set(p.scene())
 	s := p.state()
 	for ch := range p.watchers {
@@ -68,6 +69,7 @@ func (p *Phone) changed() {
 		}
 		ch <- s
 	}
+	p.giveUp()
 }
 
 // scene is what is to be heard.

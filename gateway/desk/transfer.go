@@ -98,9 +98,13 @@ func (c *conversation) notified(req *sip.Request) {
 	case status >= 200:
 		with := c.referral.with
 		c.referral, c.note = nil, "The call was transferred"
+		left := "Transferred"
+		if c.moves != nil { // the server may say so first, by ending the call
+			left = reasonMoved
+		}
 		for _, done := range []*conversation{c, with} {
 			if done != nil && done.state != call.Ended {
-				done.leave("Transferred")
+				done.leave(left)
 			}
 		}
 		c.p.changed()

@@ -64,6 +64,7 @@ func (p *Phone) ask(req *sip.Request, done func(*sip.Response)) {
 		if p.pending[key] == w {
 			delete(p.pending, key)
 			done(nil)
+			p.giveUp()
 		}
 	})
 	p.pending[key] = w
@@ -189,6 +190,7 @@ func (p *Phone) answered(res *sip.Response) {
 		}
 	}
 	w.done(res)
+	p.giveUp()
 }
 
 // pendingKey tells a request from others (RFC 3261 §17.1.3).

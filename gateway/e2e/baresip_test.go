@@ -33,6 +33,7 @@ type phoneOptions struct {
 	Tone       float64       // Hz; 0: tonePhone
 	Talks      time.Duration // then it hangs up; 0: 3 minutes
 	Codecs     []string      // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
+	Packets    time.Duration // length of the sound in a packet that it sends and asks for; 0: 20 ms
 	Encryption string        // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 
@@ -92,6 +93,9 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	}
 	if o.Answer {
 		answer = "auto"
+	}
+	if o.Packets > 0 {
+		encryption += fmt.Sprintf(";ptime=%d", o.Packets.Milliseconds())
 	}
 	p := &phone{number: number, dir: t.TempDir(), pbx: k}
 	listen := freePorts(t, 2) // for SIP, and its neighbour for SIP over TLS

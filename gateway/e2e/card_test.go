@@ -191,6 +191,34 @@ func TestSoundCardChanges(t *testing.T) {
 	t.Logf("in %v: %d frames captured, %d played, longest gap %v", time.Since(began), captured, played, d.longestGap())
 }
 
+// TestSoundCardHearsNoLoudspeaker pulls the microphone out: PulseAudio would let whoever records hear the loudspeaker's monitor then.
+func TestSoundCardHearsNoLoudspeaker(t *testing.T) {
+	p, card := openCard(t, device.Config{})
+	p.sink("loudspeaker")
+	d := &talker{tone: audio.NewTone(toneAlice, audio.CardRate, 9000)}
+	stop, err := card.Talk(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	wantTone(t, "the loudspeaker", p.record("loudspeaker.monitor"), toneAlice)
+	for range 3 {
+		feed := p.microphone("microphone")
+		p.pactl("set-default-source", "microphone")
+		d.forget()
+		p.play("microphone_feed", toneBob)
+		wantTone(t, "who talks", d, toneBob)
+		p.unload(feed)
+		eventually(t, 5*time.Second, "word of no microphone", func() bool { return strings.HasPrefix(card.State(), "This machine has no microphone.") })
+		all := d.heard(t)
+		for at := 0; at+audio.CardRate/50 <= len(all.samples); at += audio.CardRate / 50 {
+			if piece := all.samples[at : at+audio.CardRate/50]; audio.RMS(piece) > 100 && audio.Goertzel(piece, audio.CardRate, toneAlice) > 0.5 {
+				t.Fatalf("who talks hears itself, %d ms before word of no microphone", (len(all.samples)-at)*1000/audio.CardRate)
+			}
+		}
+	}
+}
+
 // marks measures a delay: it plays a click now and then, and notes when it hears one.
 type marks struct {
 	mu      sync.Mutex

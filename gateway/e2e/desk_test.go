@@ -120,7 +120,7 @@ func TestDesk(t *testing.T) {
 	p := deskSound(t)
 	o := openOffice(t, withDesk)
 	o.withBob(t)
-	d := openDesk(t, p, o.gateway, alice)
+	d, office := openDesk(t, p, o.gateway, alice), t
 	run := func(name string, f func(*testing.T)) {
 		if !t.Failed() { // a call that is left would fail all that follow
 			t.Run(name, f)
@@ -225,14 +225,23 @@ func TestDesk(t *testing.T) {
 			calls, _ = list["calls"].([]any)
 			return len(calls) == 1
 		})
-		if code, answer := d.post(t, "/api/v1/desk/calls", map[string]any{"take": calls[0].(map[string]any)["id"]}); code != 201 {
-			t.Fatalf("take: %d %v", code, answer)
+		code, taken := d.post(t, "/api/v1/desk/calls", map[string]any{"take": calls[0].(map[string]any)["id"]})
+		if code != 201 {
+			t.Fatalf("take: %d %v", code, taken)
 		}
 		o.alice.wantOver(t)
 		wantTone(t, "the phone", o.phone, toneDesk)
 		wantTone(t, "the loudspeaker", d, tonePhone)
-		o.phone.hangUp(t)
+		t.Log(d.calls(t))
+		d.does(t, taken["id"].(string), "move", nil) // and back
+		o.alice.wantState(t, "incoming")
+		o.alice.click(t, "#answer")
 		d.wantFree(t)
+		wantTone(t, "the phone", o.phone, toneAlice)
+		wantTone(t, "alice's page", o.alice, tonePhone)
+		wantNoTone(t, "the loudspeaker", d, tonePhone)
+		o.phone.hangUp(t)
+		o.alice.wantOver(t)
 
 		o.bob.dial(t, "desk")
 		d.does(t, d.with(t, "bob", "ringing"), "answer", nil)
@@ -248,6 +257,31 @@ func TestDesk(t *testing.T) {
 		wantTone(t, "the loudspeaker", d, tonePhone)
 		wantNoTone(t, "the loudspeaker", d, toneBob)
 		o.phone.hangUp(t)
+		d.wantFree(t)
+	})
+	run("the gateway crashes", func(t *testing.T) {
+		proves(t, "Call survives a crash of the gateway", thisMachine)
+		o.phone.startOver()
+		if code, answer := d.post(t, "/api/v1/desk/calls", map[string]any{"target": "201"}); code != 201 {
+			t.Fatalf("call: %d %v", code, answer)
+		}
+		o.phone.wantEvent(t, "CALL_INCOMING")
+		o.phone.answer(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		id := d.with(t, "201", "talking")
+		o.phone.forget()
+		atPhone, atDesk := o.gateway.crash(office, func() {}, toneDesk, o.phone, d)
+		t.Logf("after the start the phone hears the desk in %s, the desk the phone in %s", atPhone, atDesk)
+		d.does(t, id, "mute", map[string]any{"on": true})
+		wantNoTone(t, "the phone", o.phone, toneDesk)
+		o.gateway.kill()
+		wantNoTone(t, "the loudspeaker", d, tonePhone)
+		o.gateway.start(office)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		wantNoTone(t, "the phone", o.phone, toneDesk)
+		d.does(t, id, "hangup", nil)
+		o.phone.wantEvent(t, "CALL_CLOSED")
 		d.wantFree(t)
 	})
 	run("microphone and loudspeaker pulled out", func(t *testing.T) {

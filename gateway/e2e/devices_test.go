@@ -70,6 +70,15 @@ func TestPlainClientsAsDevices(t *testing.T) {
 			two.wantState(t, "incoming")
 			two.do(t, "await phone.answer()")
 			talk(t, two)
+			proves(t, "GRUU, temporary", published[kinds[1]])
+			temporary := eval[string](t, two.tab, "phone.temporary()")
+			if !strings.HasPrefix(temporary, "sip:tgruu.") || strings.Contains(temporary, "alice") {
+				t.Fatalf("%s can be called as %q, without its name", kinds[1], temporary)
+			}
+			caller.do(t, fmt.Sprintf("await phone.call(%q)", temporary))
+			two.wantState(t, "incoming")
+			two.do(t, "await phone.answer()")
+			talk(t, two)
 			if !one.truth("window.state === 'idle'") {
 				t.Errorf("the other device rang too: %q", one.lines())
 			}

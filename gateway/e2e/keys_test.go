@@ -72,8 +72,53 @@ func TestKeysAsEvents(t *testing.T) {
 				t.Errorf("the phone got the key %q, want 9", e.Param)
 			}
 			wantTone(t, "the phone", o.phone, toneAlice)
+
+			proves(t, "DTMF (RFC 4733)", client)
+			o.phone.forget()
+			c.do(t, "await phone.tone('4')")
+			if e := o.phone.wantEvent(t, "CALL_DTMF_START"); e.Param != "4" {
+				t.Errorf("the phone got the key %q, want 4", e.Param)
+			}
 			c.do(t, "await phone.hangUp()")
 			c.wantState(t, "ended")
+			o.phone.wantEvent(t, "CALL_CLOSED") // else it would be taken for the next call's
+
+			proves(t, "Hold and resume", client)
+			o.phone.startOver()
+			c.do(t, "await phone.call('201')")
+			o.phone.wantEvent(t, "CALL_INCOMING")
+			o.phone.answer(t)
+			c.talksWith(t, o.phone)
+			c.do(t, "await phone.hold(true)")
+			wantNoTone(t, "the phone on hold", o.phone, toneAlice)
+			wantNoTone(t, "the client that holds", c, tonePhone)
+			c.do(t, "await phone.hold(false)")
+			wantTone(t, "the client", c, tonePhone) // baresip 1.0 records nothing more of a call that was on hold
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			o.phone.wantEvent(t, "CALL_CLOSED") // else it would be taken for the next call's
+
+			proves(t, "Decline", client)
+			o.phone.startOver()
+			o.phone.dial(t, "101")
+			c.wantState(t, "incoming")
+			c.do(t, "await phone.decline()")
+			if e := o.phone.wantEvent(t, "CALL_CLOSED"); !strings.HasPrefix(e.Param, "486") {
+				t.Errorf("a declined call ends with %q, want 486", e.Param)
+			}
+			proves(t, "CANCEL", client)
+			c.wantState(t, "ended")
+			o.phone.startOver()
+			o.phone.dial(t, "101")
+			c.wantState(t, "incoming")
+			o.phone.hangUp(t)
+			c.wantState(t, "ended")
+			o.phone.wantEvent(t, "CALL_CLOSED")
+
+			proves(t, "Request too long for UDP goes by TCP", client)
+			c.do(t, "await phone.call('9486', ['X-Story: ' + 'long '.repeat(300)])")
+			c.wantNote(t, "rejected 486")
+			eventually(t, patience, "INVITE at the PBX by TCP", func() bool { return said(strings.Split(o.pbx.output(), "\n"), "INVITE sip:9486", "by tcp call") })
 			c.do(t, "await phone.stop()")
 		})
 	}
@@ -88,6 +133,10 @@ func TestKeysAsTones(t *testing.T) {
 	p.dial(t, "200")
 	p.wantState(t, "talking")
 	wantTone(t, "the page", p, toneAlice)
+	proves(t, "Packets of another length (ptime)", page, sipTest)
+	if x := leg(t, signIn(t, g, alice).media(t), "pbx"); x.BytesOut/max(x.PacketsOut, 1) < 230 { // 30 ms are 240
+		t.Errorf("a phone that wants packets of 30 ms gets %d bytes in %d", x.BytesOut, x.PacketsOut)
+	}
 	for _, key := range []string{"1", "6", "#"} {
 		p.press(t, key)
 		wantKey(t, "the page", p, key)

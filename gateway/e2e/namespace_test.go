@@ -31,7 +31,7 @@ ip route add default via ` + spaceGate + `
 exec "$@"`
 
 // inNamespace runs a test in a network namespace of its own, where the machine has the address spaceAddr beside loopback,
-// and a default route. It says true there; outside it waits for the test to end there, and says false.
+// and a default route; what it mounts nobody else sees. It says true there; outside it waits for the test to end there, and says false.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(spaceVariable) == t.Name() {
@@ -47,7 +47,7 @@ func inNamespace(t *testing.T) bool {
 		t.Fatalf("find the test's own binary: %v", err)
 	}
 	program(t, "ip")
-	args := []string{"--net", "sh", "-c", spaceScript, "sh", self, "-test.run", "^" + t.Name() + "$", "-test.v", "-test.count=1", "-test.timeout=5m"}
+	args := []string{"--net", "--mount", "sh", "-c", spaceScript, "sh", self, "-test.run", "^" + t.Name() + "$", "-test.v", "-test.count=1", "-test.timeout=5m"}
 	if os.Geteuid() != 0 {
 		args = append([]string{"--map-root-user"}, args...)
 	}

@@ -33,7 +33,8 @@ const opusOnly = `(() => {
   };
 })()`
 
-// A page that allows Opus alone, and a phone that knows nothing of it, hear one another, whoever calls.
+// A page that allows Opus alone, and a phone that knows nothing of it, hear one another, whoever calls. The phone wants
+// packets of twice the usual length.
 func TestOpusOnly(t *testing.T) {
 	t.Parallel()
 	program(t, "npm")
@@ -47,7 +48,15 @@ func TestOpusOnly(t *testing.T) {
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
 	a := startBrowser(t, toneAlice, g.ca())
-	phone := startPhone(t, k, "201", phoneOptions{Codecs: []string{"pcma"}})
+	phone := startPhone(t, k, "201", phoneOptions{Codecs: []string{"pcma"}, Packets: 40 * time.Millisecond})
+	api := signIn(t, g, alice)
+	wantLong := func() {
+		t.Helper()
+		x := leg(t, api.media(t), "pbx")
+		if in, out := x.BytesIn/max(x.PacketsIn, 1), x.BytesOut/max(x.PacketsOut, 1); in < 300 || out < 300 { // 40 ms are 320
+			t.Errorf("of a phone with packets of 40 ms come %d bytes in each, and it gets %d", in, out)
+		}
+	}
 	wantOpus := func(c *plainClient) {
 		if codec := eval[string](t, c.tab, sentCodec); codec != "audio/opus" {
 			t.Errorf("the browser sends %q", codec)
@@ -56,6 +65,7 @@ func TestOpusOnly(t *testing.T) {
 	for _, kind := range []string{"sipjs", "jssip"} {
 		t.Run(kind, func(t *testing.T) {
 			proves(t, "Opus to G.711", published[kind], desk)
+			proves(t, "Packets of another length (ptime)", published[kind], desk)
 			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			c.do(t, opusOnly)
 			phone.startOver()
@@ -64,6 +74,7 @@ func TestOpusOnly(t *testing.T) {
 			phone.answer(t)
 			c.talksWith(t, phone)
 			wantOpus(c)
+			wantLong()
 			c.do(t, "await phone.hangUp()")
 			phone.wantEvent(t, "CALL_CLOSED")
 
@@ -73,6 +84,7 @@ func TestOpusOnly(t *testing.T) {
 			c.do(t, "await phone.answer()")
 			c.talksWith(t, phone)
 			wantOpus(c)
+			wantLong()
 			phone.hangUp(t)
 			c.wantState(t, "ended")
 			c.do(t, "await phone.stop()")

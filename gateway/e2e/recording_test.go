@@ -211,7 +211,7 @@ func TestRecordingSurvivesACrash(t *testing.T) {
 		wantSides(t, left, right, toneAlice, tonePhone)
 		before = left.duration()
 		o.alice.wantConnection(t, "lost")
-	}, o.phone, o.alice)
+	}, toneAlice, o.phone, o.alice)
 	o.alice.wantRecord(t, "on")
 	wantTone(t, "the page", o.alice, tonePhone)
 	wantTone(t, "the phone", o.phone, toneAlice)

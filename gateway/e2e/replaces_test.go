@@ -9,8 +9,27 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
+
+// tonedClient is a published client that speaks at a frequency of its own.
+type tonedClient struct {
+	name, user, extension string
+	*plainClient
+	tone float64
+}
+
+// talks checks that the client and a phone hear each other, and the phone hangs up.
+func (c tonedClient) talks(t *testing.T, p *phone, tone float64) {
+	t.Helper()
+	c.wantState(t, "talking")
+	p.wantEvent(t, "CALL_ESTABLISHED")
+	wantTone(t, "the phone", p, c.tone)
+	wantTone(t, "the client", c, tone)
+	p.hangUp(t)
+	c.wantState(t, "ended")
+}
 
 // Calls whose parties change: attended transfer by what SIP.js and JsSIP do of themselves, a phone that takes another's place,
 // pick-up, and calls that are sent elsewhere.
@@ -90,35 +109,53 @@ func TestPartiesChange(t *testing.T) {
 		to.do(t, "await phone.hangUp()")
 		to.wantState(t, "ended")
 	})
-	run("pick-up", func(t *testing.T) {
-		proves(t, "Pick-up", sipJS)
-		phone.startOver()
-		phone.dial(t, "102")
-		to.wantState(t, "incoming")
-		from.do(t, "await phone.call('*8102')")
-		from.wantState(t, "talking")
-		to.wantState(t, "ended")
-		phone.wantEvent(t, "CALL_ESTABLISHED")
-		wantTone(t, "the phone", phone, toneAlice)
-		wantTone(t, "the client", from, tonePhone)
-		phone.hangUp(t)
-		from.wantState(t, "ended")
-	})
-	run("the PBX redirects", func(t *testing.T) {
-		proves(t, "Redirected call", sipJS)
-		phone.startOver()
-		from.do(t, "await phone.call('9302')") // to somebody busy first
-		phone.wantEvent(t, "CALL_INCOMING")
-		phone.answer(t)
-		from.talksWith(t, phone)
-		phone.hangUp(t)
-		from.wantState(t, "ended")
-	})
-	for _, c := range []struct {
-		name, extension string
-		*plainClient
-		tone float64
-	}{{sipJS, "101", from, toneAlice}, {jsSIP, "102", to, toneBob}} {
+	parties := []tonedClient{{sipJS, "alice", "101", from, toneAlice}, {jsSIP, "bob", "102", to, toneBob}}
+	for i, c := range parties {
+		far := parties[1-i]
+		run(c.name+" picks up", func(t *testing.T) {
+			proves(t, "Pick-up", c.name)
+			phone.startOver()
+			phone.dial(t, far.extension)
+			far.wantState(t, "incoming")
+			c.do(t, fmt.Sprintf("await phone.call('*8%s')", far.extension))
+			c.wantState(t, "talking")
+			far.wantState(t, "ended")
+			c.talks(t, phone, tonePhone)
+		})
+		run(c.name+" is redirected by the PBX", func(t *testing.T) {
+			proves(t, "Redirected call", c.name)
+			phone.startOver()
+			c.do(t, "await phone.call('9302')") // to somebody busy first
+			phone.wantEvent(t, "CALL_INCOMING")
+			phone.answer(t)
+			c.talks(t, phone, tonePhone)
+
+			proves(t, "Redirected in a circle", c.name)
+			c.forget()
+			before := strings.Count(k.output(), "INVITE sip:930")
+			c.do(t, "await phone.call('9303')")
+			c.wantNote(t, "rejected ")
+			if n := strings.Count(k.output(), "INVITE sip:930") - before; n == 0 || n > 4 { // two numbers, each with a challenge
+				t.Errorf("two numbers that redirect to one another are called %d times", n)
+			}
+		})
+		run(c.name+" passes "+far.name+" on", func(t *testing.T) {
+			proves(t, "Blind transfer", c.name)
+			proves(t, "Being transferred", far.name)
+			other.startOver()
+			c.do(t, fmt.Sprintf("await phone.call(%q)", far.user))
+			far.wantState(t, "incoming")
+			far.do(t, "await phone.answer()")
+			c.wantState(t, "talking")
+			wantTone(t, c.name, c, far.tone)
+			c.do(t, "await phone.pass('202')")
+			other.wantEvent(t, "CALL_INCOMING")
+			other.answer(t)
+			c.wantState(t, "ended")
+			far.talks(t, other, tonePhone2)
+		})
+	}
+	for _, c := range parties {
 		run(c.name+" forwards", func(t *testing.T) {
 			proves(t, "Forwarding (302)", c.name)
 			phone.startOver()

@@ -188,7 +188,7 @@ func startScenario(t *testing.T, name string, on *port) (log func() []string) {
 	on.release()
 	logs := filepath.Join(dir, "log")
 	cmd := exec.Command(program(t, "sipp"), "-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(on.number),
-		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-nostdin", "-trace_logs", "-log_file", logs, "-trace_err", "-error_file", filepath.Join(dir, "errors"))
+		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-rtp_echo", "-nostdin", "-trace_logs", "-log_file", logs, "-trace_err", "-error_file", filepath.Join(dir, "errors"))
 	cmd.Dir = dir
 	start(t, "sipp", cmd)
 	t.Cleanup(func() {
@@ -212,13 +212,14 @@ const (
 // scenarioWords are what the scenarios are written in, beside sipp's own.
 var scenarioWords = template.FuncMap{
 	// begin takes the INVITE that begins a call, and answers the OPTIONS by which the gateway sees that its PBX lives.
-	"begin": func() string {
+	"begin": func(actions ...string) string {
 		return `  <recv request="OPTIONS" optional="true" next="80"/>
   <recv request="INVITE"><action>
     <ereg regexp="sip:([0-9]+)@" search_in="hdr" header="To:" assign_to="all,number"/>
     <ereg regexp="[^ ].*" search_in="hdr" header="From:" assign_to="from"/>
     <ereg regexp="[^ ].*" search_in="hdr" header="To:" assign_to="to"/>
     <ereg regexp="sip:[^>]*" search_in="hdr" header="Contact:" assign_to="contact"/>
+    ` + strings.Join(actions, "\n") + `
   </action></recv>`
 	},
 	// finish is where a scenario goes when it is over, by next="90".
@@ -253,6 +254,14 @@ var scenarioWords = template.FuncMap{
 	// log has a phone say something. It belongs to what the phone receives: while it takes a step of its own sipp bears no message.
 	"log": func(text string) string {
 		return `<log message="` + text + `"/>`
+	},
+	// told logs headers of what is received, those that are there.
+	"told": func(what string, headers ...string) (text string) {
+		for _, name := range headers {
+			variable := what + strings.ReplaceAll(name, "-", "")
+			text += fmt.Sprintf("<ereg regexp=\"[^ ].*\" search_in=\"hdr\" header=\"%[1]s:\" assign_to=\"%[2]s\"/>\n<log message=\"%[3]s %[1]s: [$%[2]s]\"/>\n", name, variable, what)
+		}
+		return text
 	},
 }
 

@@ -16,8 +16,8 @@ import (
 )
 
 // crash kills the gateway and starts it again once its client has lost the connection and nobody hears anything. It gives how
-// long after the start the phone heard alice, and alice the phone. The new process lives until t ends.
-func (g *gateway) crash(t *testing.T, lost func(), phone, client listener) (atPhone, atClient time.Duration) {
+// long after the start the phone heard the client, which says tone, and the client the phone. The new process lives until t ends.
+func (g *gateway) crash(t *testing.T, lost func(), tone float64, phone, client listener) (atPhone, atClient time.Duration) {
 	t.Helper()
 	g.kill()
 	lost()
@@ -32,7 +32,7 @@ func (g *gateway) crash(t *testing.T, lost func(), phone, client listener) (atPh
 	eventually(t, 20*time.Second, "tones at both ends", func() bool {
 		now := phone.heard(t)
 		now.samples = now.samples[min(before, len(now.samples)):]
-		if atPhone == 0 && now.speaks(toneAlice) {
+		if atPhone == 0 && now.speaks(tone) {
 			atPhone = time.Since(begun)
 		}
 		if atClient == 0 && client.heard(t).speaks(tonePhone) {
@@ -93,7 +93,7 @@ func TestPageCallSurvivesACrash(t *testing.T) {
 			o.gateway.wantNotOnDisk(t, o.alice.passwords(t), "m=audio")
 			o.phone.forget()
 			for range 2 {
-				atPhone, atPage := o.gateway.crash(office, func() { o.alice.wantConnection(t, "lost") }, o.phone, o.alice)
+				atPhone, atPage := o.gateway.crash(office, func() { o.alice.wantConnection(t, "lost") }, toneAlice, o.phone, o.alice)
 				t.Logf("after the start the phone hears the page in %s, the page the phone in %s", atPhone, atPage)
 				o.alice.wantState(t, "talking")
 			}
@@ -159,7 +159,7 @@ func TestClientCallSurvivesACrash(t *testing.T) {
 			c.talksWith(t, phone)
 			atPhone, atClient := g.crash(office, func() {
 				eventually(t, 10*time.Second, "disconnected client", func() bool { return c.truth("window.log.some((l) => l.startsWith('disconnected'))") })
-			}, phone, c)
+			}, toneAlice, phone, c)
 			t.Logf("after the start the phone hears the client in %s, the client the phone in %s", atPhone, atClient)
 			c.do(t, "await phone.hangUp()")
 			phone.wantEvent(t, "CALL_CLOSED")

@@ -44,6 +44,13 @@ func (p *tab) lines() []string {
 	return slices.Clone(p.console)
 }
 
+// forget leaves behind what the page wrote so far.
+func (p *tab) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.console = nil
+}
+
 // patience is how long one step in a page may take.
 const patience = 25 * time.Second
 

@@ -93,6 +93,9 @@ func TestOverTLS(t *testing.T) {
 		{name: "certificates on both sides", scheme: "sips:%s", listening: true, mutual: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.mutual {
+				proves(t, "SIP by TLS, certificates on both sides", page, desk)
+			}
 			ca := newAuthority(t)
 			secure := freePort(t)
 			files := &pbxTLS{Addr: secure.addr()}

@@ -10,14 +10,16 @@ import (
 	"testing"
 )
 
-// wire is a cable between a browser and the gateway's HTTPS port that can be cut.
+// wire is a cable between a browser and the gateway's HTTPS port that can be cut, or go dead: then nobody hears of it.
 type wire struct {
 	listener net.Listener
 	to       string
+	alive    *sync.Cond // locks mu
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	cut   bool
+	dead  bool
 }
 
 // layWire gives another address for the gateway's page. Media does not go over it.
@@ -28,6 +30,7 @@ func layWire(t *testing.T, g *gateway) *wire {
 		t.Fatalf("lay a wire: %v", err)
 	}
 	w := &wire{listener: l, to: fmt.Sprintf("127.0.0.1:%d", g.https.number), conns: make(map[net.Conn]bool)}
+	w.alive = sync.NewCond(&w.mu)
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -41,6 +44,7 @@ func layWire(t *testing.T, g *gateway) *wire {
 	t.Cleanup(func() {
 		l.Close()
 		w.set(true)
+		w.die(false)
 		running.Wait()
 	})
 	return w
@@ -60,9 +64,42 @@ func (w *wire) set(cut bool) {
 	w.cut = cut
 	for conn := range w.conns {
 		if cut {
-			conn.Close()
+			conn.(end).Conn.Close()
 		}
 	}
+}
+
+// die has the wire carry nothing more, not even the end of a connection, or what has waited since.
+func (w *wire) die(dead bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dead = dead
+	w.alive.Broadcast()
+}
+
+// end is one end of a wire's connection.
+type end struct {
+	net.Conn
+	wire *wire
+}
+
+// wait returns when the wire is alive.
+func (w *wire) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.dead {
+		w.alive.Wait()
+	}
+}
+
+func (e end) Write(p []byte) (int, error) {
+	e.wire.wait()
+	return e.Conn.Write(p)
+}
+
+func (e end) Close() error {
+	e.wire.wait()
+	return e.Conn.Close()
 }
 
 // hold notes a connection, to be cut with the wire; false when that is cut already.
@@ -73,12 +110,15 @@ func (w *wire) hold(conn net.Conn) bool {
 	return !w.cut
 }
 
-func (w *wire) carry(near net.Conn) {
-	far, err := net.Dial("tcp4", w.to)
+func (w *wire) carry(conn net.Conn) {
+	near := end{conn, w}
+	w.wait()
+	conn, err := net.Dial("tcp4", w.to)
 	if err != nil {
 		near.Close()
 		return
 	}
+	far := end{conn, w}
 	var both sync.WaitGroup
 	if w.hold(near) && w.hold(far) {
 		both.Go(func() { io.Copy(near, far); near.Close() })

@@ -121,6 +121,11 @@ func (d *DNS) ask(ctx context.Context, name string, kind uint16, take func(dns.R
 	return 0, last
 }
 
+// refusal is the code with which a name server answers that it can't say. Of another kind of records it may know more.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // exchange asks one server, by TCP when the answer is too long for UDP.
 func exchange(ctx context.Context, question *dns.Msg, server string) (*dns.Msg, error) {
 	for _, network := range []string{"udp", "tcp"} {
@@ -131,10 +136,12 @@ func exchange(ctx context.Context, question *dns.Msg, server string) (*dns.Msg, 
 			return nil, err
 		case res.Truncated && network == "udp":
 			continue
-		case res.Rcode != dns.RcodeSuccess && res.Rcode != dns.RcodeNameError:
-			return nil, errors.New(strings.ToLower(dns.RcodeToString[res.Rcode]))
 		}
-		return res, nil
+		switch res.Rcode {
+		case dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeNotImplemented, dns.RcodeFormatError: // of a kind that the server does not know there are none
+			return res, nil
+		}
+		return nil, refusal(strings.ToLower(dns.RcodeToString[res.Rcode]))
 	}
 	return nil, errors.New("answer cut short")
 }

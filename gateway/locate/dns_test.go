@@ -138,6 +138,24 @@ func TestNamesWithoutDNS(t *testing.T) {
 	}
 }
 
+// Small routers know addresses and SRV, but not NAPTR.
+func TestDNSWithoutNAPTR(t *testing.T) {
+	zone := fromZone(t, `_sip._tcp.pbx.test. 60 IN SRV 1 1 5070 a.pbx.test.`, `a.pbx.test. 30 IN A 192.0.2.1`)
+	for _, code := range []int{dns.RcodeNotImplemented, dns.RcodeFormatError, dns.RcodeServerFailure, dns.RcodeRefused} {
+		d := serve(t, func(w dns.ResponseWriter, question *dns.Msg) {
+			if question.Question[0].Qtype == dns.TypeNAPTR {
+				_ = w.WriteMsg(new(dns.Msg).SetRcode(question, code))
+				return
+			}
+			zone(w, question)
+		})
+		list, err := New(d).Locate(t.Context(), Query{Host: "pbx.test"})
+		if err != nil || texts(list) != "tcp:192.0.2.1:5070" {
+			t.Errorf("%s for NAPTR: Locate = %s, %v", dns.RcodeToString[code], texts(list), err)
+		}
+	}
+}
+
 func TestDNSThatFails(t *testing.T) {
 	d := serve(t, func(w dns.ResponseWriter, question *dns.Msg) {
 		_ = w.WriteMsg(new(dns.Msg).SetRcode(question, dns.RcodeServerFailure))

@@ -5,6 +5,7 @@ package locate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -127,7 +128,8 @@ func (l *Locator) byService(ctx context.Context, host, wanted string, free bool)
 	var list []Target
 	if free {
 		records, err := l.naptr.get(ctx, host)
-		if err != nil {
+		var refused refusal
+		if err != nil && !errors.As(err, &refused) {
 			return nil // then SRV can't be asked for either, but the name may be known without DNS
 		}
 		slices.SortStableFunc(records, func(a, b NAPTR) int {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"cordboard/gateway/nat"
 )
 
 // maxCandidates bounds the addresses that a browser is told.
@@ -38,7 +40,7 @@ type addresses struct {
 // our own address. An invalid host gets the address that the rest of the world would see.
 func (a *addresses) toward(host netip.Addr) netip.Addr {
 	host = host.Unmap()
-	if !host.IsLoopback() && len(a.advertise) > 0 && !a.inside(host) {
+	if !host.IsLoopback() && len(a.advertise) > 0 && !nat.Inside(host, a.advertise) {
 		return a.advertised(host)
 	}
 	if host.IsValid() {
@@ -58,26 +60,12 @@ func (a *addresses) advertised(host netip.Addr) netip.Addr {
 		if !host.IsValid() || addr.Is4() == host.Is4() {
 			n = 2
 		}
-		if near(addr) == near(host) {
+		if nat.Near(addr) == nat.Near(host) {
 			n++
 		}
 		return n
 	}
 	return slices.MaxFunc(a.advertise, func(a, b netip.Addr) int { return fit(a) - fit(b) })
-}
-
-// inside says whether a host is on our side of a router that translates our address to the advertised one (1:1 NAT): it has a
-// private address, and only public ones are advertised.
-func (a *addresses) inside(host netip.Addr) bool {
-	return near(host) && !slices.ContainsFunc(a.advertise, near)
-}
-
-// shared are the addresses of networks behind a provider's NAT (RFC 6598), which private networks across sites use too.
-var shared = netip.MustParsePrefix("100.64.0.0/10")
-
-// near says whether an address means anything only near by.
-func near(addr netip.Addr) bool {
-	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)
 }
 
 // candidates are the addresses that a browser at host may reach the browsers' socket by, best first. Where addresses are
@@ -89,7 +77,7 @@ func (a *addresses) candidates(host netip.Addr) []netip.Addr {
 	switch {
 	case len(a.advertise) == 0:
 		return a.listening(host, best)
-	case !host.IsLoopback() && a.inside(host):
+	case !host.IsLoopback() && nat.Inside(host, a.advertise):
 		own := a.listening(host, best)
 		return first(own[0], slices.Concat(own, a.advertise))
 	case slices.Contains(a.advertise, host):

@@ -206,6 +206,8 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	accept := dtls.ServerWithContext
 	if a.client {
 		accept = dtls.ClientWithContext
+	} else {
+		config.Certificates, config.GetCertificate = nil, s.engine.present
 	}
 	conn, err := accept(limited, a, config)
 	if err != nil {
@@ -310,8 +312,6 @@ func (a *association) SetWriteDeadline(time.Time) error { return nil }
 // its key; whose it is says the fingerprint in SDP. A cookie is needless: ICE has proved the address, or a description
 // and the first packet.
 func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config {
-	quiet := logging.NewDefaultLoggerFactory()
-	quiet.Writer, quiet.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
 	return &dtls.Config{
 		Certificates: []tls.Certificate{e.certificate},
 		CipherSuites: []dtls.CipherSuiteID{
@@ -324,6 +324,13 @@ func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config 
 		ExtendedMasterSecret:    dtls.RequireExtendedMasterSecret,
 		InsecureSkipVerifyHello: true,
 		FlightInterval:          flightTime,
-		LoggerFactory:           quiet,
+		LoggerFactory:           noLog,
 	}
 }
+
+// noLog keeps pion from logging. To make one is dear: it looks for a dozen variables in the environment.
+var noLog = func() logging.LoggerFactory {
+	f := logging.NewDefaultLoggerFactory()
+	f.Writer, f.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
+	return f
+}()

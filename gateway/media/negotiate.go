@@ -19,7 +19,8 @@ const (
 
 // Offer takes from's offer and returns what to offer to to. A second Offer on the same pair is a re-offer: sockets, ICE
 // credentials, DTLS and SSRCs stay, but a browser that restarts ICE gets new credentials. With several to (forking)
-// each gets its own leg and from's is shared. What is offered comes into force with its Answer.
+// each gets its own leg and from's is shared. What is offered comes into force with its Answer. Descriptions that come or go are kept
+// for as long as the call, so nobody changes them any more; this is so for all methods.
 func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offer []byte) ([]byte, error) {
 	if from.Leg == to.Leg {
 		return nil, fmt.Errorf("offer media from leg %q to itself", from.Leg)

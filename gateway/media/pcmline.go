@@ -19,6 +19,7 @@ type pcmLine struct {
 	leg    *leg
 	label  string
 	voice  *Voice
+	agreed bool // the party knows the label; under the call's mutex
 
 	keys eventReader // of what the party is sent; under the mutex of the leg's streams, as all of send
 }
@@ -85,6 +86,7 @@ func (s *pcmLine) apply(remote *sdp.Remote, _ bool) {
 	if remote.Rejected {
 		return
 	}
+	s.agreed = true
 	var codecs []jitter.Codec
 	events := new(eventClocks)
 	for _, c := range remote.Codecs {

@@ -46,9 +46,6 @@ func (e *Engine) Save(id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	var legs []savedLeg
 	for _, l := range s.legs {
-		if _, ends := l.line.(*pcmLine); ends { // with the process
-			continue
-		}
 		if w := l.way.Load(); w != nil && l.talk.agreed != nil && (w.peer != nil || w.echo || l.tone != nil) {
 			legs = append(legs, l.save(w))
 		}
@@ -190,8 +187,8 @@ func (e *Engine) Introduce(id string, party call.Party) error {
 }
 
 // Reoffer gives the offer that brings a restored leg back: what it was told last, with new ICE credentials and our new
-// certificate, which make a browser begin anew with both (RFC 8445 §9, RFC 8842 §4), or with new keys of SDES; or that restarts the
-// ICE of a leg that Restarts was told of. It is empty when the leg has what it needs already.
+// certificate, which make a browser begin anew with both (RFC 8445 §9, RFC 8842 §4), with new keys of SDES, or with the label of a new
+// Voice; or that restarts the ICE of a leg that Restarts was told of. It is empty when the leg has what it needs already.
 func (e *Engine) Reoffer(ctx context.Context, id, leg string) ([]byte, error) {
 	s, l, err := e.restored(ctx, id, leg)
 	if err != nil {
@@ -218,6 +215,8 @@ func (l *leg) complete() bool {
 		return !line.wants()
 	case *plainLine:
 		return line.secret.Load().up() || line.dtls.begun()
+	case *pcmLine:
+		return line.agreed
 	}
 	return true
 }

@@ -234,7 +234,7 @@ func (l *leg) propose(text []byte) (*sdp.Remote, error) {
 	}
 	t := &l.talk
 	before := t.proposed
-	t.offer, t.proposed = bytes.Clone(text), remote
+	t.offer, t.proposed = text, remote
 	l.overICE(remote)
 	if line, ok := l.line.(*secureLine); ok {
 		if before == nil || before.ICEUfrag != remote.ICEUfrag { // else the same offer, for another branch of a fork
@@ -270,7 +270,7 @@ func (l *leg) forgo() {
 // accept puts the party's answer in force. The caller holds the session's mutex.
 func (l *leg) accept(text []byte, answer *sdp.Remote) {
 	l.forgo()
-	l.talk.said = bytes.Clone(text)
+	l.talk.said = text
 	l.wishes(answer.Direction)
 	if l.talk.setup = "passive"; answer.Setup == "passive" {
 		l.talk.setup = "active"
@@ -323,7 +323,7 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 		}
 	}
 	l.talk.sent, l.talk.read = text, nil
-	return bytes.Clone(text), nil
+	return text, nil
 }
 
 // told is our last description as its reader finds it. While one is agreed on much asks for it, so it is read once. Nobody changes it.

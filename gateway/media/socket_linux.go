@@ -327,9 +327,9 @@ func (s *socket) readOne(v *bundle) int {
 		return -1
 	}
 	h := &v.messages[0].header
-	h.Namelen = nameSize
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&v.buf[0])), bufferSize,
 		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&v.names[0])), uintptr(unsafe.Pointer(&h.Namelen)))
+	h.Namelen = nameSize
 	if errno != 0 {
 		return -1
 	}
@@ -343,12 +343,12 @@ func (s *socket) readMany(v *bundle) int {
 	if s.fd < 0 {
 		return 0
 	}
-	for i := range v.messages {
-		v.messages[i].header.Namelen = nameSize
-	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&v.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0
+	}
+	for i := range n { // the room for the next ones' addresses
+		v.messages[i].header.Namelen = nameSize
 	}
 	return int(n)
 }

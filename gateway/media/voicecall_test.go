@@ -215,3 +215,27 @@ func TestVoiceRecorded(t *testing.T) {
 	wantOnly(t, "left", left, 1000, 440)
 	wantOnly(t, "right", right, 440, 1000)
 }
+
+// After a crash the party is offered a new voice, and the phone is told nothing.
+func TestVoiceRestored(t *testing.T) {
+	const ports = "21880-21883"
+	e, p := startEngine(t, ports), newPhone(t)
+	h, there := voiceCall(t, e, p)
+	between(t, h, 440, there, 1000)
+	before := h.voice.line.label
+	e = restart(t, e, "call", ports)
+	e.Wait("call", handset.Leg, true)
+	offer := must(t)(e.Reoffer(t.Context(), "call", handset.Leg))
+	if strings.Contains(string(offer), before) {
+		t.Errorf("offered by the label of before:\n%s", offer)
+	}
+	after := wear(t, e, offer, 620)
+	if err := e.Reanswer(t.Context(), "call", handset.Leg, voiceDescription("0 101", "sendrecv")); err != nil {
+		t.Fatal(err)
+	}
+	e.Wait("call", handset.Leg, false)
+	between(t, after, 620, there, 1300)
+	if nothing, err := e.Reoffer(t.Context(), "call", handset.Leg); len(nothing) > 0 || err != nil {
+		t.Errorf("offered once more: %s, %v", nothing, err)
+	}
+}

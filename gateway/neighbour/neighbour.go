@@ -24,7 +24,7 @@ import (
 
 // Config is what neighbours are told of us.
 type Config struct {
-	Name     string // as people know this machine
+	Name     string // as people know this machine; see SetName
 	Port     uint16 // of HTTPS
 	Identity *tls.Certificate
 
@@ -61,6 +61,7 @@ type Keeper struct {
 	server      *tls.Config
 	attempts    *rate.Limiter // of others to pair with us
 	strangers   atomic.Bool   // may call
+	name        atomic.Pointer[string]
 	wake        chan struct{} // holds one when followers are to be looked after
 	life        context.Context
 	end         context.CancelFunc
@@ -94,7 +95,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 		friends: make(map[string]*friend), pairings: make(map[string]*pairing), troubles: make(map[string]string),
 		conns: make(map[net.Conn]guest), watchers: make(map[chan struct{}]bool),
 	}
-	k.cfg.Name = clean(cfg.Name)
+	k.SetName(cfg.Name)
 	k.strangers.Store(cfg.Strangers)
 	k.id = cert.IDOf(k.fingerprint)
 	k.server = k.serverTLS()
@@ -107,6 +108,12 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 		k.friends[n.ID] = &friend{Neighbour: n}
 	}
 	return k, nil
+}
+
+// SetName has this machine pair by another name from now on.
+func (k *Keeper) SetName(name string) {
+	name = clean(name)
+	k.name.Store(&name)
 }
 
 // ID is by which neighbours know this machine, and Fingerprint the SHA-256 of the certificate that they see.

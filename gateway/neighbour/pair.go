@@ -180,7 +180,7 @@ func (k *Keeper) newPairing(conn *tls.Conn) (*pairing, error) {
 func (k *Keeper) compareAsker(p *pairing) error {
 	own := newNonce()
 	commit := commitment(k.fingerprint, p.fingerprint, own)
-	if err := writeMessage(p.conn, message{Name: k.cfg.Name, Port: k.cfg.Port, Commit: hex.EncodeToString(commit[:])}); err != nil {
+	if err := writeMessage(p.conn, message{Name: *k.name.Load(), Port: k.cfg.Port, Commit: hex.EncodeToString(commit[:])}); err != nil {
 		return err
 	}
 	m, err := readMessage(p.in)
@@ -208,7 +208,7 @@ func (k *Keeper) compareAsked(p *pairing) error {
 		return errMessage
 	}
 	own := newNonce()
-	if err := writeMessage(p.conn, message{Name: k.cfg.Name, Port: k.cfg.Port, Nonce: hex.EncodeToString(own[:])}); err != nil {
+	if err := writeMessage(p.conn, message{Name: *k.name.Load(), Port: k.cfg.Port, Nonce: hex.EncodeToString(own[:])}); err != nil {
 		return err
 	}
 	reveal, err := readMessage(p.in)

@@ -19,11 +19,12 @@ import (
 )
 
 func TestPairingPinsBothSides(t *testing.T) {
-	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
+	a, b := newMachine(t, "Front office"), newMachine(t, "Attic")
+	b.SetName("Workshop")
 	pair(t, a, b)
 	for _, m := range []struct{ one, other *machine }{{a, b}, {b, a}} {
 		n := m.one.book.by[m.other.ID()]
-		if n.Fingerprint != m.other.Fingerprint() || n.At != m.other.at || n.Name != m.other.cfg.Name {
+		if n.Fingerprint != m.other.Fingerprint() || n.At != m.other.at || n.Name != *m.other.name.Load() {
 			t.Errorf("the book has %+v", n)
 		}
 	}

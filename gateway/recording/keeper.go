@@ -185,12 +185,21 @@ func (k *Keeper) enqueue(t *taped) {
 	}
 }
 
-// SetRules takes over whose calls are recorded, Default empty: Never, for calls that come up or change from now on.
-func (k *Keeper) SetRules(r Rules) {
+// Change takes over whose calls are recorded, Default empty: Never, for calls that come up or change from now on, and of cfg whether they
+// hear it and how long recordings are kept.
+func (k *Keeper) Change(cfg Config, r Rules) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r.Default = cmp.Or(r.Default, Never)
 	k.rules = r
+	k.cfg.Announce, k.cfg.Keep = cfg.Announce, cfg.Keep
+}
+
+// how is whether those who are recorded hear it, and how long recordings are kept.
+func (k *Keeper) how() (announce bool, keep time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.cfg.Announce, time.Duration(cmp.Or(k.cfg.Keep, DefaultKeep))
 }
 
 // Over says that a call has ended. It never waits; the media engine finishes the file.
@@ -278,7 +287,8 @@ func (k *Keeper) begin(ctx context.Context, t *taped, up call.Up, mode string, k
 	if err := k.store.SaveRecording(ctx, r); err != nil { // first, so that no file is without its row
 		return kept, err
 	}
-	take := Take{Path: filepath.Join(k.dir, r.File), Left: up.Left, Began: r.Began, Announce: k.cfg.Announce,
+	announce, _ := k.how()
+	take := Take{Path: filepath.Join(k.dir, r.File), Left: up.Left, Began: r.Began, Announce: announce,
 		Ended: func(err error) { k.ended(t, r.ID, err) }}
 	if err := k.media.Record(ctx, up.ID, take); err != nil {
 		if kept.ID == "" {

@@ -318,7 +318,8 @@ func TestCrash(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	b := newBench(t, Config{Keep: Age(24 * time.Hour)}, Rules{})
+	b := newBench(t, Config{Keep: Age(48 * time.Hour)}, Rules{})
+	b.Change(Config{Keep: Age(24 * time.Hour)}, Rules{})
 	folder := filepath.Join(b.data, "recordings")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)

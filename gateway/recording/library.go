@@ -79,10 +79,7 @@ func (k *Keeper) remove(ctx context.Context, r call.Recording) error {
 
 // sweep deletes what is too old.
 func (k *Keeper) sweep(ctx context.Context) {
-	keep := time.Duration(k.cfg.Keep)
-	if keep == 0 {
-		keep = time.Duration(DefaultKeep)
-	}
+	_, keep := k.how()
 	for ctx.Err() == nil {
 		old, err := k.store.OldRecordings(ctx, time.Now().Add(-keep), sweepBatch)
 		for _, r := range old {

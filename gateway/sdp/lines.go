@@ -42,7 +42,7 @@ func prepare(text []byte) (string, []stream, error) {
 			return "", nil, fmt.Errorf("%w: more than %d lines", ErrMalformed, maxLines)
 		}
 		line = bytes.TrimSuffix(line, []byte("\r"))
-		if bytes.IndexFunc(line, isControl) >= 0 {
+		if slices.ContainsFunc(line, isControl) {
 			return "", nil, fmt.Errorf("%w: control character in line %d", ErrMalformed, n)
 		}
 		if len(line) == 0 {
@@ -101,7 +101,8 @@ func isBandwidth(s string) bool {
 	return err == nil && slices.Contains([]string{"AS", "TIAS"}, kind)
 }
 
-func isControl(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
+// isControl says whether an octet is a control character; those of longer characters in UTF-8 are none.
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // isToken checks for a token of RFC 8866 §9 of at most 64 characters.
 func isToken(s string) bool {

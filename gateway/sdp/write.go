@@ -25,13 +25,24 @@ type content struct {
 	rejected  bool
 }
 
+// usualText is the size that a description for a browser has at most, as a rule.
+const usualText = 1 << 10
+
 // write writes a description.
 func (l Local) write(like layout, audio content, video *content) ([]byte, error) {
 	if !slices.ContainsFunc(audio.codecs, Codec.carriesAudio) && !audio.rejected {
 		return nil, ErrNoCodec
 	}
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
+	b.Grow(usualText)
+	line := func(format string, args ...any) {
+		if len(args) == 0 {
+			b.WriteString(format)
+		} else {
+			fmt.Fprintf(&b, format, args...)
+		}
+		b.WriteString("\r\n")
+	}
 	line("v=0")
 	line("o=- %d %d IN %s", l.Session, l.Version, inet(l.Audio.Addr()))
 	line("s=-")

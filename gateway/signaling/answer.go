@@ -2,7 +2,9 @@ package signaling
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -186,13 +188,44 @@ func (u *setup) answerLocally(ctx context.Context, callee string) {
 
 // gone ends a set-up that the caller gave up.
 func (u *setup) gone(ctx context.Context, live map[*leg]bool) {
-	u.giveUp(live, reason(sip.StatusRequestTerminated, "Caller hung up"))
+	var c canceled
+	errors.As(context.Cause(ctx), &c)
+	u.giveUp(live, c.why()...)
 	u.close(u.a, sip.StatusRequestTerminated, whyGone(ctx))
+}
+
+// canceled ends a set-up whose caller sent CANCEL, with its Reason headers.
+type canceled struct{ reasons []sip.Header }
+
+func (canceled) Error() string { return "canceled" }
+func (canceled) Unwrap() error { return errAbandoned }
+
+// why is what the callees hear: the caller's own reasons, if it gave some (RFC 3326 §2).
+func (c canceled) why() []sip.Header {
+	if len(c.reasons) > 0 {
+		return c.reasons
+	}
+	return []sip.Header{reason(sip.StatusRequestTerminated, "Caller hung up")}
+}
+
+// elsewhere says whether the caller gave up because somebody else took the call, as a PBX does that rings a group (RFC 3326 §3.1).
+func (c canceled) elsewhere() bool {
+	return slices.ContainsFunc(c.reasons, func(h sip.Header) bool {
+		protocol, params, _ := strings.Cut(h.Value(), ";")
+		return strings.EqualFold(strings.TrimSpace(protocol), "SIP") && slices.ContainsFunc(strings.Split(params, ";"), func(p string) bool {
+			name, value, _ := strings.Cut(p, "=")
+			return strings.EqualFold(strings.TrimSpace(name), "cause") && strings.TrimSpace(value) == "200"
+		})
+	})
 }
 
 // whyGone says why the caller gave up: it hung up if that ended ctx, else it could not be reached.
 func whyGone(ctx context.Context) string {
-	if context.Cause(ctx) == errAbandoned {
+	var c canceled
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &c) && c.elsewhere():
+		return call.ReasonElsewhere
+	case errors.Is(cause, errAbandoned):
 		return call.ReasonHungUp
 	}
 	return call.ReasonLost

@@ -92,6 +92,9 @@ func (f *flow) media() call.Party {
 	return p
 }
 
+// SetName has this machine known by another name from the next call on.
+func (s *Server) SetName(name string) { s.name.Store(&name) }
+
 // deskName is the callee that is this machine's own microphone and loudspeaker.
 const deskName = "desk"
 
@@ -127,7 +130,7 @@ func (s *Server) toDesk(ctx context.Context, from caller, req *sip.Request) (pla
 		return absent()
 	}
 	for _, l := range p.branches {
-		l.remote = address{display: s.cfg.Name, uri: sip.Uri{Scheme: "sip", User: deskName, Host: s.cfg.Domain}}
+		l.remote = address{display: *s.name.Load(), uri: sip.Uri{Scheme: "sip", User: deskName, Host: s.cfg.Domain}}
 	}
 	return p, nil
 }

@@ -119,11 +119,14 @@ func TestBrowserCallsPBX(t *testing.T) {
 	w.pbx.answer(invite, 200, "OK", "phone", "<sip:phone@"+w.pbx.addr()+">", "v=0 of phone")
 	w.pbx.request(sip.ACK) // our ACK again for a repeated 2xx
 
-	w.pbx.send(w.within("BYE", invite, 1, ""))
+	w.pbx.send(strings.Replace(w.within("BYE", invite, 1, ""), "Max-Forwards", "Reason: Q.850;cause=16\r\nUser-to-User: 6869\r\nMax-Forwards", 1))
 	w.pbx.response(200, sip.BYE)
 	bye := alice.request(sip.BYE)
 	if bye.CallID().Value() != callID {
 		t.Error("BYE of another call")
+	}
+	if values(bye, "Reason") != "Q.850;cause=16" || values(bye, "User-to-User") != "6869" {
+		t.Errorf("the browser is told of the end\n%s", bye)
 	}
 	alice.answer(bye, 200, "OK", "", "", "")
 	w.over()
@@ -460,4 +463,19 @@ func TestStrangersGetNoAnswer(t *testing.T) {
 	if n, err := c.Read(make([]byte, 100)); n > 0 || err == nil {
 		t.Errorf("a stranger got %d bytes by TCP", n)
 	}
+}
+
+// A PBX may ask by OPTIONS whether a call is still there.
+func TestOptionsInADialog(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice := w.dial("alice", true)
+	ok, invite := w.up(alice)
+	w.pbx.send(w.within("OPTIONS", invite, 2, ""))
+	w.pbx.response(200, sip.OPTIONS)
+	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+	alice.response(200, sip.BYE)
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+	w.pbx.send(w.within("OPTIONS", invite, 3, ""))
+	w.pbx.response(481, sip.OPTIONS)
 }

@@ -48,8 +48,17 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 	}
 }
 
+// limitOf is how long we wait for the answer to a request that is not an INVITE. A transfer may take the other side a while, and can't
+// be asked for twice.
+func limitOf(req *sip.Request) time.Duration {
+	if req.Method == sip.REFER {
+		return 64 * sip.T1
+	}
+	return answerTime
+}
+
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, limitOf(req), errNoAnswer)
 	defer cancel()
 	tx, err := s.transaction(ctx, req)
 	if err != nil {
@@ -155,6 +164,10 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 		case <-silence.C:
 			return giveUp(errNoAnswer)
 		case <-ctx.Done():
+			var c canceled
+			if errors.As(context.Cause(ctx), &c) { // which we know before the set-up blames its legs
+				l.blame(c.why()...)
+			}
 			return giveUp(errAbandoned)
 		}
 	}

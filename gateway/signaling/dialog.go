@@ -101,7 +101,7 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
 	l.call.enter(call.Talking) // who sends BYE knows of the answer, even if it overtakes the ACK
-	l.call.endLater(l, "", reasons(req)...)
+	l.call.endLater(l, "", passing(req)...)
 }
 
 // onReinvite changes a call's media (RFC 3261 §14): hold, resume, another address.

@@ -31,6 +31,7 @@ type door struct {
 
 	running sync.WaitGroup // flows and handshakes
 	opened  atomic.Uint64  // flows ever made
+	allowed allowances
 
 	mu      sync.RWMutex
 	flows   map[string]*flow   // by source; nil while the handshake is going on
@@ -122,6 +123,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // Accept has answered
 		d.log.Debug("handshake failed", "client", v.client, "error", err)
 		d.leave(source)
+		f.release()
 		return
 	}
 	f.attach(ws, hijack.conn)

@@ -24,11 +24,12 @@ const (
 	flowBindTime  = 30 * time.Second // for an identity
 	flowPingEvery = 30 * time.Second
 	flowPongTime  = 10 * time.Second // for the answer to a ping
+	flowProofTime = 5 * time.Second  // for that of a browser whose media has stopped
 	flowWriteTime = 10 * time.Second // for one message to leave
 	flowCloseTime = 3 * time.Second  // for the closing handshake (RFC 6455 §7.1.1)
 )
 
-// What a flow may do before it is closed. Until it has an identity its requests are few. Answers
+// What a flow may do before it is closed. Until it has an identity its requests are few; then all flows of a user share what it may do. Answers
 // are not requests: they may come in a burst of our own making, such as NOTIFYs for a hundred lamps.
 const (
 	flowStrangerRate = 30 // requests per second, in bursts of twice as many
@@ -73,6 +74,7 @@ type flow struct {
 	done   chan struct{} // closed when no message comes up any more
 	wake   chan struct{} // holds one when there is something to send
 	bound  chan struct{} // holds one when the identity has changed
+	doubt  chan struct{} // holds one when the browser shall show that it lives
 
 	mu       sync.Mutex
 	identity auth.Identity // no user: not bound
@@ -93,6 +95,7 @@ func newFlow(d *door, source netip.AddrPort, v doorVisitor) *flow {
 		door: d, source: source.String(), remote: source, local: v.local, secure: v.secure, opened: time.Now(), serial: d.opened.Add(1),
 		frames: rate.NewLimiter(flowFrameRate, 2*flowFrameRate),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), bound: make(chan struct{}, 1),
+		doubt: make(chan struct{}, 1),
 	}
 	f.requests.Store(rate.NewLimiter(flowStrangerRate, 2*flowStrangerRate))
 	f.stuck = time.AfterFunc(flowWriteTime, f.giveUp)
@@ -144,7 +147,7 @@ func (f *flow) Bind(who auth.Identity) (ok bool) {
 	case had.User == "", who.Expiry.IsZero(), !had.Expiry.IsZero() && who.Expiry.After(had.Expiry):
 		f.identity = who
 		if had.User == "" {
-			f.requests.Store(rate.NewLimiter(flowFriendRate, 2*flowFriendRate))
+			f.requests.Store(f.door.allowed.take(who.User))
 		}
 	}
 	select {
@@ -152,6 +155,13 @@ func (f *flow) Bind(who auth.Identity) (ok bool) {
 	default:
 	}
 	return true
+}
+
+// release gives back what the flow, which is gone, was allowed as its user's.
+func (f *flow) release() {
+	if who, ok := f.Identity(); ok {
+		f.door.allowed.leave(who.User)
+	}
 }
 
 // Close ends the flow once everything given to it before is sent. It does not wait. Only the first

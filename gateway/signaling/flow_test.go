@@ -243,6 +243,20 @@ func TestFlowDropsGarbage(t *testing.T) {
 	wantClosed(t, ws, websocket.StatusPolicyViolation, "malformed")
 }
 
+func TestAllowancesEnd(t *testing.T) {
+	var a allowances
+	desk, phone := a.take("alice"), a.take("alice")
+	if desk != phone || a.take("bob") == a.take("alice") {
+		t.Error("a user's flows do not share what it may do, or two users do")
+	}
+	for _, user := range []string{"alice", "alice", "alice", "bob"} {
+		a.leave(user)
+	}
+	if len(a.of) != 0 {
+		t.Errorf("left over: %v", a.of)
+	}
+}
+
 func TestFlowLimitsRequests(t *testing.T) {
 	b := newDoorBench(t, nil).overTLS()
 	ws := b.browser()
@@ -262,6 +276,15 @@ func TestFlowLimitsRequests(t *testing.T) {
 		flowWrite(t, ws, sipMessage(""))
 		wantAnswer(t, ws, "")
 	}
+
+	other := b.browser() // in all flows together
+	b.theFlow().Bind(auth.Identity{User: "alice"})
+	go func() {
+		for range 3 * flowFriendRate {
+			other.Write(context.Background(), websocket.MessageText, []byte(sipMessage("")))
+		}
+	}()
+	wantClosed(t, other, websocket.StatusPolicyViolation, "too many requests")
 
 	go ws.Read(context.Background())
 	for range 10 * flowFrameRate { // pings count too

@@ -25,6 +25,7 @@ func (f *flow) run() {
 	<-over
 	pings.Wait()
 	f.door.leave(f.remote)
+	f.release()
 	close(f.done)
 	f.door.cfg.Closed(f)
 	who, _ := f.Identity()
@@ -45,9 +46,11 @@ func (f *flow) serve(pings *sync.WaitGroup) {
 			f.flush()
 			continue
 		case <-f.bound:
+		case <-f.doubt:
+			pings.Go(func() { f.ping(flowProofTime) })
 		case now := <-tick.C: // looks at the credential each time: timers stand still while a machine sleeps
 			if !now.Before(ping) {
-				pings.Go(f.ping)
+				pings.Go(func() { f.ping(flowPongTime) })
 				if f.hop.Addr.IsValid() { // clients keep alive in this way too (RFC 5626 §3.5.1); an error ends the flow
 					_ = f.send(blankLine)
 				}
@@ -111,9 +114,17 @@ func (f *flow) giveUp() {
 	f.raw.Close()
 }
 
-// ping asks the browser for a sign of life.
-func (f *flow) ping() {
-	ctx, stop := context.WithTimeout(context.Background(), flowPongTime)
+// prove asks the browser for a sign of life before the next ping is due. It does not wait.
+func (f *flow) prove() {
+	select {
+	case f.doubt <- struct{}{}:
+	default:
+	}
+}
+
+// ping asks the browser for a sign of life. Without one in time the flow ends.
+func (f *flow) ping(within time.Duration) {
+	ctx, stop := context.WithTimeout(context.Background(), within)
 	defer stop()
 	if err := f.ws.Ping(ctx); err != nil {
 		f.end(flowVerdict{websocket.StatusAbnormalClosure, "no pong", true})

@@ -111,6 +111,37 @@ func TestFlowNeedsPongs(t *testing.T) {
 	})
 }
 
+func TestFlowProvesItselfSooner(t *testing.T) {
+	onVirtualClock(t, nil, func(b *doorBench, l *pipeListener) {
+		ws := pipeDial(b.t, l)
+		synctest.Wait()
+		f := b.theFlow()
+		f.Bind(auth.Identity{User: "alice"})
+		read, stop := context.WithCancel(context.Background())
+		go ws.Read(read) // answers the ping
+		f.prove()
+		time.Sleep(flowProofTime + time.Second)
+		if f.gone() {
+			b.t.Fatalf("a browser that answers is given up: %v", f.verdict)
+		}
+		stop()
+		ws.CloseNow()
+	})
+	onVirtualClock(t, nil, func(b *doorBench, l *pipeListener) {
+		ws := pipeDial(b.t, l) // does not read, so no pong
+		synctest.Wait()
+		f := b.theFlow()
+		f.Bind(auth.Identity{User: "alice"})
+		start := time.Now()
+		f.prove()
+		<-f.Done()
+		if life := time.Since(start); life > flowProofTime {
+			b.t.Errorf("dead peer found after %v, want %v", life, flowProofTime)
+		}
+		ws.CloseNow()
+	})
+}
+
 func TestFlowGivesUpAStuckWrite(t *testing.T) {
 	onVirtualClock(t, nil, func(b *doorBench, l *pipeListener) {
 		ws := pipeDial(b.t, l)

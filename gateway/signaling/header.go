@@ -63,6 +63,21 @@ func reasons(msg interface{ GetHeaders(string) []sip.Header }) []sip.Header {
 	return list
 }
 
+// passing are the headers of a request that go on to the other side with what comes of it.
+func passing(req *sip.Request) []sip.Header {
+	var list collected
+	passHeaders(req, &list)
+	return list
+}
+
+// collected are headers without a message.
+type collected []sip.Header
+
+func (c *collected) AppendHeader(h sip.Header) { *c = append(*c, h) }
+
+// Headers implements what passHeaders takes.
+func (c *collected) Headers() []sip.Header { return *c }
+
 const sdpType = "application/sdp"
 
 // sdpOf gives the session description in a message; ok is false when its body is something else.

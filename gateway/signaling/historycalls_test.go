@@ -206,6 +206,26 @@ func TestHistoryOfAMissedCall(t *testing.T) {
 		bob.answer(invite, 487, "Request Terminated", "b", "", "")
 		w.expect(true, false, in("office", 487, "Caller hung up before the answer"))
 	})
+	t.Run("answered at another phone of the PBX", func(t *testing.T) {
+		w := newWorld(t, ModeExtension)
+		bob := w.dial("bob", true)
+		bob.register()
+		text := w.toBob()
+		w.pbx.send(text)
+		invite := bob.request(sip.INVITE)
+		bob.answer(invite, 180, "Ringing", "b", "<sip:bob@"+bob.host+">", "")
+		w.pbx.response(180, sip.INVITE)
+		why := `SIP;cause=200;text="Call completed elsewhere"`
+		w.pbx.send(strings.Replace(cancelOf(text), "Content-Length", "Reason: "+why+"\r\nReason: Q.850;cause=26\r\nContent-Length", 1))
+		w.pbx.response(487, sip.INVITE)
+		cancel := bob.request(sip.CANCEL)
+		if got := cancel.GetHeaders("Reason"); len(got) != 2 || got[0].Value() != why || got[1].Value() != "Q.850;cause=26" {
+			t.Errorf("bob's browser hears %v", got)
+		}
+		bob.answer(cancel, 200, "OK", "", "", "")
+		bob.answer(invite, 487, "Request Terminated", "b", "", "")
+		w.expect(true, false, in("office", 487, "Answered on another device"))
+	})
 	t.Run("no device", func(t *testing.T) {
 		w := newWorld(t, ModeExtension)
 		w.pbx.send(w.toBob())

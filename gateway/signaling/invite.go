@@ -55,7 +55,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	if !tx.OnCancel(func(*sip.Request) { cancel(errAbandoned) }) || !tx.OnTerminate(func(string, error) { cancel(errLost) }) {
+	if !tx.OnCancel(func(req *sip.Request) { cancel(canceled{reasons(req)}) }) || !tx.OnTerminate(func(string, error) { cancel(errLost) }) {
 		return
 	}
 	if s.tooShort(req, tx) {
@@ -277,8 +277,8 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 }
 
 // giveUp says on every branch still alive why it is cancelled.
-func (u *setup) giveUp(live map[*leg]bool, cause sip.Header) {
+func (u *setup) giveUp(live map[*leg]bool, cause ...sip.Header) {
 	for l := range live {
-		l.blame(cause)
+		l.blame(cause...)
 	}
 }

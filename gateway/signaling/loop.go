@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +11,9 @@ import (
 // maxAlike is how many calls from one number to another may be set up at a time through one PBX. More of them are one call that goes round
 // through a PBX which gives it a new Call-ID each time, so nothing else tells.
 const maxAlike = 30
+
+// nameless are callers of which many may call at a time (RFC 3323 §4.1.1.3, and what PBXs write instead).
+var nameless = []string{"", "anonymous", "unknown", "unavailable", "restricted"}
 
 // maxHops is what a request begins with when its sender gave no limit (RFC 3261 §16.6 step 3).
 const maxHops = 70
@@ -52,6 +56,15 @@ func visit(from caller, req *sip.Request, who string) string {
 	return strings.Join([]string{from.door(), strings.ToLower(req.Recipient.User), who}, "\x00")
 }
 
+// deviceOf tells the devices of an account of a PBX in mode passthrough apart: a PBX that forks a call sends it to each.
+func deviceOf(req *sip.Request) string {
+	device, _ := req.Recipient.UriParams.Get(guestParam)
+	if r := req.Route(); r != nil {
+		device += " " + r.Address.User
+	}
+	return device
+}
+
 func (c caller) door() string {
 	if c.pbx != nil {
 		return "pbx " + c.pbx.cfg.Name
@@ -62,10 +75,10 @@ func (c caller) door() string {
 // enter notes a call that begins to be set up until leave is called, once or more often; ok is false when it is on its way already.
 func (l *loops) enter(from caller, req *sip.Request) (leave func(), ok bool) {
 	tag, _ := req.From().Params.Get("tag")
-	same := visit(from, req, "call "+req.CallID().Value()+" "+tag)
+	same := visit(from, req, "call "+req.CallID().Value()+" "+tag+" "+deviceOf(req))
 	alike := ""
-	if from.pbx != nil { // a browser does not repeat itself, and its requests are limited
-		alike = visit(from, req, "from "+strings.ToLower(req.From().Address.User))
+	if caller := req.From().Address.User; from.pbx != nil && !slices.Contains(nameless, strings.ToLower(caller)) { // a browser does not repeat itself, and its requests are limited
+		alike = visit(from, req, "from "+strings.ToLower(caller))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

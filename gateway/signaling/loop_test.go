@@ -134,6 +134,38 @@ func TestLoopsForgetsWhatIsOver(t *testing.T) {
 	}
 }
 
+// A PBX that forks a call sends it to each device of an account.
+func TestForkIsNoLoop(t *testing.T) {
+	asks := func(device, route, caller, id string) *sip.Request {
+		req := sip.NewRequest(sip.INVITE, sip.Uri{Scheme: "sip", User: "100", Host: "x", UriParams: sip.HeaderParams{{K: guestParam, V: device}}})
+		req.AppendHeader(&sip.FromHeader{Address: sip.Uri{Scheme: "sip", User: caller, Host: "x"}, Params: tagParam("t")})
+		if route != "" {
+			req.AppendHeader(&sip.RouteHeader{Address: sip.Uri{Scheme: "sip", User: route, Host: "x"}})
+		}
+		call := sip.CallIDHeader(id)
+		req.AppendHeader(&call)
+		return req
+	}
+	from := caller{pbx: &pbx{cfg: PBX{Name: "p"}}}
+	var l loops
+	for _, tt := range []struct {
+		req  *sip.Request
+		want bool
+	}{
+		{asks("a", "", "101", "c"), true}, {asks("b", "", "101", "c"), true}, {asks("b", "", "101", "c"), false},
+		{asks("", "a", "101", "d"), true}, {asks("", "b", "101", "d"), true}, {asks("", "a", "101", "d"), false},
+	} {
+		if _, ok := l.enter(from, tt.req); ok != tt.want {
+			t.Errorf("entered: %v, want %v\n%s", ok, tt.want, tt.req)
+		}
+	}
+	for i := range 3 * maxAlike { // who hides the number is not one caller
+		if _, ok := l.enter(from, asks("", "", "Anonymous", "n"+itoa(i))); !ok {
+			t.Fatalf("nameless call %d refused", i)
+		}
+	}
+}
+
 func TestOverloadTells(t *testing.T) {
 	start := time.Now()
 	type step struct {

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,13 +236,31 @@ func (s *Server) flowClosed(f *flow) {
 	s.around.flowClosed(f)
 	s.guestClosed(f)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.legs {
+	legs := slices.Collect(maps.Values(s.legs))
+	s.mu.Unlock()
+	for _, l := range legs { // whose media may keep us waiting
 		l.mu.Lock()
 		if l.flow == f && l.confirmed {
 			l.await()
 		}
 		l.mu.Unlock()
+	}
+}
+
+// Silent has the browser of a leg whose media has stopped show that it lives. A network that went without a goodbye is so known
+// within seconds, and the other side hears that somebody is waited for.
+func (s *Server) Silent(id, leg string) {
+	s.mu.Lock()
+	l := s.legs[leg]
+	s.mu.Unlock()
+	if l == nil || l.call.id != id {
+		return
+	}
+	l.mu.Lock()
+	f := l.flow
+	l.mu.Unlock()
+	if f != nil {
+		f.prove()
 	}
 }
 

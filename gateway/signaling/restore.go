@@ -42,7 +42,7 @@ func (s *Server) restore(ctx context.Context) (over []*bridge) {
 		return nil
 	}
 	down := time.Since(alive)
-	late := down < 0 || down > lostTime
+	late := down.Abs() > lostTime // a clock may be set back meanwhile
 	for id, state := range states {
 		b, media, err := s.revive(ctx, id, state)
 		if err != nil {

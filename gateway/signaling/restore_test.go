@@ -9,6 +9,18 @@ import (
 	"cordboard/gateway/call"
 )
 
+// Time servers set clocks, also backwards.
+func TestCallSurvivesAClockSetBack(t *testing.T) {
+	w := newLasting(t, ModeExtension)
+	alice := w.dial("alice", true)
+	w.up(alice)
+	id := w.srv.Calls()[0].ID
+	w.crash()
+	w.live.alive = w.live.alive.Add(2 * time.Second)
+	w.restart()
+	eventually(t, "the call goes on", func() bool { c := w.srv.Calls(); return len(c) == 1 && c[0].ID == id })
+}
+
 // Calls that can't go on are ended at the PBX and recorded.
 func TestCallDoesNotSurvive(t *testing.T) {
 	for _, tt := range []struct {

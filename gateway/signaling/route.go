@@ -202,6 +202,9 @@ func (s *Server) usersForPBX(ctx context.Context, p *pbx, target string, req *si
 	return nil, errNotFound
 }
 
+// marks are those that people write between digits and a URI has escaped.
+var marks = strings.NewReplacer("%20", "", "%2F", "/", "%2f", "/", "%28", "(", "%29", ")")
+
 // callee is the user part of an address as dialed: numbers without the marks people write between digits.
 func callee(user string) string {
 	stripped := strings.Map(func(r rune) rune {
@@ -209,7 +212,7 @@ func callee(user string) string {
 			return -1
 		}
 		return r
-	}, strings.NewReplacer("%20", "", "%2F", "/", "%2f", "/", "%28", "(", "%29", ")").Replace(user))
+	}, marks.Replace(user))
 	if IsNumber(stripped) {
 		return stripped
 	}

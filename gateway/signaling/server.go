@@ -127,6 +127,7 @@ type Server struct {
 	takes  map[sip.RequestMethod]sipgo.RequestHandler // of the methods we know
 	sealer sealer                                     // of flow tokens and temporary GRUUs
 	inside atomic.Pointer[flow]                       // of the phone that this machine is; nil: never attached
+	name   atomic.Pointer[string]                     // of this machine, as people write it
 	ready  chan struct{}                              // closed when requests can be taken
 	reg    registrar
 	loops  loops
@@ -168,6 +169,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
 		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1), lines: newLines()}
+	s.SetName(cfg.Name)
 	s.around = newAround(s)
 	resolver := deps.Resolver
 	if resolver == nil {
@@ -312,6 +314,7 @@ func (s *Server) handle() {
 
 // serve takes a request of a browser that came at the time arrived.
 func (s *Server) serve(req *sip.Request, tx sip.ServerTransaction, arrived time.Time) {
+	deepen()
 	<-s.ready
 	now := time.Now()
 	s.load.begins(now.Sub(arrived), now)
@@ -343,7 +346,11 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 const allow = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE, PUBLISH, OPTIONS"
 
 func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction) {
-	if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
+	if req.To().Params.Has("tag") { // asks whether a dialog is still there (RFC 3261 §12.2.2)
+		if s.dialog(req, tx) == nil {
+			return
+		}
+	} else if f := s.door.flow(req.Source()); f != nil && !s.authorize(f, req, tx) {
 		return
 	}
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)

@@ -20,8 +20,12 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	n := from.leg(req)
 	s.join(b, n)
 	n.asked(req)
+	finish, _ := n.begin() // until its ACK
+	defer finish()
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	n.mu.Lock()
 	n.local.tag, _ = res.To().Params.Get("tag")
+	n.mu.Unlock()
 	sdp, err := b.mediaOf(ctx, old, n, offer)
 	if err == nil && !b.replace(old, n) {
 		err = errAbandoned // ended, or taken over by another at the same moment
@@ -42,9 +46,7 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 		old.bye(ctx, []sip.Header{reason(sip.StatusOK, "Taken over")})
 	})
 	old.drop()
-	if _, ok := s.confirm(b.life, n, req, tx, res); !ok {
-		b.endLater(n, call.ReasonLost, reason(sip.StatusRequestTimeout, "Connection lost"))
-	}
+	s.settle(b, n, req, tx, res)
 }
 
 // replaced is the established leg of the caller's own that a Replaces header names; nil when there is none.

@@ -53,6 +53,17 @@ func TestTakeOver(t *testing.T) {
 	if string(taken.Body()) != "taken over by v=0 after reload" {
 		t.Errorf("answer = %q", taken.Body())
 	}
+	w.srv.mu.Lock()
+	for _, l := range w.srv.legs {
+		if l.user != "alice" {
+			continue
+		}
+		if finish, free := l.begin(); free {
+			finish()
+			t.Error("a re-INVITE may overtake the ACK")
+		}
+	}
+	w.srv.mu.Unlock()
 	again.send(again.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
 	again.send(again.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 too late", replaces))
 	again.response(481, sip.INVITE)

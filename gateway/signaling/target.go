@@ -12,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"cordboard/gateway/locate"
+	"cordboard/gateway/nat"
 )
 
 // target is one of the servers of a PBX. What stands below state is guarded by pbx.mu.
@@ -152,7 +153,7 @@ func (p *pbx) localToward(addr netip.Addr) netip.Addr {
 
 // advertised is our address toward addr, if the configuration says so.
 func (p *pbx) advertised(addr netip.Addr) (netip.Addr, bool) {
-	if addr.IsLoopback() {
+	if addr.IsLoopback() || nat.Inside(addr, p.srv.cfg.Advertise) {
 		return netip.Addr{}, false
 	}
 	i := slices.IndexFunc(p.srv.cfg.Advertise, func(a netip.Addr) bool { return a.Is4() == addr.Is4() })

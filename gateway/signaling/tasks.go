@@ -27,6 +27,7 @@ func (t *tasks) Go(f func()) {
 	t.Add(1)
 	go func() {
 		defer t.Done()
+		deepen()
 		f()
 	}()
 }

@@ -3,6 +3,7 @@ package signaling
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -271,6 +272,41 @@ func TestLampsOfColleagues(t *testing.T) {
 	s.lamp("bob", call.LampUnreachable)
 	if _, ok := s.lamps["alice"]; ok {
 		t.Error("alice has a lamp of her own")
+	}
+}
+
+// Each PBX is asked about its own users and numbers, and hears of no other's accounts.
+func TestLampsOfTwoPBXs(t *testing.T) {
+	second := newFakePBX(t)
+	w := buildWorld(t, ModeExtension, func(cfg *Config, deps *Deps) {
+		cfg.PBX = append(cfg.PBX, PBX{Name: "other", URI: "sip:" + second.addr(), Prefixes: []string{"7"}})
+		users, err := deps.Users.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		users[0].PBXName, users[1].PBXName = "other", "office" // alice is known at the second one
+		deps.Users = auth.Static(users)
+	})
+	w.start()
+	second.contact("101")
+	w.pbx.contact("102")
+	for name, want := range map[string]struct {
+		at   *fakePBX
+		asks map[string]string // at what number, as whom
+	}{
+		"first":  {w.pbx, map[string]string{"300": "102", "102": "102"}},
+		"second": {second, map[string]string{"700": "101", "101": "101"}},
+	} {
+		w.spectator("x", "300", "700")
+		got := make(map[string]string)
+		for range want.asks {
+			up := want.at.subscribed(eventDialog)
+			got[up.req.Recipient.User] = up.req.From().Address.User
+			up.tell(1, false)
+		}
+		if !maps.Equal(got, want.asks) {
+			t.Errorf("%s PBX is asked %v, want %v", name, got, want.asks)
+		}
 	}
 }
 

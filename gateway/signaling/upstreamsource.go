@@ -32,36 +32,44 @@ type refusal struct {
 
 // source finds out where the PBX's word on a topic comes from; false when it has none.
 func (a *around) source(ctx context.Context, key topicKey) (source, bool) {
-	all := a.srv.pbxes()
-	if len(all) == 0 || key.kind != lampTopic && key.kind != voicemailTopic {
+	if len(a.srv.pbxes()) == 0 {
 		return source{}, false
 	}
-	p := all[0]
-	src := source{pbx: p, event: eventDialog, number: key.name}
-	if key.kind == voicemailTopic {
+	src := source{event: eventDialog, number: key.name}
+	switch key.kind {
+	case lampTopic:
+	case voicemailTopic:
 		src.event = eventSummary
+	default:
+		return source{}, false
 	}
 	if !IsNumber(key.name) {
 		u, err := a.srv.deps.Users.User(ctx, key.name)
 		if err != nil {
 			return source{}, false
 		}
-		src.number, src.creds = u.Extension, p.credentials(u)
-		if p.cfg.mode() == ModeExtension {
-			src.number = u.PBX.Username
-		} else if key.kind == lampTopic { // the PBX knows of this user only what goes through us
+		if p := a.srv.home(u); p != nil {
+			src.pbx, src.number, src.creds = p, u.PBX.Username, u.PBX
+			return src, src.number != ""
+		}
+		if key.kind == lampTopic || u.Extension == "" { // a PBX without an account for this user knows only of what goes through us
 			return source{}, false
 		}
-		return src, src.number != ""
+		src.number = u.Extension
 	}
-	src.creds = p.credentials(auth.User{})
-	if p.cfg.mode() == ModeExtension { // as the first user who is known there
+	ways := a.srv.ways(src.number, "")
+	if len(ways) == 0 {
+		return source{}, false
+	}
+	src.pbx, src.number = ways[0].pbx, ways[0].number
+	src.creds = src.pbx.credentials(auth.User{})
+	if src.pbx.cfg.mode() == ModeExtension { // as the first user who is known there
 		users, err := a.srv.deps.Users.List(ctx)
 		if err != nil {
 			return source{}, false
 		}
 		for _, u := range users {
-			if u.PBX.Username != "" && u.PBX.Password != "" {
+			if a.srv.home(u) == src.pbx && u.PBX.Username != "" && u.PBX.Password != "" {
 				src.creds = u.PBX
 				break
 			}

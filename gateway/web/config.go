@@ -17,7 +17,7 @@ type Config struct {
 	MetricsFrom  []netip.Prefix `toml:"-"` // who may read /metrics by address
 	MetricsToken string         `toml:"-"` // and who has this bearer token; empty: none is good
 
-	Name           string         `toml:"-"` // on the page
+	Name           string         `toml:"-"` // on the page; see SetName
 	Domain         string         `toml:"-"` // SIP domain of the local users
 	Version        string         `toml:"-"`
 	TrustedProxies []netip.Prefix `toml:"-"` // whose X-Forwarded-For and X-Forwarded-Proto are believed

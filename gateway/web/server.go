@@ -50,6 +50,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cordboard/audio"
@@ -139,6 +140,8 @@ type Server struct {
 	brake   *brake
 	streams streams
 	trials  pace
+	name    atomic.Pointer[string] // on the page
+	trust   atomic.Pointer[trustPage]
 }
 
 // New reads the page and makes a server. A page that was not built is no error: "/" says so.
@@ -156,17 +159,16 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}
-	trust, err := newTrustPage(cfg.Name, deps.CA)
-	if err != nil {
-		return nil, fmt.Errorf("make trust page: %w", err)
-	}
 	s := &Server{cfg: cfg, deps: deps, log: log, brake: newBrake(), streams: newStreams()}
+	if err := s.SetName(cfg.Name); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", files)
 	mux.Handle("/ws", deps.WS)
-	mux.Handle("/trust", trust.page)
-	mux.Handle("/trust/trust.css", trust.style)
-	mux.Handle("/trust/cordboard-ca.crt", trust.certificate)
+	mux.HandleFunc("/trust", func(w http.ResponseWriter, r *http.Request) { s.trust.Load().page.ServeHTTP(w, r) })
+	mux.Handle("/trust/trust.css", s.trust.Load().style)
+	mux.Handle("/trust/cordboard-ca.crt", s.trust.Load().certificate)
 	mux.HandleFunc("/healthz", healthz)
 	mux.Handle("/api/", s.api("", s.nothingHere))
 	mux.Handle("/api/v1/login", s.api(http.MethodPost, s.login))
@@ -204,6 +206,17 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	mux.Handle("/metrics", s.api(http.MethodGet, s.metrics))
 	s.handler = mux
 	return s, nil
+}
+
+// SetName has the pages say another name from now on; those that are open say it when they are loaded again.
+func (s *Server) SetName(name string) error {
+	trust, err := newTrustPage(name, s.deps.CA)
+	if err != nil {
+		return fmt.Errorf("make trust page: %w", err)
+	}
+	s.name.Store(&name)
+	s.trust.Store(trust)
+	return nil
 }
 
 // ServeHTTP puts the security headers on every answer and keeps a panic to its own request.

@@ -48,7 +48,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 	}
 	return write(w, http.StatusOK, Session{
 		User: u.Name, Display: u.Display, Extension: u.Extension,
-		Domain: s.cfg.Domain, Name: s.cfg.Name, Version: s.cfg.Version,
+		Domain: s.cfg.Domain, Name: *s.name.Load(), Version: s.cfg.Version,
 		SIP: SIPAccount{URI: "sip:" + u.Name + "@" + s.cfg.Domain, WS: "/ws"},
 		PBX: s.deps.NumbersGoOut != nil && s.deps.NumbersGoOut(), Admin: u.Admin,
 	})
@@ -77,7 +77,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		PBX     []PBX  `json:"pbx"`
 		Calls   int    `json:"calls"`
 		Users   int    `json:"users"`
-	}{s.cfg.Name, s.cfg.Version, list, now.Calls, len(users)})
+	}{*s.name.Load(), s.cfg.Version, list, now.Calls, len(users)})
 }
 
 // sees says whether a user may know how another one's registration at a PBX stands; the empty user is the PBX itself.

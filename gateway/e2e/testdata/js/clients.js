@@ -1,8 +1,8 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer, hangUp, key (a digit by INFO), message, subscribe and forward (302), and for transfers
-// keep (the call becomes the first of two), join (the first one's peer is to talk to the second's)
-// and dialog (the call's identifiers, as somebody names them who takes the far end's place).
-// Who is asked to call somebody else does. What happens is
+// client(kind, options) with register, call, answer, hangUp, hold, key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
+// forward (302), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
+// talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
+// Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
 import JsSIP from "jssip";
@@ -14,6 +14,13 @@ window.pc = null;
 
 const note = (line) => { window.log.push(line); console.log(line); };
 const enter = (state) => { window.state = state; note(`call ${state}`); };
+
+const telling = ["From", "P-Asserted-Identity", "Privacy", "User-to-User", "Diversion", "History-Info", "Alert-Info", "Answer-Mode", "Call-Info", "Reason"];
+
+// told notes what a message says of people and of what to do.
+function told(what, message) {
+  for (const name of telling) for (const value of message?.getHeaders(name) ?? []) note(`${what} ${name}: ${value}`);
+}
 
 function hear(pc) {
   if (!pc || window.pc === pc) return;
@@ -37,6 +44,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
   const take = (s) => {
     session = s;
     s.delegate = {
+      onBye: (bye) => { told("end", bye.request); bye.accept(); },
       onRefer: async (referral) => {
         await referral.accept();
         const next = referral.makeInviter(options);
@@ -58,7 +66,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
-      onInvite: (invitation) => { take(invitation); enter("incoming"); },
+      onInvite: (invitation) => { take(invitation); told("call", invitation.request); enter("incoming"); },
       onMessage: (message) => { note(`text ${message.request.body}`); message.accept(); },
       onDisconnect: (error) => {
         note(`disconnected ${error ?? ""}`);
@@ -76,15 +84,32 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
         registerer.register({ requestDelegate: { onReject: (r) => reject(new Error(`${r.message.statusCode} ${r.message.reasonPhrase}`)) } }).catch(reject);
       });
     },
-    call: async (target) => {
-      const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), { sessionDescriptionHandlerOptions: { constraints: media } });
+    call: async (target, extraHeaders = [], anonymous = false) => {
+      const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), {
+        extraHeaders, anonymous, sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
-      await inviter.invite({ requestDelegate: { onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
+      await inviter.invite({ requestDelegate: {
+        onProgress: (r) => told("progress", r.message),
+        onAccept: (r) => told("answer", r.message),
+        onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
-    answer: () => session.accept({ sessionDescriptionHandlerOptions: { constraints: media } }),
+    answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
-    hangUp: () => (session.state === SessionState.Established ? session.bye() : session.cancel()),
+    temporary: () => agent.contact.tempGruu?.toString() ?? "",
+    hangUp: (extraHeaders = []) => (session.state === SessionState.Established ? session.bye({ requestOptions: { extraHeaders } }) : session.cancel()),
+    decline: () => session.reject({ statusCode: 486 }),
+    hold: (on) => new Promise((resolve, reject) => {
+      session.sessionDescriptionHandlerOptionsReInvite = { constraints: media, hold: on };
+      session.invite({ requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`hold: ${r.message.statusCode}`)) } }).catch(reject);
+    }),
+    pass: (target) => session.refer(UserAgent.makeURI(`sip:${target}@${domain}`), { onNotify: (n) => {
+      n.accept();
+      note(`passed on: ${n.request.body.trim()}`);
+      if (/^SIP\/2.0 2/.test(n.request.body)) session.bye();
+    } }),
+    tone: (digit) => session.sessionDescriptionHandler.sendDtmf(digit, { duration: 160 }),
+    tell: (content) => session.info({ requestOptions: { body: { contentDisposition: "render", contentType: "text/plain", content } } }),
     forward: (target) => session.reject({ statusCode: 302, reasonPhrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
     key: (digit) => session.info({ requestOptions: { body: {
       contentDisposition: "render", contentType: "application/dtmf-relay", content: `Signal=${digit}\r\nDuration=160` } } }),
@@ -122,14 +147,18 @@ function jssip({ ws, user, domain, password, instance, video }) {
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
   agent.on("newMessage", ({ originator, request }) => { if (originator === "remote") note(`text ${request.body}`); });
-  agent.on("newRTCSession", ({ session: s, originator }) => {
+  agent.on("newRTCSession", ({ session: s, originator, request }) => {
     session = s;
     if (originator === "remote") {
       s.on("peerconnection", (e) => hear(e.peerconnection));
+      told("call", request);
       enter("incoming");
+    } else {
+      s.on("progress", (e) => told("progress", e.response));
+      s.on("accepted", (e) => told("answer", e.response));
     }
     s.on("confirmed", () => enter("talking"));
-    s.on("ended", () => { if (s === session) enter("ended"); });
+    s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
@@ -139,14 +168,23 @@ function jssip({ ws, user, domain, password, instance, video }) {
       agent.on("registrationFailed", (e) => reject(new Error(`${e.response?.status_code ?? ""} ${e.cause}`)));
       agent.start();
     }),
-    call: (target) => {
+    call: (target, extraHeaders = [], anonymous = false) => {
       enter("calling");
-      const s = agent.call(target.includes("@") ? target : `sip:${target}@${domain}`, withMedia);
+      const s = agent.call(target.includes("@") ? target : `sip:${target}@${domain}`, { ...withMedia, extraHeaders, anonymous });
       hear(s.connection);
     },
-    answer: () => session.answer(withMedia),
+    answer: (extraHeaders = []) => session.answer({ ...withMedia, extraHeaders, rtcOfferConstraints: { offerToReceiveAudio: true } }),
     gruu: () => agent.contact.pub_gruu ?? "",
-    hangUp: () => session.terminate(),
+    temporary: () => agent.contact.temp_gruu ?? "",
+    hangUp: (extraHeaders = []) => session.terminate({ extraHeaders }),
+    decline: () => session.terminate({ status_code: 486 }),
+    hold: (on) => new Promise((resolve, reject) => {
+      if (!session[on ? "hold" : "unhold"]({}, resolve)) reject(new Error("hold: not now"));
+    }),
+    pass: (target) => session.refer(`sip:${target}@${domain}`, { eventHandlers: {
+      accepted: () => { note("passed on"); session.terminate(); }, failed: (e) => note(`not passed on ${e.status_line?.status_code}`) } }),
+    tone: (digit) => session.sendDTMF(digit, { duration: 160, transportType: JsSIP.C.DTMF_TRANSPORT.RFC2833 }),
+    tell: (content) => session.sendInfo("text/plain", content),
     forward: (target) => session.terminate({ status_code: 302, reason_phrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
     key: (digit) => session.sendDTMF(digit, { duration: 160 }), // by INFO, as it does when not told otherwise
     keep: () => { first = session; },
@@ -155,7 +193,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
       succeeded: ({ response }) => note(`sent ${response.status_code}`), failed: (e) => note(`not sent ${e.response?.status_code}`) } }),
     subscribe: (target, event) => {
-      const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary" }[event];
+      const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary", reg: "application/reginfo+xml" }[event];
       const s = agent.subscribe(`sip:${target}@${domain}`, event, accept, { expires: 600 });
       s.on("notify", (final, request, body) => note(`${event} of ${target}: ${(body ?? "").replace(/\s+/g, " ")}`));
       s.on("terminated", (code, reason) => note(`subscription to ${event} of ${target} Terminated ${code} ${reason ?? ""}`));

@@ -1,0 +1,91 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// startNames answers questions of this namespace by the lines of a zone.
+func startNames(t *testing.T, zone ...string) {
+	t.Helper()
+	var records []dns.RR
+	for _, line := range zone {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, rr)
+	}
+	conn, err := net.ListenPacket("udp", "127.0.0.1:53")
+	if err != nil {
+		t.Fatalf("serve names: %v", err)
+	}
+	ready := make(chan struct{})
+	server := &dns.Server{PacketConn: conn, NotifyStartedFunc: func() { close(ready) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, question *dns.Msg) {
+		answer := new(dns.Msg).SetReply(question)
+		q := question.Question[0]
+		for _, rr := range records {
+			if h := rr.Header(); strings.EqualFold(h.Name, q.Name) && h.Rrtype == q.Qtype {
+				answer.Answer = append(answer.Answer, rr)
+			}
+		}
+		w.WriteMsg(answer)
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.ActivateAndServe()
+	}()
+	t.Cleanup(func() {
+		server.Shutdown()
+		<-done
+	})
+	<-ready
+	conf := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const system = "/etc/resolv.conf"
+	if _, err := os.Stat(system); err != nil {
+		missing(t, "a resolv.conf: "+err.Error())
+	}
+	if out, err := exec.Command("mount", "--bind", conf, system).CombinedOutput(); err != nil { // in the namespace alone
+		t.Fatalf("mount %s: %v: %s", system, err, out)
+	}
+}
+
+// A PBX that is known by a name alone: DNS says that it takes TCP rather than UDP, at which ports, and which server to ask when the first is not there.
+func TestServersByDNS(t *testing.T) {
+	t.Parallel()
+	proves(t, "Servers by DNS (NAPTR, SRV)", page, desk)
+	if !inNamespace(t) {
+		return
+	}
+	k := startPBX(t, pbxOptions{})
+	nobody := freePort(t)
+	nobody.release()
+	startNames(t,
+		`pbx.example. 300 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.pbx.example.`,
+		`pbx.example. 300 IN NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.pbx.example.`,
+		fmt.Sprintf(`_sip._tcp.pbx.example. 300 IN SRV 1 1 %d one.pbx.example.`, nobody.number),
+		fmt.Sprintf(`_sip._tcp.pbx.example. 300 IN SRV 2 1 %d two.pbx.example.`, k.listen.number),
+		fmt.Sprintf(`_sip._udp.pbx.example. 300 IN SRV 1 1 %d one.pbx.example.`, nobody.number),
+		`one.pbx.example. 300 IN A 127.0.0.1`,
+		`two.pbx.example. 300 IN A 127.0.0.1`)
+	o := &office{pbx: k}
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: "[[pbx]]\nname = \"office\"\nuri = \"sip:pbx.example\"\nmode = \"extension\"\n"})
+	k.wantRegistered(t, "101")
+	bothWays(t, o, alice, "101")
+	if !said(strings.Split(k.output(), "\n"), "INVITE sip:201@", "by tcp") {
+		t.Error("the PBX got no call by TCP")
+	}
+}
