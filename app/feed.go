@@ -255,6 +255,9 @@ func (f *feed) state(now time.Time) (changed bool) {
 		f.rename(hello.Name)
 	}
 	status := ui.Status{PBX: f.gateway.PBXs(), Pages: hello.Pages}
+	if near := f.gateway.Nearby(); near != nil {
+		status.Neighbours = waiting(near.List())
+	}
 	if c := f.gateway.Certificate(); c.Authority == nil { // ours renews itself
 		status.Certificate = c.Until
 	}
@@ -263,6 +266,19 @@ func (f *feed) state(now time.Time) (changed bool) {
 		must(f.model.Status.Set(status))
 	}
 	return changed
+}
+
+// waiting are the neighbours with which somebody here has to do something.
+func waiting(all []call.NeighbourState) (some []ui.Waiting) {
+	for _, n := range all {
+		switch p := n.Pairing; {
+		case p != nil && p.Asked && !p.Waits:
+			some = append(some, ui.Waiting{Name: p.Name, Asks: true})
+		case n.Paired && n.Trouble != "":
+			some = append(some, ui.Waiting{Name: n.Name, Trouble: n.Trouble})
+		}
+	}
+	return some
 }
 
 // sounds passes on how the calls sound.

@@ -3,10 +3,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"fyne.io/fyne/v2/lang"
+
+	"cordboard/app/ui"
 )
 
 // life is one run of the gateway under the window, and the loop that feeds the views from it.
@@ -15,6 +20,7 @@ type life struct {
 	i     *instance
 	ended chan error    // what the gateway ended with
 	fed   chan struct{} // closed when the feed has ended
+	heard chan struct{} // closed when nobody asks for sound devices any more
 }
 
 // begin makes the views of a gateway and runs it.
@@ -25,7 +31,7 @@ func (s *shell) begin(i *instance) {
 		s.phone = desk
 	}
 	s.calls = &calls{i.gateway, i.log}
-	s.set.card, s.setup.gateway = i.host.Card, i.gateway
+	s.set.card, s.set.sounds, s.setup.gateway = i.host.Card, newSounds(i.host.Card, s.pace.later, i.log), i.gateway
 	s.build()
 	s.fillTray()
 
@@ -34,7 +40,7 @@ func (s *shell) begin(i *instance) {
 	signal.Stop(i.signals)
 	signal.Notify(i.signals, syscall.SIGHUP)
 	ctx, stop := context.WithCancel(context.Background())
-	l := &life{stop: stop, i: i, ended: make(chan error, 1), fed: make(chan struct{})}
+	l := &life{stop: stop, i: i, ended: make(chan error, 1), fed: make(chan struct{}), heard: make(chan struct{})}
 	s.life = l
 	go func() { // the gateway's life; when it ends first the window says why, and there is nothing else to show
 		err := i.run(ctx)
@@ -49,11 +55,23 @@ func (s *shell) begin(i *instance) {
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
 		name: i.cfg.Name, rename: func(name string) { s.pace.later(func() { s.rename(name) }) },
-		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
+		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.tell, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
 	}()
+	sounds := s.set.sounds
+	go func() {
+		defer close(l.heard)
+		sounds.run(ctx)
+	}()
+}
+
+// tell has the system tell of a call that comes in. Any goroutine may ask: words are found on Fyne's loop, where the language changes.
+func (s *shell) tell(name, number string) {
+	s.pace.later(func() {
+		s.errands.notify(lang.X("notify.incoming", "Incoming call"), cmp.Or(ui.Caller(name), number))
+	})
 }
 
 // rename has the window show a name of this Cordboard.
@@ -67,7 +85,9 @@ func (l *life) end() error {
 	signal.Notify(l.i.signals, os.Interrupt, syscall.SIGTERM) // a second one ends it at once
 	l.stop()
 	<-l.fed
-	return <-l.ended
+	err := <-l.ended
+	<-l.heard // which waits for nothing: the card is closed
+	return err
 }
 
 // startAgain starts the gateway anew, with what was changed in its configuration. Calls end.

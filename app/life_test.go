@@ -152,6 +152,7 @@ func TestLifeEndsBySurprise(t *testing.T) {
 func (l *lived) rest() {
 	l.life.stop()
 	<-l.life.fed
+	l.life.ended <- <-l.life.ended // which writes nothing any more
 }
 
 // says wants words in the window.

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/lang"
 )
 
 // maxErrands is how many errands may wait. When there are more the system hangs, and they are left out.
@@ -61,11 +60,11 @@ func (e *errands) add(do func()) {
 	}
 }
 
-// notify has the system tell of a call that comes in. It never blocks.
-func (e *errands) notify(from string) {
+// notify has the system tell of something. It never blocks.
+func (e *errands) notify(title, text string) {
 	e.add(func() {
 		if canNotify() {
-			e.app.SendNotification(fyne.NewNotification(lang.X("notify.incoming", "Incoming call"), plainText(from)))
+			e.app.SendNotification(fyne.NewNotification(title, plainText(text)))
 		}
 	})
 }

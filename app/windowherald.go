@@ -16,7 +16,7 @@ import (
 // the feed's loop.
 type herald struct {
 	raise  func()
-	notify func(from string)
+	notify func(name, number string) // as the gateway has them
 	pop    func() (page call.Pop, on string)
 	open   func(address string)
 	log    *slog.Logger
@@ -49,12 +49,8 @@ func (h *herald) look(s call.DeskState) {
 		done := h.calls[c.ID]
 		if c.State == call.Ringing && !done.told {
 			done.told = true
-			from := ui.Caller(c.Name)
-			if from == "" {
-				from = c.Peer
-			}
 			h.raise()
-			h.notify(from)
+			h.notify(c.Name, c.Peer)
 		}
 		page, on := h.pop()
 		due := c.State == call.Ringing && on == gateway.PopOnRing || c.State == call.Talking && on == gateway.PopOnAnswer

@@ -24,7 +24,7 @@ func TestHerald(t *testing.T) {
 	}
 	out, echo := in(call.Talking), in(call.Ringing)
 	out.Direction, echo.Peer, echo.Name = "out", "echo", ""
-	const told, address = "window, Bob & Co", "https://crm.example/300?Bob%20%26%20Co&a&alice"
+	const told, address = "window, Bob & Co 300", "https://crm.example/300?Bob%20%26%20Co&a&alice"
 	for _, tt := range []struct {
 		name   string
 		on     string
@@ -35,13 +35,13 @@ func TestHerald(t *testing.T) {
 		{"it is answered", "answer", []call.DeskCall{in(call.Ringing), in(call.Talking), in(call.Talking), in(call.Ended)}, []string{told, address}},
 		{"it is not", "answer", []call.DeskCall{in(call.Ringing), in(call.Ended)}, []string{told}},
 		{"we call", "ring", []call.DeskCall{out}, nil},
-		{"the sound is tried", "ring", []call.DeskCall{echo}, []string{"window, echo"}},
+		{"the sound is tried", "ring", []call.DeskCall{echo}, []string{"window,  echo"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
 			h := &herald{
 				raise:  func() { got = append(got, "window") },
-				notify: func(from string) { got[len(got)-1] += ", " + from },
+				notify: func(name, number string) { got[len(got)-1] += ", " + name + " " + number },
 				pop:    func() (call.Pop, string) { return page, tt.on },
 				open:   func(address string) { got = append(got, address) },
 				log:    slog.New(slog.DiscardHandler),
@@ -68,7 +68,7 @@ func TestHeraldLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		h := &herald{raise: func() {}, notify: func(string) {}, log: slog.New(slog.DiscardHandler),
+		h := &herald{raise: func() {}, notify: func(string, string) {}, log: slog.New(slog.DiscardHandler),
 			pop: func() (call.Pop, string) { return page, "ring" }, open: func(address string) { got = append(got, address) }}
 		n := 0
 		rings := func(peer, name string) {

@@ -33,7 +33,7 @@ type left struct {
 	SetUp      bool          `json:"setUp"` // the first start is over, or was put off
 }
 
-// settings is what the window's settings change. Its fields are the user interface's; only look, listen and sound are the feed's, too.
+// settings is what the window's settings change. Its fields are the user interface's; only look, listen and what sound needs are the feed's, too.
 type settings struct {
 	left   left
 	file   string
@@ -42,7 +42,9 @@ type settings struct {
 	card   audio.Card  // nil: no sound
 	look   atomic.Bool // meters are shown
 	listen atomic.Bool // the microphone shall be open without a call
+	sounds *sounds     // of card
 	heard  time.Time   // when the microphone was last heard, or was not open; the feed's
+	listed time.Time   // when the devices were asked for last; the feed's
 	log    *slog.Logger
 }
 
@@ -87,11 +89,12 @@ func (s *settings) keep() {
 }
 
 // Choose implements ui.Settings.
-func (s *settings) Choose(purpose, device string) error {
+func (s *settings) Choose(purpose, device string, done func(error)) {
 	if s.card == nil {
-		return errNoPhone
+		done(errNoPhone)
+		return
 	}
-	return s.card.Choose(audio.Purpose(purpose), device)
+	s.sounds.choose(pick{audio.Purpose(purpose), device, done})
 }
 
 // Appearance implements ui.Settings.
@@ -131,7 +134,10 @@ const (
 	stillTime = 3 * time.Second
 )
 
-// sound is how the sound is set, and how loud it is now.
+// listEvery is how often the devices are listed while somebody looks at them.
+const listEvery = time.Second
+
+// sound is how the sound is set, and how loud it is now. It does not wait for the sound system.
 func (s *settings) sound(now time.Time) ui.Sound {
 	if s.card == nil {
 		return ui.Sound{Problem: errNoPhone.Message}
@@ -142,10 +148,11 @@ func (s *settings) sound(now time.Time) ui.Sound {
 		s.heard = now
 	}
 	sound.Still = now.Sub(s.heard) >= stillTime
-	devices, _ := s.card.Devices() // State says why there are none
-	for _, d := range devices {
-		sound.Devices = append(sound.Devices, ui.Device{Purpose: string(d.Purpose), Name: d.Name, Chosen: d.Chosen, Missing: d.Missing})
+	if now.Sub(s.listed) >= listEvery {
+		s.listed = now
+		s.sounds.look()
 	}
+	sound.Devices = s.sounds.list()
 	return sound
 }
 

@@ -34,7 +34,7 @@ func (s *shell) fillTray() {
 	if s.tray != nil {
 		s.tray.Close()
 	}
-	s.tray = ui.NewTray(s.model, s.phone, d, s.raise, s.quit)
+	s.tray = ui.NewTray(s.model, s.phone, d, s.raise, s.quit, func(err error) { s.views.Tell(err) })
 }
 
 // canHide reports whether the window would be found again.

@@ -32,8 +32,7 @@ type accountForm struct {
 // newAccountForm shows an account. saved is called when another one was tried and saved.
 func (w *Window) newAccountForm(start Account, saved func()) *accountForm {
 	f := &accountForm{w: w, account: start, saved: saved, nearby: column(0), verdict: newVerdict()}
-	f.address, f.extension, f.password = newEntry(say("account.address.hint")), newEntry(say("account.extension.hint")), newEntry("")
-	f.password.Password = true
+	f.address, f.extension, f.password = w.newLine(say("account.address.hint")), w.newLine(say("account.extension.hint")), w.newSecret("")
 	f.address.SetText(plainAddress(start.Address))
 	f.extension.SetText(start.Extension)
 	f.hint()

@@ -59,12 +59,12 @@ func TestAccountIsTriedThenSaved(t *testing.T) {
 func TestAccountVerdicts(t *testing.T) {
 	for language := range Languages {
 		told := map[string]string{}
+		s, f, saved := form(t, Account{Address: "sip:192.0.2.10", Extension: "101"})
+		if err := Speak(language); err != nil {
+			t.Fatal(err)
+		}
 		for _, code := range []string{call.TrialWrongPassword, call.TrialNoPassword, call.TrialRefused, call.TrialBusy, call.TrialNoAnswer,
 			call.TrialNoService, call.TrialNoWay, call.TrialUnknownName, call.TrialCertificate, call.TrialFailed} {
-			s, f, saved := form(t, Account{Address: "sip:192.0.2.10", Extension: "101"})
-			if err := Speak(language); err != nil {
-				t.Fatal(err)
-			}
 			f.try()
 			s.setup.comes(code)
 			words := f.verdict.words.Text

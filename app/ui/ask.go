@@ -7,7 +7,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// ask does something only after a yes. Escape and "Cancel" are no.
+// ask does something only after a yes. Escape, "Cancel", a call that comes in and a link are no.
 func (w *Window) ask(title, words, yes string, do func()) {
 	if w.canvas == nil {
 		return
@@ -23,6 +23,20 @@ func (w *Window) ask(title, words, yes string, do func()) {
 	over = widget.NewModalPopUp(content, w.canvas)
 	over.Show()
 	w.canvas.Focus(no)
+}
+
+// asked reports whether a question or a list of choices stands over the window.
+func (w *Window) asked() bool { return w.canvas != nil && w.canvas.Overlays().Top() != nil }
+
+// dismiss takes away what stands over the window, and reports whether there was anything.
+func (w *Window) dismiss() bool {
+	was := w.asked()
+	for w.asked() {
+		top := w.canvas.Overlays().Top()
+		top.Hide()
+		w.canvas.Overlays().Remove(top) // of those above the rest, too
+	}
+	return was
 }
 
 // atLeast gives a width.

@@ -28,6 +28,15 @@ func (t *tick) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
+// TypedRune leaves letters and digits to the window.
+func (t *tick) TypedRune(r rune) {
+	if r == ' ' {
+		t.Check.TypedRune(r)
+		return
+	}
+	passRune(t, r)
+}
+
 // plainButton is a button without a ground, for what matters less.
 type plainButton struct{ widget.Button }
 
@@ -42,6 +51,22 @@ func newPlainButton(words string, do func()) *plainButton {
 func (q *plainButton) FocusGained() {
 	q.Button.FocusGained()
 	reveal(q)
+}
+
+// TypedKey passes on what the button has no use for.
+func (q *plainButton) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeySpace {
+		q.Button.TypedKey(e)
+		return
+	}
+	passKey(q, e)
+}
+
+// TypedRune leaves letters and digits to the window.
+func (q *plainButton) TypedRune(r rune) {
+	if r != ' ' {
+		passRune(q, r)
+	}
 }
 
 // chooser is a choice that leaves enter and escape to the window.
@@ -67,5 +92,12 @@ func (c *chooser) TypedKey(e *fyne.KeyEvent) {
 		passKey(c, e)
 	default:
 		c.Select.TypedKey(e)
+	}
+}
+
+// TypedRune leaves letters and digits to the window.
+func (c *chooser) TypedRune(r rune) {
+	if r != ' ' {
+		passRune(c, r)
 	}
 }

@@ -43,11 +43,15 @@ type fakeSettings struct {
 	language   string
 	chosen     []string
 	looks      bool
+	holds      bool        // Choose waits for comes
+	comes      func(error) // what came of it
 }
 
-func (s *fakeSettings) Choose(purpose, device string) error {
+func (s *fakeSettings) Choose(purpose, device string, done func(error)) {
 	s.chosen = append(s.chosen, purpose+": "+device)
-	return nil
+	if s.comes = done; !s.holds {
+		done(nil)
+	}
 }
 func (s *fakeSettings) Appearance() Appearance     { return s.appearance }
 func (s *fakeSettings) SetAppearance(a Appearance) { s.appearance = a }

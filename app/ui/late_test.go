@@ -39,21 +39,21 @@ func TestLateAnswers(t *testing.T) {
 		{"a password that is made", func(t *testing.T, s *scene) func() { return user(t, s, "Make a new one and show it") }},
 	} {
 		for _, meanwhile := range []struct {
-			name string
-			do   func(t *testing.T, s *scene)
-			says string
+			name  string
+			do    func(t *testing.T, s *scene)
+			typed bool // on another page
 		}{
-			{"they were closed", func(t *testing.T, s *scene) { s.closeSettings() }, "Ready"},
-			{"they were opened anew", func(t *testing.T, s *scene) { s.closeSettings(); s.atPage(t, "This computer") }, "typed meanwhile"},
-			{"another page was chosen", func(t *testing.T, s *scene) { s.tap(t, "This computer") }, "typed meanwhile"},
-			{"the window was made anew", func(t *testing.T, s *scene) { s.Close() }, ""},
+			{"they were closed", func(t *testing.T, s *scene) { s.closeSettings() }, false},
+			{"they were opened anew", func(t *testing.T, s *scene) { s.closeSettings(); s.atPage(t, "This computer") }, true},
+			{"another page was chosen", func(t *testing.T, s *scene) { s.tap(t, "This computer") }, true},
+			{"the window was made anew", func(t *testing.T, s *scene) { s.Close() }, false},
 		} {
 			t.Run(asks.name+", "+meanwhile.name, func(t *testing.T) {
 				s := open(t, 1280, 800)
 				comes := asks.ask(t, s)
 				meanwhile.do(t, s)
 				var e *entry
-				if s.Window.open {
+				if meanwhile.typed {
 					e = s.entryOf(t, "Name of this Cordboard, as colleagues see it")
 					e.SetText("typed meanwhile")
 				}

@@ -52,9 +52,12 @@ func (l *linked) show() {
 }
 
 // Link takes a number or a name that another program wants to have called. Unless it is called at once it is only shown: what a link
-// says was chosen by somebody else.
+// says was chosen by somebody else. Settings and first start give way, and keep what was typed in them.
 func (w *Window) Link(target string, atOnce bool) {
-	w.closeSettings()
+	w.dismiss()
+	w.asideSettings()
+	w.laid = w.wizard != nil
+	w.show()
 	w.frame.choose(0)
 	w.dialView.set(target) // and there it stays when it can't be called
 	if atOnce {

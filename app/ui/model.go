@@ -52,7 +52,8 @@ type Sound struct {
 
 // Settings is what the screen of settings changes.
 type Settings interface {
-	Choose(purpose, device string) error // empty: the system's default
+	// Choose uses a device from now on; empty: the system's default. It does not wait: done is called later, on Fyne's loop.
+	Choose(purpose, device string, done func(error))
 	Appearance() Appearance
 	SetAppearance(Appearance)
 	Language() string // "en", "de"; empty: the system's
@@ -63,10 +64,18 @@ type Settings interface {
 	Seen(until time.Time)
 }
 
+// Waiting is a neighbour with which somebody here has to do something: it asks to be paired, or is not what it was.
+type Waiting struct {
+	Name    string
+	Asks    bool
+	Trouble string // one sentence; of one that does not ask
+}
+
 // Status is how it stands with Cordboard, in words.
 type Status struct {
 	PBX         []call.PBX
-	Pages       []string  // addresses of the calling page
+	Pages       []string // addresses of the calling page
+	Neighbours  []Waiting
 	Certificate time.Time // when the page's ends that somebody has to renew; zero: none
 }
 

@@ -107,7 +107,7 @@ func (s *sheet) told(err error) {
 	}
 }
 
-// choice chooses one of several texts, which are saved as they are.
+// choice chooses one of several texts, which are saved as they are. Another one that somebody wrote into the file is shown beside them.
 func (s *sheet) choice(key, name string, all []string, word func(string) string) fyne.CanvasObject {
 	names := make([]string, len(all))
 	for i, v := range all {
@@ -119,13 +119,22 @@ func (s *sheet) choice(key, name string, all []string, word func(string) string)
 		now := c.text(key)
 		i := slices.IndexFunc(all, func(v string) bool { return strings.EqualFold(v, now) })
 		choice.OnChanged = nil // nobody has chosen
-		if i < 0 {
-			choice.ClearSelected()
-		} else {
+		choice.SetOptions(names)
+		switch {
+		case i >= 0:
 			choice.SetSelected(names[i])
+		case now == "":
+			choice.ClearSelected()
+		default: // written by hand
+			choice.SetOptions(append(slices.Clone(names), word(now)))
+			choice.SetSelected(word(now))
 		}
 		choice.Enable()
-		choice.OnChanged = func(chosen string) { s.set(key, all[slices.Index(names, chosen)], nil) }
+		choice.OnChanged = func(chosen string) {
+			if i := slices.Index(names, chosen); i >= 0 {
+				s.set(key, all[i], nil)
+			}
+		}
 	}
 	s.controls = append(s.controls, control{key, show, fault})
 	return column(4, labelled(name, choice), fault)

@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 )
 
 // soundPage chooses devices, lets hear and see that they work, and says how the voice is treated.
@@ -68,7 +69,7 @@ func countryName(code string) string {
 	if code == "" {
 		return say("country.machine")
 	}
-	return say("country." + strings.ToLower(code))
+	return lang.X("country."+strings.ToLower(code), code)
 }
 
 // labelled is a choice with its name above.
@@ -83,7 +84,12 @@ func labelled(name string, choice fyne.CanvasObject) fyne.CanvasObject {
 func (w *Window) deviceChoice(purpose, name string) fyne.CanvasObject {
 	system := say("settings.default")
 	choice := newChooser(nil, nil)
-	w.listen(func() {
+	busy := false // what was chosen is not in use yet
+	var show func()
+	show = func() {
+		if busy {
+			return
+		}
 		options, chosen := []string{system}, system
 		sound, _ := w.model.Sound.Get()
 		for _, d := range sound.Devices {
@@ -109,8 +115,15 @@ func (w *Window) deviceChoice(purpose, name string) fyne.CanvasObject {
 			if device == system {
 				device = ""
 			}
-			w.do(w.settings.Choose(purpose, device))
+			busy = true
+			w.settings.Choose(purpose, device, func(err error) {
+				busy = false
+				if !w.do(err) {
+					show()
+				}
+			})
 		}
-	}, w.model.Sound)
+	}
+	w.listen(show, w.model.Sound)
 	return labelled(name, choice)
 }

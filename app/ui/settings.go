@@ -107,7 +107,7 @@ func (w *Window) stays(do func(v *settingsView)) func() {
 	}
 	page := v.scroll.Content
 	return func() {
-		if w.set == v && v.scroll.Content == page {
+		if !w.closed && w.set == v && v.scroll.Content == page {
 			do(v)
 		}
 	}

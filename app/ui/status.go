@@ -22,6 +22,7 @@ const (
 	PlaceSound       Place = "sound"
 	PlacePBX         Place = "pbx"
 	PlaceCertificate Place = "certificate"
+	PlaceNeighbours  Place = "neighbours"
 )
 
 // certificateSoon is how long before its end it is told that a certificate has to be renewed.
@@ -54,6 +55,13 @@ func (w *Window) problems() []problem {
 		case "unreachable", "wrong password", "refused":
 			all = append(all, problem{say("pbx."+s, "Who", p.Name), PlacePBX})
 		}
+	}
+	for _, n := range status.Neighbours {
+		words := told(n.Trouble)
+		if n.Asks {
+			words = say("neighbour.asks", "Who", n.Name)
+		}
+		all = append(all, problem{words, PlaceNeighbours})
 	}
 	if end := status.Certificate; !end.IsZero() {
 		switch left := end.Sub(w.now()); {

@@ -24,7 +24,8 @@ type Tray struct {
 	phone      Phone
 	host       TrayHost
 	show, quit func()
-	icon       string // which is shown
+	tell       func(error) // what could not be done
+	icon       string      // which is shown
 	menu       trayMenu
 	end        func()
 }
@@ -35,9 +36,9 @@ type trayMenu struct {
 	rings       string // the ID of the first call that rings; empty: none
 }
 
-// NewTray shows the icon in the language in use. show brings the window up.
-func NewTray(m *Model, p Phone, host TrayHost, show, quit func()) *Tray {
-	t := &Tray{model: m, phone: p, host: host, show: show, quit: quit}
+// NewTray shows the icon in the language in use. show brings the window up; tell is given what came of answering and declining.
+func NewTray(m *Model, p Phone, host TrayHost, show, quit func(), tell func(error)) *Tray {
+	t := &Tray{model: m, phone: p, host: host, show: show, quit: quit, tell: tell}
 	l := binding.NewDataListener(t.look)
 	t.look() // a menu has to be there before the loop of the user interface runs
 	m.Desk.AddListener(l)
@@ -99,9 +100,9 @@ func (t *Tray) items(m trayMenu) *fyne.Menu {
 		menu.Items = append(menu.Items,
 			fyne.NewMenuItem(say("button.answer"), func() {
 				t.show()
-				_ = t.phone.Answer(m.rings) // one that is over rings no more, which is seen
+				t.tell(t.phone.Answer(m.rings))
 			}),
-			fyne.NewMenuItem(say("button.decline"), func() { _ = t.phone.HangUp(m.rings) }),
+			fyne.NewMenuItem(say("button.decline"), func() { t.tell(t.phone.HangUp(m.rings)) }),
 			fyne.NewMenuItemSeparator())
 	}
 	busy := fyne.NewMenuItem(say("tray.busy"), func() { t.phone.DoNotDisturb(!t.model.desk().Busy) })

@@ -54,7 +54,7 @@ func (f *fakeTray) press(t *testing.T, label string) {
 func TestTray(t *testing.T) {
 	s := open(t, 1120, 720)
 	host, raised, quit := &fakeTray{}, 0, 0
-	tray := NewTray(s.model, s.phone, host, func() { raised++ }, func() { quit++ })
+	tray := NewTray(s.model, s.phone, host, func() { raised++ }, func() { quit++ }, s.Tell)
 	t.Cleanup(tray.Close)
 	const quiet = "Do not disturb, Show Cordboard, -, Quit"
 	set := func(busy bool, calls ...call.DeskCall) {
@@ -96,6 +96,11 @@ func TestTray(t *testing.T) {
 	s.wants(t, "hang up a", "answer a", "do not disturb true")
 	if raised != 2 || quit != 1 {
 		t.Errorf("shown %d times, quit %d times", raised, quit)
+	}
+	s.phone.err = &call.DeskFault{Message: "This call is over."}
+	host.press(t, "Decline")
+	if !s.reads("This call is over.") {
+		t.Error("it does not tell what could not be done")
 	}
 	tray.Close()
 	menus = host.menus

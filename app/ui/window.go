@@ -35,9 +35,11 @@ type Window struct {
 	top      *fyne.Container // above page: whose telephone this is, and what is wrong
 	page     *fyne.Container // the screen of settings, the first start, or the switchboard
 	wizard   *wizard         // nil: the first start is over
+	laid     bool            // the first start gives way to a link, until somebody goes back or a call has come
 	open     bool            // settings are
 	set      *settingsView   // nil: nobody has opened them; not open: a call has put them aside
 	before   int             // listeners that are not theirs
+	closed   bool            // another window took the place of this one
 
 	fault  string    // what could not be done last
 	failed time.Time // when that was, by the model's clock
@@ -105,7 +107,7 @@ func (w *Window) Attach(c fyne.Canvas) {
 // Close ends listening to the model.
 func (w *Window) Close() {
 	w.end(0)
-	w.set, w.open = nil, false // for what answers later
+	w.closed = true
 }
 
 // listen does something now, and after each change of one of the items.
@@ -131,7 +133,10 @@ func (w *Window) show() {
 	if w.own(main) {
 		main = nil
 	}
-	w.seat(main != nil || len(rings) > 0)
+	if main != nil || len(rings) > 0 {
+		w.laid = false
+	}
+	w.seat(main != nil || len(rings) > 0 || w.laid)
 	w.alone.CanvasObject.(*fyne.Container).Hidden = len(rings) == 0 || main != nil
 	w.active.CanvasObject.(*fyne.Container).Hidden = main == nil
 	w.dialView.CanvasObject.(*fyne.Container).Hidden = main != nil || len(rings) > 0
@@ -145,6 +150,7 @@ func (w *Window) show() {
 		if newest := rings[len(rings)-1].ID; w.rings != newest { // space and escape are for them, unless somebody is typing
 			w.rings = newest
 			w.frame.choose(0)
+			w.dismiss()
 			w.asideSettings()
 			if e, typing := w.focused().(*entry); !typing || e.Text == "" {
 				w.focus(nil)
@@ -172,6 +178,9 @@ func (w *Window) show() {
 	}
 	w.frame.CanvasObject.Refresh()
 }
+
+// Tell tells what came of something that was done elsewhere, as in the tray.
+func (w *Window) Tell(err error) { w.do(err) }
 
 // do tells what could not be done, and reports whether it was.
 func (w *Window) do(err error) bool {
@@ -242,6 +251,9 @@ func (w *Window) ringing() bool {
 
 // key works the phone by keys without a letter, and reports whether it did.
 func (w *Window) key(e *fyne.KeyEvent) bool {
+	if e.Name == fyne.KeyEscape && w.dismiss() {
+		return true
+	}
 	main, rings, _ := w.model.calls()
 	if w.wizard != nil && w.top.Hidden {
 		return w.wizard.key(e)
@@ -262,6 +274,8 @@ func (w *Window) key(e *fyne.KeyEvent) bool {
 		w.do(w.phone.HangUp(main.ID))
 	case w.dialView.field.entry.Text != "":
 		w.dialView.set("")
+	case w.laid:
+		w.layBack()
 	default:
 		w.do(nil)
 		return false
@@ -277,17 +291,18 @@ func (w *Window) char(r rune, inField bool) bool {
 		return false
 	case r == ' ' && len(rings) > 0:
 		w.do(w.phone.Answer(rings[0].ID))
-	case inField || w.open:
+	case inField:
 		return false
 	case main != nil && (r == 'm' || r == 'M'):
 		w.active.toggleMute()
 	case main != nil && (r == 'h' || r == 'H') && main.State == call.Talking:
 		w.active.toggleHold()
 	case main != nil && (r == 't' || r == 'T') && main.State == call.Talking:
+		w.asideSettings() // where the field is that it leads to
 		w.active.toggleTransfer()
 	case main != nil && isKey(r):
 		w.active.press(string(r))
-	case main == nil && len(rings) == 0 && r > ' ': // typing begins the next call
+	case main == nil && len(rings) == 0 && r > ' ' && !w.open && !w.asked(): // typing begins the next call
 		w.frame.choose(0)
 		w.dialView.set(w.dialView.field.entry.Text + string(r))
 		w.focus(w.dialView.field.entry)
@@ -309,6 +324,8 @@ func (w *Window) header() fyne.CanvasObject {
 		switch {
 		case w.open:
 			w.closeSettings()
+		case w.laid:
+			w.layBack()
 		case w.wizard == nil: // which a call has put aside
 			w.openSettings()
 		}

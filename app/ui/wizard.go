@@ -62,7 +62,7 @@ func (w *Window) closeSetup() {
 		return
 	}
 	z.leave()
-	w.wizard = nil
+	w.wizard, w.laid = nil, false
 	w.end(z.before)
 	w.settings.Look(false)
 	w.focus(nil)
@@ -221,6 +221,13 @@ func (w *Window) seat(urgent bool) {
 	if shown {
 		w.focus(z.on)
 	}
+}
+
+// layBack shows the first start again, which a link has put aside.
+func (w *Window) layBack() {
+	w.laid = false
+	w.do(nil)
+	w.show()
 }
 
 // own reports whether a call is the test of the first start.

@@ -34,7 +34,7 @@ func TestWizard(t *testing.T) {
 	screen.must("key", "Return")
 	screen.must("type", "not-the-password")
 	screen.must("key", "Return")
-	eventually(t, patience, "verdict on the wrong password", func() bool { return strings.Contains(g.output(), "result=wrong_password") })
+	screen.shows(t, "The password is wrong")
 	if file() != was || k.registered("101") {
 		t.Errorf("an account with a wrong password was saved:\n%s", file())
 	}

@@ -281,13 +281,14 @@ func (a *around) syncAccounts(ctx context.Context, users []auth.User) {
 	}) {
 		sub.end("noresource")
 	}
+	alone := len(a.srv.pbxes()) == 0
 	a.mu.Lock()
 	for p := range a.published {
 		if !known[p.user] {
 			delete(a.published, p)
 		}
 	}
-	maps.DeleteFunc(a.boxes, func(user string, _ presence.Summary) bool { return !known[user] })
+	maps.DeleteFunc(a.boxes, func(user string, _ presence.Summary) bool { return alone || !known[user] })
 	a.mu.Unlock()
 	keys := a.keys()
 	for _, key := range keys {
@@ -297,6 +298,9 @@ func (a *around) syncAccounts(ctx context.Context, users []auth.User) {
 			if t.up != nil {
 				t.up.stop()
 				t.up = nil
+				if key.kind == voicemailTopic { // what another PBX told, or was told to somebody else there
+					delete(a.boxes, key.name)
+				}
 			}
 			if wanted {
 				a.subscribe(key, t, source)

@@ -343,6 +343,14 @@ func TestVoicemail(t *testing.T) {
 	w.pbx.response(404, sip.NOTIFY)
 	unasked(w.pbx.contact("102"), "nothing")
 	w.pbx.response(400, sip.NOTIFY)
+	defer func() {
+		if err := w.srv.SetPBXs(nil, "127.0.0.1:0", ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range []*spectator{s, b} {
+			of.until("no mail of a PBX that was removed", func() bool { return *of.mail == call.Voicemail{} })
+		}
+	}()
 	t.Run("a browser may not say so", func(t *testing.T) {
 		text := alice.build("NOTIFY", "sip:bob@office.example", "<sip:bob@office.example>", token(), token(), "x", "Event: message-summary")
 		alice.send(strings.Replace(text, sdpType, presence.SummaryType, 1))

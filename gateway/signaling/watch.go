@@ -170,7 +170,7 @@ func (v *view) look() (n call.News, changed bool) {
 			n.Lamps = append(n.Lamps, l)
 		}
 	}
-	if box, known := v.around.box(v.user); known {
+	if box, known := v.around.box(v.user); known || v.mailTold { // or known no more
 		if mail := (call.Voicemail{New: box.New, Old: box.Old, Box: boxNumber(box.Account)}); mail != v.mail || !v.mailTold {
 			v.mail, v.mailTold = mail, true
 			n.Voicemail = &mail
