@@ -259,3 +259,64 @@ func TestDrift(t *testing.T) {
 		})
 	}
 }
+
+// vowel is a voice's, at 125 Hz, for a sender: pulses through two resonances, which swell four times a second.
+func vowel(rate int) func([]int16) {
+	var n int
+	var past [4]float64
+	return func(pcm []int16) {
+		for i := range pcm {
+			x := 0.0
+			if n%(rate/125) == 0 {
+				x = 12000 * (0.6 + 0.4*math.Sin(8*math.Pi*float64(n)/float64(rate)))
+			}
+			n++
+			for k, f := range []float64{700, 1200} {
+				r := math.Exp(-math.Pi * 120 / float64(rate))
+				y := x + 2*r*math.Cos(2*math.Pi*f/float64(rate))*past[2*k] - r*r*past[2*k+1]
+				past[2*k], past[2*k+1] = y, past[2*k]
+				x = y / 4
+			}
+			pcm[i] = int16(max(math.MinInt16, min(4*x, math.MaxInt16)))
+		}
+	}
+}
+
+// voiced is the share of 20 ms windows in which there is that voice: what was heard 8 ms before, again.
+func voiced(sound []int16) float64 {
+	const size, period = audio.CardRate / 50, audio.CardRate / 125
+	good, all := 0, 0
+	for at := period; at+size <= len(sound); at += size {
+		var here, before, both float64
+		for i := at; i < at+size; i++ {
+			x, y := float64(sound[i]), float64(sound[i-period])
+			here, before, both = here+x*x, before+y*y, both+x*y
+		}
+		if all++; audio.RMS(sound[at:at+size]) > 300 && both > 0.7*math.Sqrt(here*before) {
+			good++
+		}
+	}
+	return float64(good) / float64(all)
+}
+
+// Opus repeats in each packet what was spoken in the one before, once it expects loss. What is no speech to it, as a tone, it does not
+// repeat.
+func TestOpusSpeechAndLoss(t *testing.T) {
+	for seed := range uint64(few(4, 1)) {
+		random := rand.New(rand.NewPCG(3, seed))
+		w := newBench(t, opus, 440, func(int) time.Duration {
+			if random.IntN(100) < 5 {
+				return -1
+			}
+			return 20*time.Millisecond + time.Duration(random.IntN(60000))*time.Microsecond
+		})
+		s := newSender(t, opus, vowel)
+		w.send = func() Packet { return s.next(t) }
+		w.play(time.Duration(few(30, 10)) * time.Second)
+		share := voiced(w.heard[audio.CardRate:])
+		t.Logf("the voice is in %.2f %% of the windows of 20 ms; %+v", 100*share, w.b.Stats())
+		if share < 0.97 {
+			t.Errorf("the voice is in %.3f of the windows", share)
+		}
+	}
+}

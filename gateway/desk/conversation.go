@@ -37,11 +37,10 @@ type conversation struct {
 	digits          string
 	note, reason    string // of a transfer; of the end
 
-	session uint64
-	version int
-	voice   Voice // nil: none yet
-	label   string
-
+	session  uint64
+	version  int
+	voice    Voice // nil: none yet
+	label    string
 	untold   []notification      // those that wait for the one before to be answered
 	referral *referral           // on a transfer of ours that is under way
 	progress func(status int)    // tells who transferred us how the call to the third one goes; nil: nobody did

@@ -174,28 +174,6 @@ func TestVoiceCallsBuiltIn(t *testing.T) {
 	h.hears(440)
 }
 
-// A voice ends with the process: after a restart its call has only the other leg, which is silent.
-func TestVoiceIsNotRestored(t *testing.T) {
-	e, p := startEngine(t, "21832-21833"), newPhone(t)
-	voiceCall(t, e, p)
-	state, err := e.Save("call")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Delete("call", "")
-	again := startEngine(t, "21832-21833")
-	if err := again.Restore("call", state); err != nil {
-		t.Fatal(err)
-	}
-	if all := again.Stats("call"); len(all) != 1 || all[0].Leg != pbx.Leg {
-		t.Errorf("legs %+v", all)
-	}
-	if offer, err := again.Reoffer(context.Background(), "call", handset.Leg); err == nil {
-		t.Errorf("offered again:\n%s", offer)
-	}
-	again.Delete("call", "")
-}
-
 // A call of a voice is recorded as others are.
 func TestVoiceRecorded(t *testing.T) {
 	e, p := startEngine(t, "21834-21835"), newPhone(t)
@@ -214,4 +192,28 @@ func TestVoiceRecorded(t *testing.T) {
 	left, right, _ := readStereo(t, path)
 	wantOnly(t, "left", left, 1000, 440)
 	wantOnly(t, "right", right, 440, 1000)
+}
+
+// After a crash the party is offered a new voice, and the phone is told nothing.
+func TestVoiceRestored(t *testing.T) {
+	const ports = "21880-21883"
+	e, p := startEngine(t, ports), newPhone(t)
+	h, there := voiceCall(t, e, p)
+	between(t, h, 440, there, 1000)
+	before := h.voice.line.label
+	e = restart(t, e, "call", ports)
+	e.Wait("call", handset.Leg, true)
+	offer := must(t)(e.Reoffer(t.Context(), "call", handset.Leg))
+	if strings.Contains(string(offer), before) {
+		t.Errorf("offered by the label of before:\n%s", offer)
+	}
+	after := wear(t, e, offer, 620)
+	if err := e.Reanswer(t.Context(), "call", handset.Leg, voiceDescription("0 101", "sendrecv")); err != nil {
+		t.Fatal(err)
+	}
+	e.Wait("call", handset.Leg, false)
+	between(t, after, 620, there, 1300)
+	if nothing, err := e.Reoffer(t.Context(), "call", handset.Leg); len(nothing) > 0 || err != nil {
+		t.Errorf("offered once more: %s, %v", nothing, err)
+	}
 }
