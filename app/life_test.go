@@ -82,12 +82,13 @@ func TestLifeAnew(t *testing.T) {
 	if name, _ := l.model.Name.Get(); l.life == nil || name != "Back office" || l.setup.gateway != l.life.i.gateway {
 		t.Errorf("after the start it is %q", name)
 	}
-	if err := l.ends(); err != nil {
+	if err := l.finish(); err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if at := l.views.At(); at != ui.PlacePBX {
+	if at := l.views.At(); at != ui.PlacePBX { // which nothing is once they are closed
 		t.Errorf("the page is %q now", at)
 	}
+	l.views.Close()
 }
 
 // TestLifeChanges shows another name and another owner as soon as the gateway knows them.
