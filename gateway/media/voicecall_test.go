@@ -1,7 +1,6 @@
 package media
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -172,28 +171,6 @@ func TestVoiceCallsBuiltIn(t *testing.T) {
 	h.hears(1004)
 	h = wear(t, e, must(t)(e.Local(t.Context(), "two", handset, Echo, voiceDescription(allFormats, "sendrecv"))), 440)
 	h.hears(440)
-}
-
-// A voice ends with the process: after a restart its call has only the other leg, which is silent.
-func TestVoiceIsNotRestored(t *testing.T) {
-	e, p := startEngine(t, "21832-21833"), newPhone(t)
-	voiceCall(t, e, p)
-	state, err := e.Save("call")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Delete("call", "")
-	again := startEngine(t, "21832-21833")
-	if err := again.Restore("call", state); err != nil {
-		t.Fatal(err)
-	}
-	if all := again.Stats("call"); len(all) != 1 || all[0].Leg != pbx.Leg {
-		t.Errorf("legs %+v", all)
-	}
-	if offer, err := again.Reoffer(context.Background(), "call", handset.Leg); err == nil {
-		t.Errorf("offered again:\n%s", offer)
-	}
-	again.Delete("call", "")
 }
 
 // A call of a voice is recorded as others are.
