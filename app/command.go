@@ -242,10 +242,16 @@ func windowCommand() command {
 			case len(args) > 0:
 				return misused("", "there is no command %q", args[0])
 			}
-			if taken, err := handOver(c, p, hidden, target); taken || err != nil {
+			taken, err := handOver(c, p, hidden, target)
+			why := noWindow()
+			switch {
+			case taken:
+				return nil
+			case err != nil && why == "":
+				return tell(c, p, err)
+			case err != nil:
 				return err
-			}
-			if why := noWindow(); why != "" {
+			case why != "":
 				return errors.New(why + " Without a window it runs by: cordboard serve")
 			}
 			return window(c, p, hidden, target)

@@ -9,3 +9,6 @@ func noWindow() string { return "This Cordboard was built without a window." }
 
 // window is for builds that have one.
 func window(console, place, bool, string) error { return errors.ErrUnsupported }
+
+// tell is so, too.
+func tell(_ console, _ place, err error) error { return err }

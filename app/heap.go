@@ -9,11 +9,11 @@ import (
 )
 
 // By how many percent the heap grows before it is collected, unless GOGC says otherwise. That of a gateway without calls is small, so
-// Go's 100 would collect often and take a fifth of the time that registrations cost; more costs 5 MB. In a larger heap each percent
-// costs a call's memory 350 bytes, and what a collection costs matters less: it is for calls that are up, which allocate nothing.
+// Go's 100 would collect often and take a fifth of the time that registrations cost; more costs 5 MB. In a larger heap the head-room would be
+// half of what a call takes; it is the heap of calls that are up, which allocate next to nothing.
 const (
 	collectSmall = 200
-	collectLarge = 75
+	collectLarge = 60
 	largeHeap    = 6 << 20 // bytes in use
 )
 

@@ -36,15 +36,20 @@ func (s *shell) begin(i *instance) {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &life{stop: stop, i: i, ended: make(chan error, 1), fed: make(chan struct{})}
 	s.life = l
-	go func() { // the gateway's life, which ends the window when it ends first
-		l.ended <- i.run(ctx)
-		if ctx.Err() == nil {
+	go func() { // the gateway's life; when it ends first the window says why, and there is nothing else to show
+		err := i.run(ctx)
+		l.ended <- err
+		switch {
+		case ctx.Err() != nil: // asked for
+		case err == nil:
 			s.pace.later(s.app.Quit)
+		default:
+			s.pace.later(func() { s.fail(err) })
 		}
 	}()
 	feed := &feed{gateway: i.gateway, model: s.model, set: s.set, log: i.log, hidden: s.away.Load, wake: s.pace.wake,
 		name: i.cfg.Name, rename: func(name string) { s.pace.later(func() { s.rename(name) }) },
-		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open}}
+		herald: &herald{raise: func() { s.pace.later(s.raise) }, notify: s.errands.notify, pop: i.gateway.Pop, open: s.errands.open, log: i.log}}
 	go func() {
 		defer close(l.fed)
 		feed.run(ctx)
@@ -94,8 +99,7 @@ func (s *shell) goOn() {
 	select {
 	case n := <-s.next:
 		if n.err != nil {
-			s.failed = n.err
-			s.app.Quit()
+			s.fail(n.err)
 			return
 		}
 		s.begin(n.i)
@@ -119,5 +123,8 @@ func (s *shell) finish() error {
 	if s.life == nil {
 		return s.failed
 	}
-	return s.life.end()
+	if err := s.life.end(); s.failed == nil {
+		return err
+	}
+	return s.failed
 }

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,6 +26,7 @@ type lived struct {
 	*shell
 	file  string
 	queue chan func()
+	said  bytes.Buffer // to the console
 }
 
 func live(t *testing.T) *lived {
@@ -30,7 +34,7 @@ func live(t *testing.T) *lived {
 	dir := t.TempDir()
 	l := &lived{file: filepath.Join(dir, "cordboard.toml"), queue: make(chan func(), 16)}
 	l.write(t, officeFile)
-	l.shell = &shell{console: console{out: io.Discard, err: io.Discard}, place: place{config: l.file, data: dir}, next: make(chan again, 1),
+	l.shell = &shell{console: console{out: io.Discard, err: &l.said}, place: place{config: l.file, data: dir}, next: make(chan again, 1),
 		pace: &pace{do: func(f func()) { l.queue <- f }}}
 	i, err := start(l.console, l.place, l.asked)
 	if err != nil {
@@ -122,7 +126,63 @@ func TestLifeFails(t *testing.T) {
 	if l.life != nil {
 		t.Error("there is a life")
 	}
-	if err := l.ends(); err == nil || !strings.Contains(err.Error(), "cordboard.toml") {
+	l.says(t, l.file, "Line 1")
+	l.quit()
+	if err := l.ends(); !errors.Is(err, errSaid) || !strings.Contains(l.said.String(), "cordboard.toml:1: ") {
+		t.Errorf("ended with %v, and wrote %s", err, &l.said)
+	}
+}
+
+// TestLifeEndsBySurprise when a part of the gateway fails: the window says so, and what was written.
+func TestLifeEndsBySurprise(t *testing.T) {
+	l := live(t)
+	l.rest()
+	l.fail(fmt.Errorf("start: %w", errors.New("the disk is full\nand so on")))
+	l.says(t, "The disk is full", "Cordboard has stopped")
+	if l.asked(true, "201"); len(l.queue) != 1 {
+		t.Error("a link was not taken")
+	}
+	(<-l.queue)() // is shown to nobody
+	if err := l.ends(); !errors.Is(err, errSaid) || !strings.Contains(l.said.String(), "cordboard: start: the disk is full") {
+		t.Errorf("ended with %v, and wrote %s", err, &l.said)
+	}
+}
+
+// rest ends gateway and feed, so that the views are the test's.
+func (l *lived) rest() {
+	l.life.stop()
+	<-l.life.fed
+}
+
+// says wants words in the window.
+func (l *lived) says(t *testing.T, all ...string) {
+	t.Helper()
+	markup := strings.Join(strings.Fields(test.RenderToMarkup(l.window.Canvas())), " ")
+	for _, words := range all {
+		if !strings.Contains(markup, words) {
+			t.Errorf("the window does not say %q", words)
+		}
+	}
+}
+
+// busy is an office in which so many call.
+type busy struct {
+	ui.Office
+	calls int
+}
+
+func (b busy) Calls() int { return b.calls }
+
+// TestQuitAsks before it ends calls, also those of others.
+func TestQuitAsks(t *testing.T) {
+	l := live(t)
+	l.office = busy{l.office, 3}
+	l.rest()
+	if l.quit(); l.window.Canvas().Overlays().Top() == nil {
+		t.Error("it ends calls unasked")
+	}
+	l.says(t, "3 calls would end")
+	if err := l.ends(); err != nil {
 		t.Errorf("ended with %v", err)
 	}
 }

@@ -45,17 +45,28 @@ func run(args []string, c console) int {
 	case errors.Is(err, errSaid):
 		return exitFault
 	}
-	var faults gateway.Faults
-	if errors.As(err, &faults) {
-		fmt.Fprintln(c.err, faults)
-		return exitFault
-	}
-	fmt.Fprintf(c.err, "cordboard: %v\n", err)
+	_ = said(c.err, err)
 	return exitFault
 }
 
 // errSaid ends the program with a fault that the command has told already.
 var errSaid = errors.New("told already")
+
+// said writes an error for people, and gives it as one that is told.
+func said(out io.Writer, err error) error {
+	var faults gateway.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprintln(out, faults)
+	} else {
+		fmt.Fprintf(out, "cordboard: %v\n", err)
+	}
+	return &told{err}
+}
+
+// told is an error that was written already.
+type told struct{ error }
+
+func (t *told) Unwrap() []error { return []error{t.error, errSaid} }
 
 // usageError is a command line that can't be understood.
 type usageError struct{ command, problem string }

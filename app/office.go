@@ -60,7 +60,7 @@ func forPeople(err error) error {
 		all := &ui.Refused{}
 		for _, f := range refused.Faults {
 			problem := f.Problem
-			if _, rest, found := strings.Cut(problem, ": "); found && f.Key != "" && strings.HasPrefix(problem, "[") {
+			if where, rest, found := strings.Cut(problem, ": "); found && f.Key != "" && (where == f.Key || strings.HasPrefix(where, "[")) {
 				problem = rest
 			}
 			all.Faults = append(all.Faults, ui.Fault{Key: f.Key, Problem: strings.ToUpper(problem[:1]) + problem[1:]})
@@ -261,6 +261,9 @@ func (o *office) About() ui.About {
 	folder, file := g.Place()
 	return ui.About{Version: cmp.Or(version, "dev"), Folder: folder, File: file, Pages: g.Greeting().Pages, Countries: slices.DeleteFunc(audio.Countries(), func(c string) bool { return c == "UK" })} // GB
 }
+
+// Calls implements ui.Office.
+func (o *office) Calls() int { return o.gateway().Calls() }
 
 // StartAgain implements ui.Office.
 func (o *office) StartAgain() { o.again() }

@@ -128,6 +128,9 @@ func TestOfficeConfig(t *testing.T) {
 	if err := w.change(now.Version, ui.Change{Set: "pbx[0].uri", To: "sip:"}); !errors.As(err, &refused) || refused.Faults[0].Key != "pbx[0].uri" || strings.HasPrefix(refused.Faults[0].Problem, "[") {
 		t.Errorf("a wrong address: %v", err)
 	}
+	if err := w.change(now.Version, ui.Change{Set: "name", To: strings.Repeat("x", 99)}); !errors.As(err, &refused) || refused.Faults[0] != (ui.Fault{Key: "name", Problem: "Want at most 64 characters, none of them a control character"}) {
+		t.Errorf("a long name: %+v", err)
+	}
 	if err := os.WriteFile(w.file, []byte("nam = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func plainFault(err error) error {
 	if errors.Is(err, gateway.ErrSettingsChanged) {
 		return errMeanwhile
 	}
-	return err
+	return forPeople(err)
 }
 
 // SaveNames implements ui.Setup.

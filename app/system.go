@@ -67,6 +67,9 @@ func (s *system) handler() (links.Handler, error) {
 	return links.Handler{ID: appID, Name: "Cordboard", What: "Softphone", Icon: ui.IconPNG(handlerIcon), Command: command}, err
 }
 
+// TakesLinks implements ui.System.
+func (s *system) TakesLinks() bool { return links.Possible }
+
 // OpensLinks implements ui.System.
 func (s *system) OpensLinks() (bool, error) {
 	h, err := s.handler()

@@ -63,7 +63,7 @@ type shell struct {
 	life    *life          // nil: the gateway is being started anew
 	work    sync.WaitGroup // what goes on beside the user interface
 	next    chan again     // holds one: the gateway that was started anew
-	failed  error          // why it was not
+	failed  error          // why there is no gateway any more
 }
 
 // window runs the gateway with its window until somebody quits, or the gateway ends. A call depends on the gateway alone. hidden: it
@@ -72,9 +72,9 @@ func window(c console, p place, hidden bool, target string) error {
 	s := &shell{console: c, place: p, next: make(chan again, 1), pace: newPace()}
 	i, err := start(c, p, s.asked)
 	if err != nil {
-		return err
+		return tell(c, p, err)
 	}
-	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
+	setMetadata()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	if err := s.make(ctx, app.NewWithID(appID), i); err != nil {
@@ -103,6 +103,11 @@ func window(c console, p place, hidden bool, target string) error {
 	err = s.finish()
 	s.errands.leave()
 	return err
+}
+
+// setMetadata tells Fyne which program this is. It comes before the app.
+func setMetadata() {
+	app.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Cordboard", Version: version, Icon: ui.AppIcon(), Migrations: map[string]bool{"fyneDo": true}})
 }
 
 // make makes the window of an app, and all that stands between it and a gateway. What goes on beside ends with ctx.
@@ -152,25 +157,25 @@ func (s *shell) closed() {
 	s.quit()
 }
 
-// quit ends the program, and asks first when that ends a call.
+// quit ends the program, and asks first when that ends calls, be they of this phone or of somebody's browser.
 func (s *shell) quit() {
-	desk, _ := s.model.Desk.Get()
-	busy := false
-	for _, c := range desk.Calls {
-		busy = busy || c.State == call.Talking
+	n := 0
+	if s.life != nil && s.failed == nil {
+		n = s.office.Calls()
 	}
-	if !busy {
+	if n == 0 {
 		s.app.Quit()
 		return
 	}
 	s.raise()
-	ask := dialog.NewConfirm(lang.X("quit.title", "Quit Cordboard?"), lang.X("quit.calls", "A call is up. Quitting ends it."), func(yes bool) {
+	words := lang.XN("quit.calls", "{{.N}} calls would end.", n, map[string]int{"N": n})
+	ask := dialog.NewConfirm(lang.X("quit.title", "Quit Cordboard?"), words, func(yes bool) {
 		if yes {
 			s.app.Quit()
 		}
 	}, s.window)
-	ask.SetConfirmText(lang.X("quit.yes", "End the call and quit"))
-	ask.SetDismissText(lang.X("quit.no", "Go on talking"))
+	ask.SetConfirmText(lang.X("quit.yes", "Quit anyway"))
+	ask.SetDismissText(lang.X("quit.no", "Go on"))
 	ask.Show()
 }
 
@@ -180,7 +185,7 @@ func (s *shell) asked(show bool, dial string) {
 		if show || dial != "" {
 			s.raise()
 		}
-		if dial != "" {
+		if dial != "" && s.failed == nil {
 			s.views.Link(dial, s.system.CallsLinks() && links.Harmless(dial))
 		}
 	})

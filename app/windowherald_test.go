@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"cordboard/gateway/call"
 )
@@ -42,6 +44,7 @@ func TestHerald(t *testing.T) {
 				notify: func(from string) { got[len(got)-1] += ", " + from },
 				pop:    func() (call.Pop, string) { return page, tt.on },
 				open:   func(address string) { got = append(got, address) },
+				log:    slog.New(slog.DiscardHandler),
 			}
 			for _, c := range tt.states {
 				h.look(call.DeskState{Owner: "alice", Calls: []call.DeskCall{c}})
@@ -55,6 +58,43 @@ func TestHerald(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHeraldLimits opens no page about machines that are not paired, one about each caller, and not more than the screen bears, in a while.
+func TestHeraldLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page, err := call.ParsePop("https://crm.example/{number}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		h := &herald{raise: func() {}, notify: func(string) {}, log: slog.New(slog.DiscardHandler),
+			pop: func() (call.Pop, string) { return page, "ring" }, open: func(address string) { got = append(got, address) }}
+		n := 0
+		rings := func(peer, name string) {
+			n++
+			h.look(call.DeskState{Calls: []call.DeskCall{{ID: fmt.Sprint(n), Peer: peer, Name: name, Direction: "in", State: call.Ringing}}})
+			h.look(call.DeskState{})
+		}
+		for range 3 {
+			rings("office-2.local", "Office 2, not paired")
+			rings("300", "Bob")
+		}
+		if want := []string{"https://crm.example/300"}; !slices.Equal(got, want) {
+			t.Errorf("opened %q, want %q", got, want)
+		}
+		for i := range 100 {
+			rings(fmt.Sprint(400+i), "")
+		}
+		if len(got) != maxPops {
+			t.Errorf("%d pages for 101 callers at a time, want %d", len(got), maxPops)
+		}
+		time.Sleep(popTime)
+		rings("300", "Bob")
+		if len(got) != maxPops+1 || len(h.popped) != 1 {
+			t.Errorf("after a while: %d pages, %d remembered", len(got), len(h.popped))
+		}
+	})
 }
 
 func TestPlainText(t *testing.T) {

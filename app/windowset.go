@@ -49,16 +49,27 @@ type settings struct {
 // newSettings reads how the window was left; what can't be read is as at the first start.
 func newSettings(dir string, looks fyne.Settings, m *ui.Model, card audio.Card, log *slog.Logger) *settings {
 	s := &settings{file: filepath.Join(dir, windowName), looks: looks, model: m, card: card, log: log}
-	text, err := os.ReadFile(s.file)
-	if err == nil {
-		err = json.Unmarshal(text, &s.left)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	var err error
+	if s.left, err = readLeft(s.file); err != nil {
 		log.Warn("window's settings not read", "error", err)
-		s.left = left{}
 	}
 	must(m.Seen.Set(time.UnixMilli(s.left.Seen)))
 	return s
+}
+
+// readLeft reads how the window was left; as at the first start where nothing is kept, or it can't be read.
+func readLeft(file string) (l left, err error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return left{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil {
+		return left{}, err
+	}
+	return l, nil
 }
 
 // keep writes how the window was left, whole or not at all.

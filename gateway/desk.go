@@ -16,7 +16,7 @@ import (
 )
 
 // openDesk makes the phone that this machine is, if it has sound.
-func (g *Gateway) openDesk(host Host) (err error) {
+func (g *Gateway) openDesk(ctx context.Context, host Host) (err error) {
 	if !g.cfg.Audio.Enabled || host.Card == nil {
 		return nil
 	}
@@ -26,7 +26,12 @@ func (g *Gateway) openDesk(host Host) (err error) {
 	if g.cfg.Audio.Echo && !echo.Available {
 		g.log.Info("echo of this machine's loudspeaker is not cancelled: the program was built without it")
 	}
-	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Version: host.Version}, desk.Deps{
+	busy, kept := g.accounts.store.Busy(ctx)
+	if kept != nil {
+		g.log.Error("do not disturb of the last run not known", "error", kept)
+	}
+	g.desk = desk.New(desk.Config{Domain: g.cfg.Domain, Version: host.Version, Busy: busy}, desk.Deps{
+		Keep: func(busy bool) error { return g.accounts.store.SetBusy(context.WithoutCancel(ctx), busy) },
 		Attach: func(user string) (desk.Line, error) {
 			line, err := g.signaling.Attach(user)
 			if err != nil { // a nil *Line is no nil Line

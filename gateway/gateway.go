@@ -204,7 +204,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 	}
 	g.sound = &sound{Metrics: measured, media: g.media, signaling: g.signaling}
 	g.media.Observe(g.sound)
-	if err = g.openDesk(host); err != nil {
+	if err = g.openDesk(ctx, host); err != nil {
 		return err
 	}
 	page := cfg.Web

@@ -53,6 +53,9 @@ func (g *Gateway) Pop() (page call.Pop, on string) {
 	return page, w.PopOn
 }
 
+// Calls is how many calls there are, of anybody's, those that ring among them. All of them end with the gateway.
+func (g *Gateway) Calls() int { return len(g.signaling.Calls()) }
+
 // PBXs tells how it stands with each PBX.
 func (g *Gateway) PBXs() []call.PBX { return g.signaling.PBXs() }
 

@@ -15,6 +15,9 @@ import (
 	"cordboard/app/launch"
 )
 
+// Possible says that links can come to a program of one's choice.
+const Possible = true
+
 // userData is the folder of what the user has installed (XDG Base Directory Specification).
 func userData() (string, error) {
 	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {

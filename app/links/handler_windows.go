@@ -4,22 +4,16 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 )
 
-// Keys of the user's part of the registry. Windows lists what has capabilities among the default apps, where the user chooses; until
-// then it offers every class of the scheme's name.
-const (
-	classes    = `Software\Classes\`
-	registered = `Software\RegisteredApplications`
-)
-
-func (h Handler) class() string        { return h.ID + ".link" }
-func (h Handler) capabilities() string { return `Software\` + h.Name + `\Capabilities` }
+// Possible says that links can come to a program of one's choice.
+const Possible = true
 
 // Opens reports whether this command is among what opens the links; which of those does the user has chosen in the settings of Windows.
 func (h Handler) Opens() (bool, error) {
-	line, err := value(classes+h.class()+`\shell\open\command`, "")
+	line, err := value(classes+h.class()+command, "")
 	if err != nil {
 		return false, fmt.Errorf("read who opens links: %w", err)
 	}
@@ -32,28 +26,19 @@ func (h Handler) Opens() (bool, error) {
 
 // Open puts the command among what opens the links.
 func (h Handler) Open() error {
-	type entry struct{ key, name, value string }
-	all := []entry{
-		{classes + h.class(), "", "URL:" + h.Name},
-		{classes + h.class(), "URL Protocol", ""},
-		{classes + h.class() + `\DefaultIcon`, "", `"` + h.Command.Path + `",0`},
-		{classes + h.class() + `\shell\open\command`, "", h.Command.Line()},
-		{h.capabilities(), "ApplicationName", h.Name},
-		{h.capabilities(), "ApplicationDescription", h.What},
-	}
+	var free []string
 	for _, s := range Schemes {
-		all = append(all, entry{h.capabilities() + `\URLAssociations`, s, h.class()})
-		if line, err := value(classes+s+`\shell\open\command`, ""); err == nil && line == "" { // nobody else's
-			all = append(all, entry{classes + s, "", "URL:" + s}, entry{classes + s, "URL Protocol", ""},
-				entry{classes + s + `\shell\open\command`, "", h.Command.Line()})
+		// All that has a say, programs for all users of the machine too: ours, of the user's own, would hide theirs.
+		if line, err := read(registry.CLASSES_ROOT, s+command, ""); err == nil && line == "" {
+			free = append(free, s)
 		}
 	}
-	all = append(all, entry{registered, h.Name, h.capabilities()}) // the last, when all is there
-	for _, e := range all {
+	for _, e := range h.entries(free) {
 		if err := set(e.key, e.name, e.value); err != nil {
 			return fmt.Errorf("open links: %w", err)
 		}
 	}
+	changed()
 	return nil
 }
 
@@ -61,7 +46,7 @@ func (h Handler) Open() error {
 func (h Handler) Close() error {
 	var errs []error
 	for _, s := range Schemes {
-		if line, err := value(classes+s+`\shell\open\command`, ""); err == nil && line == h.Command.Line() {
+		if line, err := value(classes+s+command, ""); err == nil && line == h.Command.Line() {
 			errs = append(errs, remove(classes+s, `\shell\open\command`, `\shell\open`, `\shell`, ""))
 		}
 	}
@@ -72,12 +57,22 @@ func (h Handler) Close() error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("open links no more: %w", err)
 	}
+	changed()
 	return nil
 }
 
-// value reads a text; empty when it is not there.
-func value(key, name string) (string, error) {
-	k, err := registry.OpenKey(registry.CURRENT_USER, key, registry.QUERY_VALUE)
+// changed has Windows read anew who opens what: SHChangeNotify with SHCNE_ASSOCCHANGED.
+func changed() {
+	const associations = 0x08000000
+	_, _, _ = windows.NewLazySystemDLL("shell32.dll").NewProc("SHChangeNotify").Call(associations, 0, 0, 0) // which gives nothing
+}
+
+// value reads a text of the user's part; empty when it is not there.
+func value(key, name string) (string, error) { return read(registry.CURRENT_USER, key, name) }
+
+// read reads a text; empty when it is not there.
+func read(part registry.Key, key, name string) (string, error) {
+	k, err := registry.OpenKey(part, key, registry.QUERY_VALUE)
 	if err != nil {
 		return "", missing(err)
 	}

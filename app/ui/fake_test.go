@@ -57,10 +57,11 @@ func (s *fakeSettings) Look(on bool)               { s.looks = on }
 func (s *fakeSettings) Seen(until time.Time)       { _ = s.model.Seen.Set(until) }
 
 // fakeSystem keeps what is agreed.
-type fakeSystem struct{ starts, links, atOnce bool }
+type fakeSystem struct{ starts, links, atOnce, mac bool }
 
 func (s *fakeSystem) StartsWithComputer() (bool, error) { return s.starts, nil }
 func (s *fakeSystem) StartWithComputer(on bool) error   { s.starts = on; return nil }
+func (s *fakeSystem) TakesLinks() bool                  { return !s.mac }
 func (s *fakeSystem) OpensLinks() (bool, error)         { return s.links, nil }
 func (s *fakeSystem) OpenLinks(on bool) error           { s.links = on; return nil }
 func (s *fakeSystem) CallsLinks() bool                  { return s.atOnce }

@@ -22,6 +22,7 @@ type fakeOffice struct {
 	made    string
 	copied  string
 	again   int
+	calls   int
 	holds   bool // PutUser and RemoveUser wait for release
 	release func()
 }
@@ -151,5 +152,6 @@ func (o *fakeOffice) About() About {
 		Pages: []string{"https://192.168.1.20:8443", "https://front.local:8443"}, Countries: []string{"AT", "DE", "GB"}}
 }
 
+func (o *fakeOffice) Calls() int       { return o.calls }
 func (o *fakeOffice) StartAgain()      { o.again++ }
 func (o *fakeOffice) Copy(text string) { o.copied = text }

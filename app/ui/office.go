@@ -36,7 +36,9 @@ type Office interface {
 	// Examine looks at all that Cordboard needs, which takes some seconds.
 	Examine(done func([]Finding, error))
 	About() About
-	// StartAgain starts Cordboard anew, with what waits for that.
+	// Calls is how many calls of whomever would end if Cordboard ended now, those that ring among them.
+	Calls() int
+	// StartAgain starts Cordboard anew, with what waits for that. Calls end.
 	StartAgain()
 	// Copy puts a text where other programs paste it from.
 	Copy(text string)

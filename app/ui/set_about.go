@@ -90,6 +90,6 @@ func (w *Window) finding(f Finding) fyne.CanvasObject {
 	case f.Do != "":
 		icon, ink = "info", colourMuted
 	}
-	words := column(2, flush(wrapped(f.What, normal, 0)), flush(wrapped(strings.TrimSpace(f.Text+" "+f.Do), small, 0)))
+	words := column(2, flush(wrapped(told(f.What), normal, 0)), flush(wrapped(strings.TrimSpace(told(f.Text)+" "+told(f.Do)), small, 0)))
 	return container.NewBorder(nil, nil, padded(column(0, picture(icon, ink, 20)), 2, 0, 0, 8), nil, words)
 }

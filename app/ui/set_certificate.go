@@ -63,7 +63,7 @@ func (w *Window) trustPart(page *fyne.Container, c Certificate) fyne.CanvasObjec
 	verdict := newVerdict()
 	busy := false
 	for _, l := range c.Lists {
-		name := l.Name
+		name := told(l.Name)
 		if l.System {
 			name = say("set.trust.system")
 		}

@@ -11,11 +11,13 @@ func (w *Window) computerPage() fyne.CanvasObject {
 	s := w.newSheet()
 	s.part(say("set.computer.start"),
 		w.agreed(say("set.computer.starts"), say("set.computer.starts.more"), w.system.StartsWithComputer, w.system.StartWithComputer))
-	s.part(say("set.computer.links"),
-		w.agreed(say("set.computer.opens"), say("set.computer.opens.more"), w.system.OpensLinks, w.system.OpenLinks),
-		w.agreed(say("set.computer.calls"), say("set.computer.calls.more"),
-			func() (bool, error) { return w.system.CallsLinks(), nil },
-			func(on bool) error { w.system.CallLinks(on); return nil }))
+	if w.system.TakesLinks() {
+		s.part(say("set.computer.links"),
+			w.agreed(say("set.computer.opens"), say("set.computer.opens.more"), w.system.OpensLinks, w.system.OpenLinks),
+			w.agreed(say("set.computer.calls"), say("set.computer.calls.more"),
+				func() (bool, error) { return w.system.CallsLinks(), nil },
+				func(on bool) error { w.system.CallLinks(on); return nil }))
+	}
 	s.part(say("settings.window"),
 		labelled(say("settings.appearance"), w.appearanceChoice()),
 		labelled(say("settings.language"), w.languageChoice()))

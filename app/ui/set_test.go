@@ -61,6 +61,12 @@ func (s *scene) press(t *testing.T, word string) {
 	t.Fatalf("there is no answer %q", word)
 }
 
+// asks says whether a question that stands over the window has such words.
+func (s *scene) asks(words string) bool {
+	over := s.window.Canvas().Overlays().Top()
+	return over != nil && reads(over, words)
+}
+
 func (s *scene) wantsOffice(t *testing.T, asked ...string) {
 	t.Helper()
 	if !slices.Equal(s.office.asked, asked) {
@@ -134,13 +140,15 @@ func TestRefusedSettings(t *testing.T) {
 	if s.office.again != 1 {
 		t.Error("it does not start again")
 	}
-	s.calls(s.talking("a", "bob"))
-	s.openSettings()
+	s.office.calls = 3 // none of this phone's
 	s.tap(t, "Start again now")
 	if s.office.again != 1 {
-		t.Error("it ends a call unasked")
+		t.Error("it ends calls unasked")
 	}
-	s.press(t, "End the call")
+	if !s.asks("3 calls would end") {
+		t.Error("it does not say how many calls would end")
+	}
+	s.press(t, "Start again anyway")
 	if s.office.again != 2 {
 		t.Error("it does not start again after a yes")
 	}
@@ -173,6 +181,22 @@ func TestComputerPage(t *testing.T) {
 	choices := all[*chooser](s)
 	choices[len(choices)-1].SetSelected("you answer")
 	s.wantsOffice(t, "1: window.pop_on = answer")
+}
+
+// Where no links can come to Cordboard none are offered.
+func TestNoLinks(t *testing.T) {
+	s := open(t, 400, 700)
+	s.system.mac = true
+	s.atPage(t, "This computer")
+	if n := len(all[*tick](s)); n != 1 || s.reads("tel:") {
+		t.Errorf("%d switches on a system without links", n)
+	}
+	s.closeSettings()
+	s.OpenSetup()
+	s.wizard.show(3)
+	if n := len(all[*tick](s)); n != 1 {
+		t.Errorf("the first start has %d switches there", n)
+	}
 }
 
 func TestNeighboursPage(t *testing.T) {

@@ -234,12 +234,12 @@ func (w *Window) waits(c Config) {
 	b.Refresh()
 }
 
-// startAgain asks first where that would end a call.
+// startAgain asks first where that would end calls, of this phone or of somebody's browser.
 func (w *Window) startAgain() {
-	main, rings, _ := w.model.calls()
-	if main == nil && rings == nil {
+	n := w.office.Calls()
+	if n == 0 {
 		w.office.StartAgain()
 		return
 	}
-	w.ask(say("set.startAgain.title"), say("set.startAgain.calls"), say("set.startAgain.yes"), w.office.StartAgain)
+	w.ask(say("set.startAgain.title"), count("set.startAgain.calls", n), say("set.startAgain.yes"), w.office.StartAgain)
 }

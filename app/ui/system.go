@@ -5,6 +5,8 @@ type System interface {
 	// StartsWithComputer reports whether Cordboard starts when the user signs in to this computer.
 	StartsWithComputer() (bool, error)
 	StartWithComputer(on bool) error
+	// TakesLinks reports whether other programs' links can come to Cordboard on this system at all.
+	TakesLinks() bool
 	// OpensLinks reports whether tel:, sip:, sips: and callto: links of other programs come to Cordboard.
 	OpensLinks() (bool, error)
 	OpenLinks(on bool) error

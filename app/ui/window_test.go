@@ -36,8 +36,10 @@ func shown(o fyne.CanvasObject) []fyne.CanvasObject {
 }
 
 // reads says whether words stand in the window, as far as they are not cut.
-func (s *scene) reads(words string) bool {
-	return slices.ContainsFunc(shown(s.window.Content()), func(o fyne.CanvasObject) bool {
+func (s *scene) reads(words string) bool { return reads(s.window.Content(), words) }
+
+func reads(what fyne.CanvasObject, words string) bool {
+	return slices.ContainsFunc(shown(what), func(o fyne.CanvasObject) bool {
 		switch o := o.(type) {
 		case *text:
 			return strings.Contains(o.words, words)

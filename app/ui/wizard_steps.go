@@ -58,15 +58,20 @@ func (z *wizard) computer() *step {
 		return t
 	}
 	start := box(say("setup.computer.start"), z.w.system.StartsWithComputer, z.w.system.StartWithComputer)
-	links := box(say("setup.computer.links"), z.w.system.OpensLinks, z.w.system.OpenLinks)
 	more := func(words string) fyne.CanvasObject {
 		l := widget.NewLabel(words)
 		l.Wrapping, l.SizeName, l.Importance = fyne.TextWrapWord, small, widget.LowImportance
 		return padded(l, -8, 0, 26, 0)
 	}
+	body := column(unit, start, more(say("setup.computer.start.does")))
+	if z.w.system.TakesLinks() {
+		body.Add(box(say("setup.computer.links"), z.w.system.OpensLinks, z.w.system.OpenLinks))
+		body.Add(more(say("setup.computer.links.does")))
+	}
+	body.Add(result)
 	return &step{
 		title: say("setup.computer.title"), about: say("setup.computer.about"),
-		body:  column(unit, start, more(say("setup.computer.start.does")), links, more(say("setup.computer.links.does")), result),
+		body:  body,
 		first: func() fyne.Focusable { return start },
 	}
 }

@@ -48,16 +48,11 @@ func say(key string, values ...string) string {
 // count is the string of a key for so many.
 func count(key string, n int) string { return lang.XN(key, key, n, map[string]int{"N": n}) }
 
-// told is a sentence of the gateway's in the language in use, where that has it; else as it is.
-func told(sentence string) string {
-	if sentence == "" {
-		return ""
-	}
-	return lang.L(strings.ReplaceAll(sentence, "{{", "{ {")) // which a caller's name may have in it
-}
-
 // notPaired is what the gateway puts behind the name of a machine that is not paired with this one.
 const notPaired = ", not paired"
+
+// Stranger says whether a caller's name is that of a machine that is not paired.
+func Stranger(name string) bool { return strings.HasSuffix(name, notPaired) }
 
 // Caller is a caller's name, in the language in use where it says that its machine is not paired.
 func Caller(name string) string {

@@ -133,17 +133,6 @@ func TestGerman(t *testing.T) {
 	}
 }
 
-func TestTold(t *testing.T) {
-	if err := Speak("en"); err != nil {
-		t.Fatal(err)
-	}
-	for _, sentence := range []string{"", "Busy", "The transfer failed: Busy", "{{.Evil}} calls", "a {{ b"} {
-		if got := told(sentence); strings.ReplaceAll(got, "{ {", "{{") != sentence {
-			t.Errorf("told(%q) = %q", sentence, got)
-		}
-	}
-}
-
 func TestWhen(t *testing.T) {
 	if err := Speak("en"); err != nil {
 		t.Fatal(err)

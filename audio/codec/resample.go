@@ -3,7 +3,10 @@ package codec
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
+
+	"cordboard/audio/vector"
 )
 
 // Of the lower of the two rates this share is passed, and from that share on all is stopped: at 8 kHz up to 3500 Hz, at 16 kHz
@@ -51,37 +54,26 @@ func (r *Resampler) Resample(dst, src []int16) []int16 {
 	if r.up == r.down {
 		return append(dst, src...)
 	}
-	for _, s := range src {
-		r.samples = append(r.samples, float32(s))
+	had := len(r.samples)
+	r.samples = slices.Grow(r.samples, len(src))[:had+len(src)]
+	for i, s := range src {
+		r.samples[had+i] = float32(s)
 	}
 	length := len(r.phases[0])
-	for r.at < len(r.samples) {
-		sum := product(r.phases[r.phase], r.samples[r.at-length+1:r.at+1])
-		dst = append(dst, int16(max(math.MinInt16, min(math.RoundToEven(float64(sum)), math.MaxInt16))))
-		r.phase += r.down
-		r.at += r.phase / r.up
-		r.phase %= r.up
+	at, phase := r.at, r.phase
+	for at < len(r.samples) {
+		sum := vector.Dot(r.phases[phase], r.samples[at-length+1:at+1])
+		// The taps of a phase are at most a few, so that a sum is far from what an int32 holds.
+		dst = append(dst, int16(max(math.MinInt16, min(int32(math.RoundToEven(float64(sum))), math.MaxInt16))))
+		for phase += r.down; phase >= r.up; phase -= r.up {
+			at++
+		}
 	}
+	r.at, r.phase = at, phase
 	used := min(r.at-length+1, len(r.samples))
 	r.samples = r.samples[:copy(r.samples, r.samples[used:])]
 	r.at -= used
 	return dst
-}
-
-// product is the sum of the products of two vectors of the same length, in four sums, as each addition waits for the one before.
-func product(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		s0 += a[0] * b[0]
-		s1 += a[1] * b[1]
-		s2 += a[2] * b[2]
-		s3 += a[3] * b[3]
-		a, b = a[4:], b[4:]
-	}
-	for i := range min(len(a), len(b)) {
-		s0 += a[i] * b[i]
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 // filters are the filters that were asked for, by their ratio.

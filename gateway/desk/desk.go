@@ -51,6 +51,8 @@ type Deps struct {
 	Card  audio.Card
 	Clean func(audio.Duplex) audio.Duplex // what stands between card and calls, as an echo canceller; nil: nothing
 
+	Keep func(busy bool) error // keeps whether the owner asks not to be disturbed; nil: nothing does
+
 	Live    Live          // nil: calls end with the process
 	Country func() string // whose tones are heard, two letters (ISO 3166); nil: those that are recommended everywhere
 }
@@ -66,6 +68,7 @@ func (d Deps) country() string {
 type Config struct {
 	Domain  string // SIP domain of the local users
 	Version string // for User-Agent
+	Busy    bool   // the owner has asked not to be disturbed before
 }
 
 // Phone is the machine's phone. Its methods may be called by any goroutine; those that have to do with a call fail with a
@@ -75,7 +78,8 @@ type Phone struct {
 	deps Deps
 	log  *slog.Logger
 	room *room
-	keys chan key // heard, on their way to their calls
+	keys chan key      // heard, on their way to their calls
+	kept chan struct{} // holds one: busy is to be kept
 	host string
 
 	mu             sync.Mutex
@@ -104,7 +108,7 @@ type key struct {
 // New makes a phone, which does nothing before Run.
 func New(cfg Config, deps Deps, log *slog.Logger) *Phone {
 	p := &Phone{
-		cfg: cfg, deps: deps, log: log, host: ownHost, keys: make(chan key, 64),
+		cfg: cfg, deps: deps, log: log, host: ownHost, keys: make(chan key, 64), kept: make(chan struct{}, 1), busy: cfg.Busy,
 		pending: make(map[string]*pending), watchers: make(map[chan call.DeskState]bool),
 	}
 	p.room = newRoom(deps, p.soundFailed, log)
@@ -124,6 +128,7 @@ func (p *Phone) Run(ctx context.Context) error {
 	var sound sync.WaitGroup
 	sound.Go(func() { p.room.run(ctx) })
 	sound.Go(func() { p.hearKeys(ctx) })
+	sound.Go(func() { p.keepBusy(ctx) })
 	for ctx.Err() == nil {
 		pause := attachEvery
 		if problem := p.soundless(); problem != "" {
@@ -263,6 +268,34 @@ func (p *Phone) hearKeys(ctx context.Context) {
 			p.mu.Lock()
 			k.c.hears(k.digit)
 			p.mu.Unlock()
+		}
+	}
+}
+
+// keepBusy has it kept whether the owner asks not to be disturbed, at each change.
+func (p *Phone) keepBusy(ctx context.Context) {
+	keep := func() {
+		p.mu.Lock()
+		busy := p.busy
+		p.mu.Unlock()
+		if p.deps.Keep == nil {
+			return
+		}
+		if err := p.deps.Keep(busy); err != nil {
+			p.log.Error("do not disturb not kept for the next start", "error", err)
+		}
+	}
+	for {
+		select {
+		case <-p.kept:
+			keep()
+		case <-ctx.Done():
+			select {
+			case <-p.kept:
+				keep()
+			default:
+			}
+			return
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -115,6 +117,25 @@ func TestDoNotDisturbIsSeen(t *testing.T) {
 	wait(call.LampDisturb)
 	o.phones["bob"].DoNotDisturb(false)
 	wait(call.LampIdle)
+}
+
+// TestDoNotDisturbIsKept for the phone's next life, its last change too.
+func TestDoNotDisturbIsKept(t *testing.T) {
+	was := false
+	for _, wants := range []bool{true, true, false, false} {
+		p := New(Config{Busy: was}, Deps{Card: &fakeCard{}, Owner: func(context.Context) (string, string, error) { return "", "", errors.New("none") },
+			Keep: func(busy bool) error { was = busy; return nil }}, slog.New(slog.DiscardHandler))
+		if busy := p.State().Busy; busy != was {
+			t.Errorf("it begins with %v, want %v", busy, was)
+		}
+		p.DoNotDisturb(!wants)
+		p.DoNotDisturb(wants)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := p.Run(ctx); err != nil || was != wants {
+			t.Errorf("kept %v, %v, want %v", was, err, wants)
+		}
+	}
 }
 
 func TestOwnCallIsBusy(t *testing.T) {

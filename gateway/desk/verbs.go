@@ -241,11 +241,15 @@ func (p *Phone) Transfer(id, target string) error {
 	}, call.Talking)
 }
 
-// DoNotDisturb lets whoever calls hear that it is busy here, or not any more.
+// DoNotDisturb lets whoever calls hear that it is busy here, or not any more, also after a restart.
 func (p *Phone) DoNotDisturb(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = on
+	select {
+	case p.kept <- struct{}{}:
+	default: // keepBusy has yet to look
+	}
 	if p.line != nil {
 		p.line.Quiet(on)
 	}

@@ -72,12 +72,11 @@ func TestWhatIsTold(t *testing.T) {
 	log := startScenario(t, "../told.xml", sip)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n[guard]\ndeny = [\"0900\"]\n", secret, site.URL),
 		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"peer\"\n", sip.addr())})
-	browsers := map[string]*browser{"sipjs": startBrowser(t, toneAlice, g.ca())}
-	browsers["jssip"] = browsers["sipjs"]
+	b := startBrowser(t, toneAlice, g.ca())
 	for kind, user := range map[string]gatewayUser{"sipjs": alice, "jssip": bob} {
 		client, number := published[kind], "2"+user.Extension // each calls another number, so that the log tells them apart
 		open := func(t *testing.T, video bool) *plainClient {
-			return openDevice(t, browsers[kind], site.URL, kind, map[string]any{"ws": g.ws() + credentialQuery(user.Name, time.Now().Add(time.Hour)), "user": user.Name, "video": video})
+			return openDevice(t, b, site.URL, kind, map[string]any{"ws": g.ws() + credentialQuery(user.Name, time.Now().Add(time.Hour)), "user": user.Name, "video": video})
 		}
 		t.Run(kind+" calls", func(t *testing.T) {
 			for _, feature := range []string{"User-to-User (RFC 7433)", "Answer-Mode (RFC 5373)", "Alert-Info", "Asserted identity", "Privacy", "Reason of the end", "Toll guard"} {

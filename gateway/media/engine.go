@@ -29,6 +29,16 @@
 // So what runs on the thread delays every call: it allocates nothing, waits for nothing and reads no clock. Tones,
 // recordings and the like have goroutines of their own; they may send at any time, and SDP may replace a leg's way, its
 // line's keys or its target at any time, as each is a pointer to something that never changes.
+//
+// # What a packet costs
+//
+// Mostly what the kernel takes. Of 8.2 µs a packet at 200 calls over loopback, on two virtual processors, sending took 3.8, as the sender
+// pays for the receiver's stack there, receiving 0.6, waiting 0.9, entering the kernel 0.2, encryption 0.4, other threads 0.4, and all
+// the rest 1.8; at 50 calls waiting took 1.8 and other threads 1.3 of 11.4. A relay cut down to reading, encryption and sending took 6.8
+// and 7.8 µs in runs in which rtpengine took 10.0 and 10.5: to be had by cutting down ours there is little.
+// For the same packets io_uring takes 3.5 µs where system calls take 3.3, and sendmmsg no less than a call a packet. Naps shorter than the
+// pauses between packets join none, and those of 0.5 ms and more delay packets by 1 ms more than they last. Connected sockets save a
+// seventh of sending, but need one more for each address. BenchmarkKernel has the kernel's share.
 package media
 
 import (

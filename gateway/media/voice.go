@@ -30,6 +30,7 @@ type Voice struct {
 	speech speaker
 	sound  []int16       // captured, not sent yet
 	last   time.Duration // of the engine's clock: when a frame came
+	bursts bursts        // of frames
 	began  bool          // of the talk spurt
 	clock  uint32        // of speech, in Hz
 	sent   int           // packets until the next look at the loss
@@ -44,15 +45,15 @@ func newVoice(line *pcmLine) *Voice {
 	return v
 }
 
-// What is spoken waits until its packet is full. So a packet is as short as the other side takes it: one frame, unless that asks for
-// another size (ptime).
+// What is spoken waits until its packet is full. So a packet is as short as the other side takes it, unless that asks for another size
+// (ptime): one frame, or two where the card gives two at a time, as each of them would have to wait for that anyway.
 const (
 	voiceTime    = 10 * time.Millisecond
 	longestVoice = 4 * packetTime * audio.CardRate / time.Second // samples of the longest packet that hearing gives, and a frame
 )
 
-// packetOf is how much sound a packet of the party's has in a codec.
-func (w *way) packetOf(m *voiceCodec) time.Duration {
+// packetOf is how much sound a packet of the party's has in a codec, of a card that gives so much at a time.
+func (w *way) packetOf(m *voiceCodec, given time.Duration) time.Duration {
 	if w.beeper != nil {
 		return packetTime // it takes the place of such, in Opus
 	}
@@ -61,7 +62,7 @@ func (w *way) packetOf(m *voiceCodec) time.Duration {
 			return packetIn(m.codec, there.hearing.frame)
 		}
 	}
-	return voiceTime
+	return given
 }
 
 // Voice gives the sound of the party that was told of a stream with that label (RFC 4574). digit is told of each key that the other side
@@ -132,6 +133,7 @@ func (v *Voice) Capture(frame []int16) {
 		away = 0
 	}
 	v.last = now
+	given := v.bursts.frame(away)
 	m, w := v.speaks.Load(), v.line.leg.way.Load()
 	if m == nil || w == nil || !w.talks || v.closed.Load() {
 		v.rest(time.Duration(len(v.sound)+len(frame)) * time.Second / audio.CardRate)
@@ -141,7 +143,7 @@ func (v *Voice) Capture(frame []int16) {
 		v.rest(away)
 	}
 	v.sound = append(v.sound, frame...)
-	lasts := w.packetOf(m)
+	lasts := w.packetOf(m, given)
 	for n := int(lasts * audio.CardRate / time.Second); len(v.sound) >= n; {
 		v.say(m, v.sound[:n], lasts, now)
 		v.sound = v.sound[:copy(v.sound, v.sound[n:])]

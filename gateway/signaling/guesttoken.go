@@ -37,7 +37,7 @@ func (t guestTokens) open(text string) (id guestID, ok bool) {
 		return id, false
 	}
 	raw, err := guestText.DecodeString(strings.ToUpper(text))
-	if err != nil {
+	if err != nil || len(raw) != len(id)+guestMAC { // line breaks count in text, but not in raw
 		return id, false
 	}
 	copy(id[:], raw)

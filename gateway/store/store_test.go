@@ -142,7 +142,7 @@ func TestModes(t *testing.T) {
 func TestPragmas(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "cordboard.db"))
 	for name, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1", "user_version": "7",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1", "user_version": "8",
 	} {
 		var got string
 		if err := s.db.QueryRow("PRAGMA " + name).Scan(&got); got != want || err != nil {
@@ -157,7 +157,7 @@ func TestOpenFaults(t *testing.T) {
 		spoil func(t *testing.T, path string)
 		fault string
 	}{
-		{"newer", func(t *testing.T, path string) { execute(t, path, "PRAGMA user_version = 99") }, "newer Cordboard (schema 99, this one knows 7)"},
+		{"newer", func(t *testing.T, path string) { execute(t, path, "PRAGMA user_version = 99") }, "newer Cordboard (schema 99, this one knows 8)"},
 		{"negative version", func(t *testing.T, path string) { execute(t, path, "PRAGMA user_version = -1") }, "damaged"},
 		{"text", func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("no database. ", 500))) }, "damaged"},
 		{"cut in half", func(t *testing.T, path string) {
