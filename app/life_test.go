@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +25,7 @@ type lived struct {
 	*shell
 	file  string
 	queue chan func()
-	said  bytes.Buffer // to the console
+	said  output // to the console, where the log goes too
 }
 
 func live(t *testing.T) *lived {
