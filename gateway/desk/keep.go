@@ -22,7 +22,8 @@ type Live interface {
 	Kept() (states map[string][]byte, alive time.Time, err error)
 }
 
-// keptCall is a call that is up as it is written down: its dialog and what its owner has done to it. The server offers the sound anew.
+// keptCall is a call that is up as it is written down: its dialog and what its owner has done to it. The server offers the sound anew. Keys
+// that were pressed may be somebody's PIN, so they are not written.
 type keptCall struct {
 	Out       bool      `json:"out,omitzero"`
 	CallID    string    `json:"call_id"`
@@ -38,7 +39,6 @@ type keptCall struct {
 	Answered  time.Time `json:"answered"`
 	Peer      string    `json:"peer"`
 	Name      string    `json:"name,omitzero"`
-	Digits    string    `json:"digits,omitzero"`
 	Held      bool      `json:"held,omitzero"`
 	Told      bool      `json:"told,omitzero"`
 	Waits     bool      `json:"waits,omitzero"`
@@ -80,7 +80,7 @@ func (c *conversation) save() keptCall {
 	k := keptCall{
 		Out: c.out, CallID: c.callID, Local: c.local.save(), Remote: c.remote.save(), Target: c.target.String(), LocalSeq: c.localSeq,
 		RemoteSeq: c.remoteSeq, Session: c.session, Version: c.version, Since: c.since, Answered: c.answered, Peer: c.peer, Name: c.name,
-		Digits: c.digits, Held: c.held, Told: c.told, Waits: c.waits, Muted: c.muted, Joined: c.joined,
+		Held: c.held, Told: c.told, Waits: c.waits, Muted: c.muted, Joined: c.joined,
 	}
 	for _, r := range c.routes {
 		k.Routes = append(k.Routes, r.String())
@@ -150,7 +150,7 @@ func (p *Phone) revive(id string, state []byte) (*conversation, error) {
 	}
 	c := &conversation{
 		p: p, id: id, out: k.Out, callID: k.CallID, localSeq: k.LocalSeq + recallJump, remoteSeq: k.RemoteSeq, state: call.Talking,
-		session: k.Session, version: k.Version + recallJump, since: k.Since, answered: k.Answered, peer: k.Peer, name: k.Name, digits: k.Digits,
+		session: k.Session, version: k.Version + recallJump, since: k.Since, answered: k.Answered, peer: k.Peer, name: k.Name,
 		held: k.Held, told: k.Told, waits: k.Waits, muted: k.Muted, joined: k.Joined, kept: state,
 	}
 	var err error
