@@ -283,6 +283,8 @@ func TestDesk(t *testing.T) {
 		d.does(t, id, "hangup", nil)
 		o.phone.wantEvent(t, "CALL_CLOSED")
 		d.wantFree(t)
+		o.alice.wantReady(t) // the pages find the new gateway at their own pace
+		o.bob.wantReady(t)
 	})
 	run("microphone and loudspeaker pulled out", func(t *testing.T) {
 		proves(t, "Device pulled out and plugged in within a call", thisMachine)
