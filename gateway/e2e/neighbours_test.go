@@ -234,8 +234,10 @@ func (n *neighbourhood) rename(t *testing.T) {
 	}
 }
 
-// cable takes the third machine off the network and puts it on again.
+// cable takes the third machine off the network in the middle of a call and puts it on again.
 func (n *neighbourhood) cable(t *testing.T) {
+	n.p.dial(t, "carol@office-3")
+	n.loft.answers(t, n.p, tonePhone)
 	n.attic.unplug(t)
 	eventually(t, patience, "absence of everybody", func() bool { return n.attic.heard(time.Unix(1, 0)) == "" })
 	plugged := time.Now()
@@ -243,6 +245,10 @@ func (n *neighbourhood) cable(t *testing.T) {
 	eventually(t, patience, "return", func() bool {
 		return n.front.neighbour(t, "Attic").Seen > plugged.UnixMilli() && n.attic.neighbour(t, "Office 1").Seen > plugged.UnixMilli()
 	})
+	wantTone(t, "alice's page", n.p, tonePhone) // of the call that went on
+	wantTone(t, "the attic's loudspeaker", n.loft, toneAlice)
+	n.p.hangUp(t)
+	n.loft.wantFree(t)
 	n.p.dial(t, "carol@office-3")
 	n.loft.answers(t, n.p, tonePhone)
 	n.p.hangUp(t)
