@@ -90,6 +90,7 @@ func (l *leg) protect(line *plainLine, local *sdp.Local, setup string) {
 		local.Mux = true
 	}
 	local.Mux = local.Mux && keying == sdp.DTLS
+	l.protectVideo(local, keying, setup)
 	switch {
 	case keying == sdp.DTLS:
 		local.Fingerprint, local.Setup = l.engine.fingerprint, setup
