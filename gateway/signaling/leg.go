@@ -38,6 +38,8 @@ type leg struct {
 	hop   *target    // the PBX's server that made or took the call; nil: the one in use
 	tried []*target  // servers that failed to take this call before
 
+	breadth int // over how many branches the call may fork behind this leg
+
 	refused []sdp.Profile // in which the PBX did not take this call before
 
 	creds auth.Credentials
@@ -58,6 +60,8 @@ type leg struct {
 	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
 	host          netip.Addr   // of the remote target, toward the PBX
+	there         bool         // the leg can be found by its token
+	placed        netip.Addr   // where it is counted; see farHosts
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
 	informing     []info       // what waits to be told by INFO, the first one under way
@@ -81,6 +85,9 @@ func (s *Server) join(b *bridge, l *leg) {
 	s.mu.Lock()
 	s.legs[l.token] = l
 	s.mu.Unlock()
+	l.mu.Lock()
+	l.place(true)
+	l.mu.Unlock()
 	s.around.moved(l.user)
 }
 
@@ -94,6 +101,7 @@ func (l *leg) drop() {
 		l.lost.Stop() // the media's waiting ends with the media
 	}
 	l.timer.stop()
+	l.place(false)
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
 	l.srv.around.moved(l.user)
@@ -246,6 +254,9 @@ func (l *leg) retarget(uri sip.Uri) {
 	l.target.Headers = nil
 	if l.pbx != nil {
 		l.host, _ = netip.ParseAddr(strings.Trim(uri.Host, "[]"))
+		if l.there {
+			l.place(true)
+		}
 	}
 }
 

@@ -151,7 +151,8 @@ type Server struct {
 	harbor  harbor
 	routed  tasks // calls being set up and other work that outlives its request
 
-	grants grants // what users may replace
+	grants grants   // what users may replace
+	hosts  farHosts // of calls
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
