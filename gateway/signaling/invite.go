@@ -74,7 +74,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	b.a = from.leg(req)
 	s.join(b, b.a)
 	b.a.asked(req)
-	b.a.begin() // until its ACK
+	b.a.beginOf(true) // until its ACK
 	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup), leave: leave, breadth: breadthOf(req)}
 	b.awaits(u)
 	defer b.awaits(nil) // the call may last, and the set-up holds the whole INVITE
@@ -263,6 +263,7 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 	}
 	l.startTimer(req)
 	limitBreadth(req, l.breadth)
+	conceal(u.req, req)
 	setSDP(req, sdp)
 	return req, nil
 }

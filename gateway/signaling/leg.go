@@ -57,6 +57,7 @@ type leg struct {
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
 	acks          map[uint32]chan *sip.Request
 	inviting      bool         // an INVITE of either direction, or an UPDATE with an offer, is under way
+	theirs        bool         // and the peer has asked for it
 	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
 	host          netip.Addr   // of the remote target, toward the PBX
@@ -372,13 +373,16 @@ func (l *leg) why() []sip.Header {
 // begin marks an exchange of offer and answer as under way until finish; ok is false when one is already (RFC 3261 §14.1, glare).
 // The peer may start the next one as soon as it has our ACK, and a moment before we have seen its own, so finish comes before
 // the first and the ACK itself counts as the second. More calls of finish do nothing.
-func (l *leg) begin() (finish func(), ok bool) {
+func (l *leg) begin() (finish func(), ok bool) { return l.beginOf(false) }
+
+// beginOf is begin for an exchange that the peer or, unless theirs, we ask for.
+func (l *leg) beginOf(theirs bool) (finish func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.inviting {
 		return nil, false
 	}
-	l.inviting = true
+	l.inviting, l.theirs = true, theirs
 	l.exchange++
 	this := l.exchange
 	return func() {
