@@ -13,6 +13,8 @@ type reception struct {
 	doubted bool                           // a packet jumped, and
 	suspect uint16                         // its successor has this number
 	before  struct{ expected, got uint32 } // at the last report
+	beyond  float64                        // share of the packets that its hearer lost, those that never came to us included
+	further int                            // packets that came and were lost later, up to the last report
 
 	stamp   uint32 // of the newest packet
 	transit uint32 // its arrival less its timestamp
@@ -62,7 +64,7 @@ func (r *reception) begin(n numbers, rate, transit uint32) {
 		r.got++
 	} else {
 		r.first, r.top, r.got, r.doubted = uint32(n.seq), uint32(n.seq), 1, false
-		r.before.expected, r.before.got = 0, 0
+		r.before.expected, r.before.got, r.further = 0, 0, 0
 		if n.ssrc != r.ssrc {
 			r.senderReport = 0
 		}
@@ -77,10 +79,16 @@ func (r *reception) expected() uint32 { return r.top - r.first + 1 }
 // lost is how many never came; repeated ones make it less than none.
 func (r *reception) lost() int { return int(int32(r.expected() - r.got)) }
 
-// fraction is the share of packets lost since the last report, of 256.
+// lostBeyond is how many packets came since the last report and were lost later.
+func (r *reception) lostBeyond() int {
+	expected, got := r.expected()-r.before.expected, r.got-r.before.got
+	return max(0, int(r.beyond*float64(expected)+0.5)-max(0, int(int32(expected-got))))
+}
+
+// fraction is the share of packets lost since the last report, of 256, here or on their further way.
 func (r *reception) fraction() uint8 {
 	expected, got := r.expected()-r.before.expected, r.got-r.before.got
-	lost := int32(expected - got)
+	lost := int32(expected-got) + int32(r.lostBeyond())
 	if expected == 0 || lost <= 0 {
 		return 0
 	}
@@ -90,6 +98,7 @@ func (r *reception) fraction() uint8 {
 // reported notes that a report went out.
 func (r *reception) reported() {
 	r.heard = false
+	r.further += r.lostBeyond()
 	r.before.expected, r.before.got = r.expected(), r.got
 }
 
