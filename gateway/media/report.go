@@ -104,8 +104,8 @@ func (l *leg) report(buf []byte, now time.Duration) {
 	s.in.reported()
 }
 
-// beyond is the share of the party's packets that its peer lost of late, if they pass as they are: the party is told of them too (RFC 8079
-// §3.3), for it alone can do something about it, as repeating what it says. What never came to us its peer misses as well.
+// beyond is the share of the party's packets that its peer lost of late, if they pass as they are: the party is told of them too
+// (RFC 8079), for it alone can do something about it, as repeating what it says. What never came to us its peer misses as well.
 func (l *leg) beyond(now time.Duration) float64 {
 	w := l.way.Load()
 	if w == nil || w.peer == nil {
