@@ -14,7 +14,9 @@ type reception struct {
 	suspect uint16                         // its successor has this number
 	before  struct{ expected, got uint32 } // at the last report
 	beyond  float64                        // share of the packets that its hearer lost, those that never came to us included
-	further int                            // packets that came and were lost later, up to the last report
+	runs    lossRuns
+	since   time.Duration // when the first packet came
+	further int           // packets that came and were lost later, up to the last report
 
 	stamp   uint32 // of the newest packet
 	transit uint32 // its arrival less its timestamp
@@ -31,7 +33,9 @@ type reception struct {
 func (r *reception) hear(n numbers, rate uint32, now time.Duration) {
 	transit := ticks(now, rate) - n.stamp
 	if !r.live || n.ssrc != r.ssrc || rate != r.rate {
-		r.begin(n, rate, transit)
+		if r.begin(n, rate, transit); r.got == 1 {
+			r.since = now
+		}
 		return
 	}
 	r.heard = true
@@ -42,7 +46,11 @@ func (r *reception) hear(n numbers, rate uint32, now time.Duration) {
 			return
 		}
 		r.begin(n, rate, transit)
+		r.since = now
 		return
+	case ahead > 1:
+		r.runs.lose(r.top+1, uint32(ahead-1))
+		r.top += uint32(ahead)
 	case ahead > 0:
 		r.top += uint32(ahead)
 	}
@@ -64,7 +72,7 @@ func (r *reception) begin(n numbers, rate, transit uint32) {
 		r.got++
 	} else {
 		r.first, r.top, r.got, r.doubted = uint32(n.seq), uint32(n.seq), 1, false
-		r.before.expected, r.before.got, r.further = 0, 0, 0
+		r.before.expected, r.before.got, r.further, r.runs = 0, 0, 0, lossRuns{}
 		if n.ssrc != r.ssrc {
 			r.senderReport = 0
 		}

@@ -89,12 +89,13 @@ func (s *session) report(buf []byte) {
 // report sends the party its report if one is due. One that can't be sent yet is tried again.
 func (l *leg) report(buf []byte, now time.Duration) {
 	s, beyond := &l.streams, l.beyond(now)
+	wants, codec := l.extended()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.way.Load() == nil || now < s.due {
 		return
 	}
-	s.in.beyond = beyond
+	s.in.beyond, s.wants, s.codec = beyond, wants, codec
 	p, err := rtcp.Marshal(s.compose(l.engine.start.Add(now), now))
 	if err != nil || l.line.sendControl(append(buf, p...), now) != nil {
 		return
@@ -146,9 +147,8 @@ func (s *streams) compose(wall time.Time, now time.Duration) []rtcp.Packet {
 		all = append(all, &rtcp.ReceiverReport{SSRC: o.ssrc, Reports: heard})
 	}
 	all = append(all, rtcp.NewCNAMESourceDescription(o.ssrc, s.name))
-	if ref := &s.reference; ref.wanted {
-		answer := rtcp.DLRRReport{SSRC: ref.ssrc, LastRR: ref.middle, DLRR: since(ref.at, now)}
-		all = append(all, &rtcp.ExtendedReport{SenderSSRC: o.ssrc, Reports: []rtcp.ReportBlock{&rtcp.DLRRReportBlock{Reports: []rtcp.DLRRReport{answer}}}})
+	if x := s.extend(wall, now); x != nil {
+		all = append(all, x)
 	}
 	if o.former != 0 {
 		all = append(all, &rtcp.Goodbye{Sources: []uint32{o.former}})
