@@ -113,6 +113,9 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 		l.mu.Lock()
 		up := l.confirmed
 		l.mu.Unlock()
+		if up || l == by {
+			b.srv.past.add(l, time.Now())
+		}
 		if l == by || !up {
 			l.drop()
 			continue

@@ -43,6 +43,14 @@ func (s *Server) onMessage(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, f.status, f.reason, f.headers...)
 		return
 	}
+	limit := breadthOf(req)
+	if err := limit.split(len(plan.branches)); err != nil {
+		s.replyFailure(req, tx, statusOf(err))
+		return
+	}
+	for _, l := range plan.branches {
+		l.breadth = limit.take()
+	}
 	res, f := s.deliver(plan.branches, req)
 	if res == nil {
 		s.reply(req, tx, f.status, f.reason, f.headers...)
@@ -107,6 +115,7 @@ func (s *Server) messageOn(l *leg, req *sip.Request) *sip.Request {
 		*out.MaxForwards() = *h - 1
 	}
 	passHeaders(req, out)
+	limitBreadth(out, l.breadth)
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Disposition"} {
 		if h := req.GetHeader(name); h != nil {
 			out.AppendHeader(sip.HeaderClone(h))

@@ -267,24 +267,12 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 	return nil, nil
 }
 
+// knows says whether addr is that of a PBX or of the far end of a call.
 func (s *Server) knows(addr netip.Addr) bool {
 	for _, p := range s.roster().all {
 		if p.owns(addr, false) {
 			return true
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.legs {
-		if l.pbx == nil || l.pbx.secure() {
-			continue
-		}
-		l.mu.Lock()
-		same := l.host == addr
-		l.mu.Unlock()
-		if same {
-			return true
-		}
-	}
-	return false
+	return s.hosts.has(addr)
 }

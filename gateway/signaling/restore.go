@@ -191,6 +191,9 @@ func (s *Server) revive(ctx context.Context, id string, state []byte) (*bridge, 
 				l.runTimer(l.timer.interval, l.timer.ours)
 			}
 			s.legs[l.token] = l
+			l.mu.Lock()
+			l.place(true)
+			l.mu.Unlock()
 		}
 	}
 	return b, saved.Media, nil

@@ -151,7 +151,10 @@ type Server struct {
 	harbor  harbor
 	routed  tasks // calls being set up and other work that outlives its request
 
-	grants grants // what users may replace
+	grants grants   // what users may replace
+	hosts  farHosts // of calls
+	past   past     // dialogs
+	away   away     // servers inside of dialogs
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -329,7 +332,7 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	if take, known := s.takes[req.Method]; known {
-		if s.understood(req, tx) {
+		if s.understood(req, tx) && !s.tooPrivate(req, tx) {
 			take(req, tx)
 		}
 		return
