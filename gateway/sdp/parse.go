@@ -183,6 +183,9 @@ func (s session) remote() (Remote, error) {
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	r.Audio, r.RTCP = s.addresses(m, s.streams[s.audio].port, r.Profile, r.Mux)
+	if r.Profile.phone() {
+		r.Extended = s.extended(m)
+	}
 	if r.Profile != WebRTC && r.Profile != DTLS && s.held(m) { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		r.Direction = narrow(r.Direction, "recvonly")
 	}

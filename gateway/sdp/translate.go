@@ -78,6 +78,7 @@ func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, e
 	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs, nil)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
+	audio.lines = append(audio.lines, own.Extended.lines()...)
 	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))
 }
 
@@ -91,7 +92,7 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected}
+	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected, lines: own.Extended.lines()}
 	for _, o := range own.Codecs {
 		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)
