@@ -198,6 +198,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
       const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary", reg: "application/reginfo+xml" }[event];
       const s = agent.subscribe(`sip:${target}@${domain}`, event, accept, { expires: 600 });
       s.on("notify", (final, request, body) => note(`${event} of ${target}: ${(body ?? "").replace(/\s+/g, " ")}`));
+      s.on("active", () => note(`subscription to ${event} of ${target} active`));
       s.on("terminated", (code, reason) => note(`subscription to ${event} of ${target} Terminated ${code} ${reason ?? ""}`));
       s.subscribe();
       return s;
