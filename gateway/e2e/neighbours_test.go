@@ -40,13 +40,13 @@ func (l *lan) site(t *testing.T, number int, user gatewayUser) *site {
 }
 
 // pair runs `cordboard pair` until it shows its code, and gives that too.
-func (s *site) pair(t *testing.T, name string) (p pairing, code string) {
+func (m *machine) pair(t *testing.T, name string) (p pairing, code string) {
 	t.Helper()
 	binary, err := buildGateway()
 	if err != nil {
 		t.Fatalf("build the gateway: %v", err)
 	}
-	cmd := exec.Command(binary, "pair", name, "--data", s.machine.data())
+	cmd := exec.Command(binary, "pair", name, "--data", m.data())
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -57,10 +57,10 @@ func (s *site) pair(t *testing.T, name string) (p pairing, code string) {
 	return p, pairCode.FindStringSubmatch(p.output())[1]
 }
 
-// pairSites pairs two by the commands of their owners.
-func pairSites(t *testing.T, a, b *site) {
+// pairMachines pairs two by the commands of their owners; name is what the first calls the second.
+func pairMachines(t *testing.T, a, b *machine, name string) {
 	t.Helper()
-	one, code := a.pair(t, fmt.Sprint("Office ", b.number))
+	one, code := a.pair(t, name)
 	other, same := b.pair(t, fmt.Sprint("office ", a.number))
 	if code != same {
 		t.Fatalf("the machines show %q and %q", code, same)
@@ -73,10 +73,10 @@ func pairSites(t *testing.T, a, b *site) {
 }
 
 // neighbour is what the machine's Cordboard tells of another.
-func (s *site) neighbour(t *testing.T, name string) (n call.NeighbourState) {
+func (m *machine) neighbour(t *testing.T, name string) (n call.NeighbourState) {
 	t.Helper()
 	var got struct{ Neighbours []call.NeighbourState }
-	if err := s.machine.ask("neighbours", &got); err != nil {
+	if err := m.ask("neighbours", &got); err != nil {
 		t.Fatalf("neighbours: %v", err)
 	}
 	for _, n = range got.Neighbours {
@@ -121,7 +121,7 @@ func TestNeighbours(t *testing.T) {
 	talk(t, p, q)
 	p.hangUp(t)
 	q.wantOver(t)
-	pairSites(t, front, workshop)
+	pairMachines(t, front.machine, workshop.machine, "Office 2")
 	lamps.wantLamp(t, "bob@office-2", "idle")
 
 	const row = `#people-list [data-target="bob@office-2"] button`

@@ -99,6 +99,11 @@ func (s session) profile(i int) Profile {
 	if s.streams[i].media != "audio" {
 		return 0
 	}
+	return s.transport(i)
+}
+
+// transport is profile for a stream of any kind.
+func (s session) transport(i int) Profile {
 	m, print := s.MediaDescriptions[i], s.streams[i].print
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":

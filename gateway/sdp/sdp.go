@@ -169,11 +169,13 @@ type Local struct {
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
-	MID              string   // of an offer to a browser; "0" when empty
-	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
-	VideoSSRC        uint32   // the same for pictures
-	CNAME            string   // its source's name
-	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
+	VideoMux         bool     // Mux and Crypto of the pictures of a phone
+	VideoCrypto      []Crypto
+	MID              string // of an offer to a browser; "0" when empty
+	SSRC             uint32 // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	VideoSSRC        uint32 // the same for pictures
+	CNAME            string // its source's name
+	ReducedSize      bool   // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted
