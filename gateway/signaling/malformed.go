@@ -128,7 +128,6 @@ func (m *misread) answer(data string) {
 
 // udpLog is sipgo's log, of which only what its UDP transport can't read is of interest.
 type udpLog struct {
-	slog.Handler
 	misread *misread
 	udp     bool
 }
@@ -153,6 +152,9 @@ func (l udpLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 	}
 	return l
 }
+
+// WithGroup implements slog.Handler.
+func (l udpLog) WithGroup(string) slog.Handler { return l }
 
 // Handle implements slog.Handler.
 func (l udpLog) Handle(_ context.Context, r slog.Record) error {

@@ -21,6 +21,7 @@ type passage struct {
 	guest     *guest
 	near, far *leg // toward the browser and the PBX
 	end       *time.Timer
+	answered  chan struct{} // closed when the browser has the answer to its first SUBSCRIBE
 }
 
 // passages are the subscriptions of all guests. The zero passages is empty and ready.
@@ -111,7 +112,7 @@ func (s *Server) subscribeThrough(from caller, req *sip.Request, tx sip.ServerTr
 		s.reply(req, tx, sip.StatusBadRequest, "Contact Missing")
 		return
 	}
-	p := &passage{guest: from.guest, near: from.leg(req), far: plan.branches[0]}
+	p := &passage{guest: from.guest, near: from.leg(req), far: plan.branches[0], answered: make(chan struct{})}
 	for _, l := range []*leg{p.near, p.far} {
 		l.srv, l.token = s, token()
 	}
@@ -122,6 +123,7 @@ func (s *Server) subscribeThrough(from caller, req *sip.Request, tx sip.ServerTr
 		return
 	}
 	s.subscribed(p, req, tx)
+	close(p.answered)
 	if from.guest.flow.gone() { // closed meanwhile, so guestClosed came too early
 		s.passages.forget(p)
 	}
@@ -192,7 +194,8 @@ func expiryOf(res *sip.Response, req *sip.Request) time.Duration {
 	return eventExpires
 }
 
-// notifiedThrough carries a NOTIFY of the PBX to the browser and its answer back. It may be faster than the answer to the SUBSCRIBE (RFC 6665 §4.1.2.4).
+// notifiedThrough carries a NOTIFY of the PBX to the browser and its answer back. It may be faster than the answer to the SUBSCRIBE (RFC 6665
+// §4.1.2.4), which some browsers' programs do not expect: it waits for that a little.
 func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip.ServerTransaction) {
 	tag, _ := req.From().Params.Get("tag")
 	own, _ := req.To().Params.Get("tag")
@@ -210,6 +213,10 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 		return
 	}
 	p.far.refresh(req)
+	select {
+	case <-p.answered:
+	case <-time.After(sip.T1):
+	}
 	p.near.mu.Lock()
 	p.near.local.tag = tag
 	p.near.mu.Unlock()
