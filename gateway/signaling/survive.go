@@ -43,6 +43,8 @@ type savedLeg struct {
 	PBX       string       `json:"pbx,omitzero"`
 	Account   string       `json:"account,omitzero"` // whose credentials it has at the PBX
 	Payer     string       `json:"payer,omitzero"`
+	Guest     string       `json:"guest,omitzero"` // the address of whom it is, as an account of the PBX Of
+	Of        string       `json:"of,omitzero"`
 	CallID    string       `json:"call_id"`
 	Local     savedAddress `json:"local"`
 	Remote    savedAddress `json:"remote"`
@@ -151,7 +153,10 @@ func (l *leg) save() (savedLeg, bool) {
 	if l.pbx != nil {
 		saved.PBX = l.pbx.lastingKey()
 	}
-	return saved, l.confirmed && l.guest == nil // whose credentials only its browser has
+	if l.guest != nil { // its credentials only its browser has
+		saved.Guest, saved.Of = l.guest.aor.String(), l.guest.pbx.lastingKey()
+	}
+	return saved, l.confirmed
 }
 
 func (a address) save() savedAddress {
