@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -19,10 +20,11 @@ import (
 // pulse is a PulseAudio of the test's own, without hardware: what is played to a sink can be recorded from its monitor, and
 // what is played to a microphone's feed is what that microphone hears.
 type pulse struct {
-	t     *testing.T
-	dir   string // its socket, and the home of its clients
-	proc  *process
-	voice *process // who talks into the microphone, of plug
+	t       *testing.T
+	dir     string // its socket, and the home of its clients
+	proc    *process
+	voice   *process      // who talks into the microphone, of plug
+	latency time.Duration // that who plays and records asks for
 }
 
 // startPulse runs a PulseAudio without any device until the test ends.
@@ -35,7 +37,7 @@ func startPulse(t *testing.T) *pulse {
 		t.Fatalf("start pulseaudio: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	p := &pulse{t: t, dir: dir}
+	p := &pulse{t: t, dir: dir, latency: 20 * time.Millisecond}
 	p.start()
 	return p
 }
@@ -128,7 +130,7 @@ func (p *pulse) pull(name string) {
 // play sounds a tone of freq Hz, in pulses as toneFile's, at a sink until the process is stopped or the test ends.
 func (p *pulse) play(sink string, freq float64) *process {
 	p.t.Helper()
-	cmd := exec.Command(program(p.t, "pacat"), "--playback", "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--latency-msec=20", "-d", sink)
+	cmd := exec.Command(program(p.t, "pacat"), "--playback", "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", sink)
 	cmd.Env = append(os.Environ(), p.env()...)
 	cmd.Stdin = &pulses{tone: audio.NewTone(freq, 48000, 9000)}
 	return start(p.t, "pacat", cmd)
@@ -162,7 +164,7 @@ type tape struct{ file string }
 func (p *pulse) record(source string) *tape {
 	p.t.Helper()
 	tape := &tape{file: filepath.Join(p.t.TempDir(), source+".raw")}
-	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--latency-msec=20", "-d", source, tape.file)
+	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", source, tape.file)
 	cmd.Env = append(os.Environ(), p.env()...)
 	start(p.t, "parec", cmd)
 	return tape
