@@ -55,6 +55,7 @@ type savedLeg struct {
 	Referrals []referral   `json:"referrals,omitzero"`
 
 	Owner     bool          `json:"owner,omitzero"`
+	Hides     bool          `json:"hides,omitzero"`
 	Refresh   time.Duration `json:"refresh,omitzero"`   // the interval of its session timer; 0: none
 	Refreshes bool          `json:"refreshes,omitzero"` // by us
 }
@@ -156,7 +157,7 @@ func (l *leg) save() (savedLeg, bool) {
 	defer l.mu.Unlock()
 	saved := savedLeg{Token: l.token, Party: l.party, User: l.user, Payer: l.payer, CallID: l.callID, Local: l.local.save(), Remote: l.remote.save(),
 		Target: l.target.String(), LocalSeq: l.localSeq, RemoteSeq: l.remoteSeq, Referrals: slices.Clone(l.referrals),
-		Owner: l.owner, Refresh: l.timer.interval, Refreshes: l.timer.ours}
+		Owner: l.owner, Hides: l.hides, Refresh: l.timer.interval, Refreshes: l.timer.ours}
 	for _, r := range l.routes {
 		saved.Routes = append(saved.Routes, r.String())
 	}
