@@ -167,10 +167,10 @@ func (r *relay) release() {
 	}
 }
 
-// run is the thread.
+// run is the thread. It is not locked to its goroutine: the watchdog takes who waits in secret for one that never yields and
+// preempts it every 10 ms. A locked thread would hand its place to another thread then, sleep, and be woken by a third; so it goes
+// on at once. While it waits, openly or not, no other goroutine can be on it anyway.
 func (r *relay) run(clock func() time.Duration) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for {
 		n := r.wait()
 		if n == 0 {
