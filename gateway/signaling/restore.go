@@ -232,7 +232,7 @@ func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
 		}
 		l.routes = append(l.routes, uri)
 	}
-	l.owner = saved.Owner
+	l.owner, l.hides = saved.Owner, saved.Hides
 	l.timer.interval, l.timer.ours = saved.Refresh, saved.Refreshes
 	return l, nil
 }
