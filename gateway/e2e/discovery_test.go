@@ -96,6 +96,11 @@ func TestDiscovery(t *testing.T) {
 		plugged = time.Now()
 		five.plug(t)
 		heard.meet(t, plugged, one, five)
+		elsewhere := &machine{number: 50 + five.number}
+		for _, move := range [][2]string{{five.addr(), elsewhere.addr()}, {elsewhere.addr(), five.addr()}} {
+			shell(t, five, fmt.Sprintf("ip address del %s/24 dev eth0 && ip address add %s/24 dev eth0", move[0], move[1]))
+			eventually(t, patience, "sight at "+move[1], func() bool { return one.neighbours() == fmt.Sprintf("Office 5@%s", move[1]) })
+		}
 	})
 	t.Run("no multicast", func(t *testing.T) {
 		five.unplug(t)

@@ -219,7 +219,7 @@ func (m *machine) announces(r dns.RR, name string, ports map[string]uint16) stri
 		}
 		return ""
 	case *dns.A:
-		if r.Hdr.Name == host && r.A.String() == m.addr() {
+		if r.Hdr.Name == host && strings.HasPrefix(r.A.String(), lanNet) {
 			return ""
 		}
 	case *dns.AAAA:

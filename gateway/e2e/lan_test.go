@@ -30,7 +30,8 @@ func newLAN(t *testing.T) *lan {
 	t.Helper()
 	l := &lan{"office0"}
 	// Snooping would keep multicast from ports until a querier that nobody has made asks for members.
-	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip address add "+lanNet+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
+	// Addresses that come by themselves would have Chromium, which runs here, break off what it loads.
+	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip link set "+l.bridge+" addrgenmode none && ip address add "+lanNet+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
 	return l
 }
 
@@ -82,8 +83,8 @@ var cardMark = [5]byte{2}
 func (m *machine) plug(t *testing.T, set ...string) {
 	t.Helper()
 	port := fmt.Sprintf("port%d", m.number)
-	shell(t, nil, fmt.Sprintf("ip link add %s type veth peer name eth0 address %x:00:00:00:00:%02x netns %d && ip link set %s master %s up",
-		port, cardMark[0], m.number, m.pid, port, m.lan.bridge))
+	shell(t, nil, fmt.Sprintf("ip link add %[1]s type veth peer name eth0 address %02[2]x:00:00:00:00:%02[3]x netns %[4]d && ip link set %[1]s addrgenmode none && ip link set %[1]s master %[5]s up",
+		port, cardMark[0], m.number, m.pid, m.lan.bridge))
 	shell(t, m, "ip address add "+m.addr()+"/24 dev eth0 && ip link set eth0 "+strings.Join(append(set, "up"), " "))
 }
 

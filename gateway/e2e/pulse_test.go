@@ -66,6 +66,16 @@ func (p *pulse) env() []string {
 	return []string{"HOME=" + p.dir, "XDG_RUNTIME_DIR=" + p.dir, "PULSE_RUNTIME_PATH=" + p.dir, "PULSE_SERVER=unix:" + filepath.Join(p.dir, "native")}
 }
 
+// guard opens a door of the server's for who has its cookie, which nobody has, and gives its address. By the other door, its socket,
+// everybody of the same account comes in.
+func (p *pulse) guard() (address string) {
+	p.t.Helper()
+	door := freePort(p.t)
+	door.release()
+	p.pactl("load-module", "module-native-protocol-tcp", "listen=127.0.0.1", fmt.Sprint("port=", door.number), "auth-cookie="+filepath.Join(p.t.TempDir(), "cookie"))
+	return fmt.Sprint("tcp:", door.addr())
+}
+
 // use makes this server that of programs the test starts, and of sound in the test's own process.
 func (p *pulse) use() {
 	p.t.Helper()

@@ -226,7 +226,7 @@ func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) er
 		return fmt.Errorf("answer media again: %w", err)
 	}
 	defer s.mu.Unlock()
-	remote, err := l.hear(answer)
+	_, remote, err := l.hear(answer)
 	if err == nil {
 		err = l.answers(remote)
 	}

@@ -171,7 +171,7 @@ func (k *Keeper) follow() {
 // listen follows the people of a neighbour until ctx ends, and comes back when the connection breaks.
 func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 	defer f.stop()
-	wait := retryLeast
+	wait, refused := retryLeast, 0
 	for ctx.Err() == nil {
 		began := time.Now()
 		heard, err := k.hear(ctx, id, f)
@@ -184,7 +184,9 @@ func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 			return
 		}
 		var alert *net.OpError
-		if !heard && errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls tells of an alert
+		if heard || !errors.As(err, &alert) || alert.Op != "remote error" { // as crypto/tls tells of an alert
+			refused = 0
+		} else if refused++; refused > 2 { // some may be while it has not written down yet that we are paired
 			k.trouble(id, kindGone, k.nameOf(f)+" does not know this machine any more. Pair again.")
 		}
 		if rest(ctx, f.again, began, wait) {

@@ -195,6 +195,11 @@ func TestPairingOutlivesTheProcess(t *testing.T) {
 	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
 	pair(t, a, b)
 	a.stop()
+	eventually(t, "end of the old stream, which would take the news", func() bool {
+		b.Keeper.mu.Lock()
+		defer b.Keeper.mu.Unlock()
+		return b.friends[a.ID()].streams == 0
+	})
 	again := startMachine(t, "Front office", a.cfg.Identity, a.book)
 	again.sees(b.announcement())
 	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampBusy}}}

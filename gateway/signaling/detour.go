@@ -62,7 +62,7 @@ func (a *away) best(list []locate.Target) locate.Target {
 // beside are a server of the PBX and after it the others that have the name of its address too, which do as well for what is sent to that name.
 func (p *pbx) beside(ctx context.Context, given locate.Target) []locate.Target {
 	list := []locate.Target{given}
-	found, err := p.srv.locator.Locate(ctx, queryOf(p.uri))
+	found, err := p.locate(ctx, queryOf(p.uri))
 	if err != nil {
 		return list
 	}

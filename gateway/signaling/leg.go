@@ -68,6 +68,7 @@ type leg struct {
 	informing     []info       // what waits to be told by INFO, the first one under way
 
 	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
+	hides        bool              // its party has asked not to be known (RFC 3323)
 	early        map[string]*early // by the callee's tag
 	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
 	parked       int               // changes by the peer that wait for that
@@ -238,6 +239,7 @@ func (l *leg) asked(req *sip.Request) {
 	l.remote = address{from.DisplayName, from.Address, tag}
 	l.local = address{to.DisplayName, to.Address, ""}
 	l.remoteSeq = req.CSeq().SeqNo
+	l.hides = wantsPrivacy(req) || anonymous(from)
 	l.learn(req)
 	if c := req.Contact(); c != nil {
 		l.retarget(c.Address)

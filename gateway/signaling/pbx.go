@@ -257,6 +257,7 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 	}
 	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
 		if at.Transport == "UDP" { // by TCP a message comes in pieces
+			s.misread.heard(at.RemoteAddr)
 			data = squeezeDatagram(data)
 		}
 		return data, nil

@@ -61,7 +61,9 @@ func (s *Server) tooPrivate(req *sip.Request, tx sip.ServerTransaction) bool {
 	if asked&privateCritical == 0 || len(unknown) == 0 {
 		return false
 	}
-	s.reply(req, tx, sip.StatusInternalServerError, "Privacy Not Supported", warning("privacy not supported: "+strings.Join(unknown, ", "))...)
+	const most = 100 // bytes
+	text := strings.Join(unknown, ", ")
+	s.reply(req, tx, sip.StatusInternalServerError, "Privacy Not Supported", warning("privacy not supported: "+text[:min(len(text), most)])...)
 	return true
 }
 

@@ -170,6 +170,7 @@ func (s *Server) replace(ctx context.Context, from caller, req *sip.Request, tx 
 	b.changed(old, n, from)
 	res.AppendHeader(n.contact())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
+	appendAll(res, b.introduce(ctx, n))
 	setSDP(res, sdp)
 	b.log.Info("leg replaced", "old", nameOf(old), "new", nameOf(n))
 	s.routed.Go(func() {

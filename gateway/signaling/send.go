@@ -100,8 +100,6 @@ func (p *pbx) hops(ctx context.Context, req *sip.Request) ([]locate.Target, erro
 	given := locate.Target{Transport: req.Transport()}
 	given.Addr, _ = netip.ParseAddrPort(req.MessageData.Destination())
 	route := req.Route()
-	ctx, stop := context.WithTimeout(ctx, answerTime)
-	defer stop()
 	switch {
 	case !given.Addr.IsValid() && route == nil && !within(req):
 		return nil, errNoServer
@@ -122,6 +120,13 @@ func (p *pbx) hops(ctx context.Context, req *sip.Request) ([]locate.Target, erro
 	case transport != locate.UDP && transport != locate.TCP && transport != locate.TLS:
 		q.Transport = req.Transport()
 	}
+	return p.locate(ctx, q)
+}
+
+// locate finds servers, in no more time than a request may take.
+func (p *pbx) locate(ctx context.Context, q locate.Query) ([]locate.Target, error) {
+	ctx, stop := context.WithTimeout(ctx, answerTime)
+	defer stop()
 	return p.srv.locator.Locate(ctx, q)
 }
 
