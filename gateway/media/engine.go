@@ -16,7 +16,7 @@
 // socket; from there on all is the same (tcp.go, framing.go).
 //
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
-// party named, or that it really sends from (plain.go).
+// party named, or that it really sends from (plain.go). While the peer is a browser without keys nothing is read (early.go).
 //
 // From a server whose client we are: an ICE agent of pion's has sockets of its own, and lets in what is harmless
 // (outside.go, welcome.go). Each such leg has a goroutine that reads and one that writes (path.go, clientline.go).

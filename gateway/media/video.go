@@ -51,6 +51,7 @@ func (l *leg) watch() error {
 			return err
 		}
 		v.line = line
+		line.listen()
 	}
 	v.streams.begin(l.engine.now())
 	_, v.streams.name = l.streams.identity() // by which a browser knows that the two belong together (RFC 3550 §6.5.1)
