@@ -92,7 +92,7 @@ func (k *keeper) report(purpose audio.Purpose, name string, err error) {
 func (k *keeper) list() ([]found, error) {
 	if !k.connected {
 		if err := k.sys.connect(k.was); err != nil {
-			if k.was {
+			if k.was && !errors.Is(err, errRefused) {
 				err = errGone
 			}
 			k.report("", "", err)
@@ -103,6 +103,8 @@ func (k *keeper) list() ([]found, error) {
 	devices, err := k.sys.list()
 	switch {
 	case errors.Is(err, errDenied): // without any device
+	case errors.Is(err, errRefused):
+		k.disconnect() // from another system; the server is asked again
 	case err != nil:
 		err = errGone
 		k.disconnect()

@@ -29,7 +29,7 @@ func Open(cfg Config, log *slog.Logger) (*Card, error) {
 // JACK, which is for studios.
 var backends = []backend{
 	{name: malgo.BackendWasapi}, {name: malgo.BackendCoreaudio},
-	{name: malgo.BackendPulseaudio, served: true, capture: 20, playback: 40},
+	{name: malgo.BackendPulseaudio, served: true, playback: 40},
 	{name: malgo.BackendAlsa}, {name: malgo.BackendSndio}, {name: malgo.BackendAudio4}, {name: malgo.BackendOss},
 	{name: malgo.BackendDsound}, {name: malgo.BackendWinmm},
 }
@@ -38,16 +38,18 @@ var backends = []backend{
 type backend struct {
 	name   malgo.Backend
 	served bool // a server of its own, which may go and come back
-	// Periods in ms, when not period. What PulseAudio gets as the period of a loudspeaker is all that it keeps, of which it asks for
-	// a quarter at a time; with less it wakes us needlessly often and has gaps on a busy machine.
-	capture, playback uint32
+	// What a loudspeaker's period is, in ms, when not period. PulseAudio takes it for all that it keeps, of which it asks for a quarter at a
+	// time: that is a frame. With less it wakes us more often, asks for parts of frames, so that the jitter buffer has to keep one more, and has
+	// gaps on a busy machine.
+	playback uint32
 }
 
 const (
-	// period is how much a device gives or takes at a time, in ms, where a system's own is no longer.
+	// period is how much a device gives or takes at a time, in ms, where a system's own is no longer: a frame. A microphone that gave two at
+	// a time would keep the first sample waiting for 10 ms more, and with what is left over of a frame for 20.
 	period = 10
 	// capturePeriods is how many periods a system keeps while we are late. A microphone that is not late has no delay of it.
-	capturePeriods = 10
+	capturePeriods = 20
 	// playPeriods is how many a loudspeaker has in its buffer at most.
 	playPeriods = 3
 )
@@ -56,21 +58,31 @@ const (
 type miniaudio struct {
 	backends []backend
 	used     backend
+	refused  bool // by a sound server: what leads to it in another way won't either
 	context  *malgo.AllocatedContext
 }
 
 // connect implements system.
 func (m *miniaudio) connect(again bool) error {
 	if again && m.used.served {
-		if err := m.reach(m.used); err != nil {
-			return fmt.Errorf("%w: %w", errGone, err)
+		err := m.reach(m.used)
+		switch {
+		case err == nil:
+			return nil
+		case refused():
+			return errRefused
 		}
-		return nil
+		return fmt.Errorf("%w: %w", errGone, err)
 	}
+	m.refused = false
 	for _, b := range m.backends {
 		if m.reach(b) == nil {
 			return nil
 		}
+		m.refused = m.refused || b.served && refused()
+	}
+	if m.refused {
+		return errRefused
 	}
 	return errNoSystem
 }
@@ -104,23 +116,31 @@ func (m *miniaudio) list() ([]found, error) {
 			case malgo.BackendPulseaudio:
 				f.monitor = f.microphone && bytes.HasSuffix(id, []byte(".monitor"))
 			case malgo.BackendAlsa:
-				if !sounds(string(id)) {
+				if !sounds(string(id)) || m.refused && !hardware(string(id)) {
 					continue
 				}
 			}
 			all = append(all, f)
 		}
 	}
-	if len(all) == 0 && hidden() {
+	switch {
+	case len(all) > 0:
+		return all, nil
+	case m.refused:
+		return nil, errRefused
+	case hidden():
 		return nil, errDenied
 	}
-	return all, nil
+	return nil, nil
 }
 
 // sounds reports whether what ALSA lists by that name is a card and not one of its converters, some of which don't even keep time.
 func sounds(id string) bool {
-	return id == "default" || id == "pipewire" || strings.Contains(id, ":")
+	return id == "default" || id == "pipewire" || hardware(id)
 }
+
+// hardware reports whether it is a card for sure, and not what may lead to a sound server.
+func hardware(id string) bool { return strings.Contains(id, ":") }
 
 // open implements system.
 func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []int16)) (func(), error) {
@@ -142,7 +162,7 @@ func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []
 	callbacks := malgo.DeviceCallbacks{}
 	if kind == malgo.Capture {
 		cfg.Capture, cfg.Periods = side, capturePeriods
-		cfg.PeriodSizeInMilliseconds = cmp.Or(m.used.capture, period)
+		cfg.PeriodSizeInMilliseconds = period
 		cfg.Pulse.StreamNameCapture = string(purpose)
 		callbacks.Data = func(_, in []byte, _ uint32) { sound(samples(in)) }
 	} else {
@@ -159,9 +179,11 @@ func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []
 		device.Uninit()
 		return nil, fault(err)
 	}
+	back := place()
 	return func() {
 		_ = device.Stop() // wakes its thread, which Uninit alone would wait for
 		device.Uninit()
+		back()
 	}, nil
 }
 

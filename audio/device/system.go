@@ -11,7 +11,7 @@ import (
 type system interface {
 	// connect reaches it. Of several the first that answers is taken; again: the one that was used last, and no other.
 	connect(again bool) error
-	// list is what devices there are. The error is errDenied when we may not know, else the connection is lost.
+	// list is what devices there are. The error is errDenied or errRefused when we may not know, else the connection is lost.
 	list() ([]found, error)
 	// open starts a device. sound comes from a thread of the device, with samples to take (microphone) or to fill. close returns
 	// when it comes no more.
@@ -32,6 +32,7 @@ type found struct {
 var (
 	errNoSystem = errors.New("there is no sound system")
 	errGone     = errors.New("the sound server is gone")
+	errRefused  = errors.New("the sound server refuses Cordboard")
 	errDenied   = errors.New("no permission")
 	errBusy     = errors.New("in use by another program")
 	errNoDevice = errors.New("no such device")
@@ -56,6 +57,8 @@ func sentence(purpose audio.Purpose, name string, err error) string {
 		return fmt.Sprintf("This machine has no %s. Plug one in.", purpose)
 	case errors.Is(err, errGone):
 		return "The sound server is gone. Start PulseAudio or PipeWire again; Cordboard then goes on by itself."
+	case errors.Is(err, errRefused):
+		return "The sound server does not let Cordboard in. Start Cordboard as the user to whom the sound server belongs."
 	case errors.Is(err, errDenied):
 		return fmt.Sprintf("%s is not allowed to Cordboard. %s.", what, permission)
 	case errors.Is(err, errBusy):

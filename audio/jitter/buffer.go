@@ -141,9 +141,9 @@ func (b *Buffer) Play(frame []int16, now time.Duration) {
 		p.table, b.given = b.given, nil
 	}
 	b.mu.Unlock()
-	paused := p.wake(now)
+	opened := p.wake(now)
 	for _, k := range b.came {
-		if paused { // it is old
+		if opened { // it is old
 			p.drop(k)
 		} else {
 			p.take(k)

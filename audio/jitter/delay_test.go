@@ -71,3 +71,25 @@ func TestWireToLoudspeaker(t *testing.T) {
 		}
 	}
 }
+
+// The card fills its buffer as it is opened and wants nothing more for as long: packets that come meanwhile are held back no longer than others.
+func TestOpening(t *testing.T) {
+	for _, fill := range []int{0, 2, 4} {
+		for phase := time.Duration(0); phase < 20; phase += time.Duration(few(1, 5)) {
+			b, s := New(), newSender(t, pcmu, tone(450))
+			b.Use(all)
+			var frame [audio.CardFrame]int16
+			sent := 0
+			for n := range 50 {
+				now := time.Duration(max(0, n-fill)) * frameTime
+				for ; time.Duration(sent)*20*time.Millisecond+phase*time.Millisecond <= now+time.Second; sent++ {
+					b.Put(s.next(t)) // they came for a second before
+				}
+				b.Play(frame[:], now)
+			}
+			if d := b.Stats().Delay; d > 30*time.Millisecond {
+				t.Errorf("a card that takes %d frames more at once, packets %d ms after it: held back by %v", fill, phase, d)
+			}
+		}
+	}
+}

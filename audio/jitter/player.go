@@ -15,7 +15,7 @@ const (
 	burstMemory = 5 * audio.CardRate
 
 	slack      = 2 * millisecond   // in time, beyond what the card takes at once
-	firstGuess = 10 * millisecond  // of jitter, before it is known
+	firstGuess = 5 * millisecond   // of jitter, before it is known
 	maxLate    = 400 * millisecond // later packets are not waited for
 	longerWay  = 10                // so many later packets in a row mean that all will be
 	maxAhead   = audio.CardRate    // earlier packets mean that the sender began anew
@@ -47,6 +47,7 @@ type player struct {
 	burst struct {
 		run, most, before int // frames taken together: now, of late, and of late before that
 		until             int64
+		fills             bool // the card fills its buffer, which it has just opened
 	}
 
 	begun    bool
@@ -90,23 +91,25 @@ func (p *player) reset() {
 	p.air.gain, p.stretch = 0, stretcher{speed: 1}
 }
 
-// wake says whether the card has paused, after which all begins anew. It learns how many frames the card takes at once.
-func (p *player) wake(now time.Duration) (paused bool) {
+// wake says whether the card was closed, after which all begins anew: it has filled its buffer at once, which it will not do again, and
+// what came until it wants more waited for that. Else it learns how many frames the card takes at once.
+func (p *player) wake(now time.Duration) (opened bool) {
+	b := &p.burst
 	passed := now - p.woken
-	paused = p.clock == 0 || passed > pauseTime
 	p.woken = now
-	if paused {
+	fills := p.clock == 0 || passed > pauseTime || b.fills && passed < burstTime
+	opened = fills || b.fills
+	if b.fills = fills; opened {
 		p.reset()
 	}
-	b := &p.burst
-	if b.run++; passed >= burstTime || paused {
+	if b.run++; passed >= burstTime || opened {
 		b.run = 1
 	}
 	b.most = max(b.most, min(b.run, maxBurst))
 	if p.clock >= b.until {
 		b.before, b.most, b.until = b.most, b.run, p.clock+burstMemory
 	}
-	return paused
+	return opened
 }
 
 // reserve is how much earlier than needed the last of the packets should be there.

@@ -236,6 +236,10 @@ func TestTakeOver(t *testing.T) {
 	o.with("alice", "bob", "moved", func(c call.DeskCall) bool { return c.State == call.Ended && c.Reason == "Moved to another device" })
 	o.in("bob", "alice", call.Talking)
 	eventually(t, "the other machine talks", other.open)
+	eventually(t, "the other machine knows who it is", func() bool {
+		list := second.State().Calls
+		return len(list) == 1 && list[0].Peer == "bob" && list[0].Name == "BOB"
+	})
 }
 
 func TestCardThatDoesNotOpen(t *testing.T) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"log/slog"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -217,6 +218,27 @@ func TestSoundCardHearsNoLoudspeaker(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSoundCardRefused meets a sound server that takes only who has its cookie, then one that takes everybody.
+func TestSoundCardRefused(t *testing.T) {
+	p, card := openCard(t, device.Config{})
+	p.sink("loudspeaker")
+	p.microphone("microphone")
+	open := os.Getenv("PULSE_SERVER")
+	t.Setenv("PULSE_SERVER", p.guard())
+	d := &talker{tone: audio.NewTone(toneAlice, audio.CardRate, 9000)}
+	stop, err := card.Talk(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	eventually(t, 5*time.Second, "word of the refusal", func() bool {
+		return strings.HasPrefix(card.State(), "The sound server does not let Cordboard in.")
+	})
+	t.Setenv("PULSE_SERVER", open)
+	wantTone(t, "the loudspeaker when the server has let us in", p.record("loudspeaker.monitor"), toneAlice)
+	eventually(t, 5*time.Second, "end of the trouble", func() bool { return card.State() == "" })
 }
 
 // marks measures a delay: it plays a click now and then, and notes when it hears one.

@@ -20,9 +20,13 @@ func TestDeskCost(t *testing.T) {
 		t.Skip("CORDBOARD_DESK_COST does not say how long to measure, as 10s")
 	}
 	for _, clean := range []bool{true, false} {
-		for _, codec := range []string{"opus", "g722", "pcmu"} {
+		for _, codec := range []string{"opus", "g722", "pcma"} {
 			t.Run(fmt.Sprintf("%s/clean=%v", codec, clean), func(t *testing.T) {
-				p := deskSound(t)
+				p := startPulse(t)
+				p.latency = 2 * time.Second // PulseAudio cuts a device's sound for all by the one who waits least: here the gateway
+				p.use()
+				p.sink("bell")
+				p.plug()
 				k := startPBX(t, pbxOptions{})
 				to := "echo"
 				if codec != "opus" {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -19,10 +20,11 @@ import (
 // pulse is a PulseAudio of the test's own, without hardware: what is played to a sink can be recorded from its monitor, and
 // what is played to a microphone's feed is what that microphone hears.
 type pulse struct {
-	t     *testing.T
-	dir   string // its socket, and the home of its clients
-	proc  *process
-	voice *process // who talks into the microphone, of plug
+	t       *testing.T
+	dir     string // its socket, and the home of its clients
+	proc    *process
+	voice   *process      // who talks into the microphone, of plug
+	latency time.Duration // that who plays and records asks for
 }
 
 // startPulse runs a PulseAudio without any device until the test ends.
@@ -35,7 +37,7 @@ func startPulse(t *testing.T) *pulse {
 		t.Fatalf("start pulseaudio: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	p := &pulse{t: t, dir: dir}
+	p := &pulse{t: t, dir: dir, latency: 20 * time.Millisecond}
 	p.start()
 	return p
 }
@@ -62,6 +64,16 @@ func (p *pulse) kill() { p.proc.kill() }
 // env is what a program needs in its environment to find this server and no other.
 func (p *pulse) env() []string {
 	return []string{"HOME=" + p.dir, "XDG_RUNTIME_DIR=" + p.dir, "PULSE_RUNTIME_PATH=" + p.dir, "PULSE_SERVER=unix:" + filepath.Join(p.dir, "native")}
+}
+
+// guard opens a door of the server's for who has its cookie, which nobody has, and gives its address. By the other door, its socket,
+// everybody of the same account comes in.
+func (p *pulse) guard() (address string) {
+	p.t.Helper()
+	door := freePort(p.t)
+	door.release()
+	p.pactl("load-module", "module-native-protocol-tcp", "listen=127.0.0.1", fmt.Sprint("port=", door.number), "auth-cookie="+filepath.Join(p.t.TempDir(), "cookie"))
+	return fmt.Sprint("tcp:", door.addr())
 }
 
 // use makes this server that of programs the test starts, and of sound in the test's own process.
@@ -128,7 +140,7 @@ func (p *pulse) pull(name string) {
 // play sounds a tone of freq Hz, in pulses as toneFile's, at a sink until the process is stopped or the test ends.
 func (p *pulse) play(sink string, freq float64) *process {
 	p.t.Helper()
-	cmd := exec.Command(program(p.t, "pacat"), "--playback", "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--latency-msec=20", "-d", sink)
+	cmd := exec.Command(program(p.t, "pacat"), "--playback", "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", sink)
 	cmd.Env = append(os.Environ(), p.env()...)
 	cmd.Stdin = &pulses{tone: audio.NewTone(freq, 48000, 9000)}
 	return start(p.t, "pacat", cmd)
@@ -162,7 +174,7 @@ type tape struct{ file string }
 func (p *pulse) record(source string) *tape {
 	p.t.Helper()
 	tape := &tape{file: filepath.Join(p.t.TempDir(), source+".raw")}
-	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--latency-msec=20", "-d", source, tape.file)
+	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", source, tape.file)
 	cmd.Env = append(os.Environ(), p.env()...)
 	start(p.t, "parec", cmd)
 	return tape

@@ -129,6 +129,11 @@ func (s session) profile(i int) Profile {
 	if s.streams[i].media != "audio" {
 		return 0
 	}
+	return s.transport(i)
+}
+
+// transport is profile for a stream of any kind.
+func (s session) transport(i int) Profile {
 	m, print := s.MediaDescriptions[i], s.streams[i].print
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
@@ -208,6 +213,9 @@ func (s session) remote() (Remote, error) {
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	r.Audio, r.RTCP = s.addresses(m, s.streams[s.audio].port, r.Profile, r.Mux)
+	if r.Profile.phone() {
+		r.Extended = s.extended(m)
+	}
 	if r.Profile != WebRTC && r.Profile != DTLS && s.held(m) { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		r.Direction = narrow(r.Direction, "recvonly")
 	}

@@ -88,6 +88,7 @@ func (d *Description) translate(offer *Description, wanted func(Codec) bool, to 
 	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs, nil)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
+	audio.lines = append(audio.lines, own.Extended.lines()...)
 	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))
 }
 
@@ -98,7 +99,7 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 		return nil, err
 	}
 	asked, own := d.session, d.remote
-	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected}
+	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected, lines: own.Extended.lines()}
 	for _, o := range own.Codecs {
 		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)

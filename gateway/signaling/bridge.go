@@ -113,6 +113,9 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 		l.mu.Lock()
 		confirmed := l.confirmed
 		l.mu.Unlock()
+		if confirmed || l == by {
+			b.srv.past.add(l, time.Now())
+		}
 		if l == by || !confirmed {
 			l.drop()
 			continue

@@ -43,6 +43,8 @@ type savedLeg struct {
 	PBX       string       `json:"pbx,omitzero"`
 	Account   string       `json:"account,omitzero"` // whose credentials it has at the PBX
 	Payer     string       `json:"payer,omitzero"`
+	Guest     string       `json:"guest,omitzero"` // the address of whom it is, as an account of the PBX Of
+	Of        string       `json:"of,omitzero"`
 	CallID    string       `json:"call_id"`
 	Local     savedAddress `json:"local"`
 	Remote    savedAddress `json:"remote"`
@@ -53,6 +55,7 @@ type savedLeg struct {
 	Referrals []referral   `json:"referrals,omitzero"`
 
 	Owner     bool          `json:"owner,omitzero"`
+	Hides     bool          `json:"hides,omitzero"`
 	Refresh   time.Duration `json:"refresh,omitzero"`   // the interval of its session timer; 0: none
 	Refreshes bool          `json:"refreshes,omitzero"` // by us
 }
@@ -154,14 +157,17 @@ func (l *leg) save() (savedLeg, bool) {
 	defer l.mu.Unlock()
 	saved := savedLeg{Token: l.token, Party: l.party, User: l.user, Payer: l.payer, CallID: l.callID, Local: l.local.save(), Remote: l.remote.save(),
 		Target: l.target.String(), LocalSeq: l.localSeq, RemoteSeq: l.remoteSeq, Referrals: slices.Clone(l.referrals),
-		Owner: l.owner, Refresh: l.timer.interval, Refreshes: l.timer.ours}
+		Owner: l.owner, Hides: l.hides, Refresh: l.timer.interval, Refreshes: l.timer.ours}
 	for _, r := range l.routes {
 		saved.Routes = append(saved.Routes, r.String())
 	}
 	if l.pbx != nil {
 		saved.PBX = l.pbx.lastingKey()
 	}
-	return saved, l.confirmed && l.guest == nil // whose credentials only its browser has
+	if l.guest != nil { // its credentials only its browser has
+		saved.Guest, saved.Of = l.guest.aor.String(), l.guest.pbx.lastingKey()
+	}
+	return saved, l.confirmed
 }
 
 func (a address) save() savedAddress {

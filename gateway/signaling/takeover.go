@@ -17,14 +17,18 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 		return
 	}
 	b := old.call
+	old.mu.Lock()
+	hides := old.hides
+	old.mu.Unlock()
 	n := from.leg(req)
 	s.join(b, n)
 	n.asked(req)
-	finish, _ := n.begin() // until its ACK
+	finish, _ := n.beginOf(true) // until its ACK
 	defer finish()
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	n.mu.Lock()
 	n.local.tag, _ = res.To().Params.Get("tag")
+	n.hides = n.hides || hides
 	n.mu.Unlock()
 	sdp, err := b.mediaOf(ctx, old, n, offer)
 	if err == nil && !b.replace(old, n) {
@@ -38,6 +42,7 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	}
 	res.AppendHeader(n.contact())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
+	appendAll(res, b.introduce(ctx, n))
 	setSDP(res, sdp)
 	b.log.Info("call taken over", "user", n.user)
 	s.routed.Go(func() {
@@ -47,6 +52,36 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	})
 	old.drop()
 	s.settle(b, n, req, tx, res)
+}
+
+// introduce asserts toward n, the leg of a user who asked for another's place in the call and not for whom it is with, who that is (RFC
+// 3325 §9.1).
+func (b *bridge) introduce(ctx context.Context, n *leg) []sip.Header {
+	if n.pbx != nil || n.guest != nil { // they know
+		return nil
+	}
+	b.mu.Lock()
+	builtin := b.builtin
+	b.mu.Unlock()
+	far := b.peer(n)
+	if far == nil {
+		return []sip.Header{assertedIdentity("", sip.Uri{Scheme: "sip", User: builtin, Host: b.srv.cfg.Domain})}
+	}
+	far.mu.Lock()
+	who, hides, asked := far.remote, far.hides, !far.owner
+	far.mu.Unlock()
+	switch {
+	case hides:
+		return []sip.Header{assertedIdentity("Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: anonymousHost})}
+	case asked && far.pbx == nil && far.guest == nil: // the name is the browser's own claim
+		who.display, who.uri.User = "", far.user
+		if u, err := b.srv.deps.Users.User(ctx, far.user); err == nil {
+			who.display = u.Display
+		}
+	case asked && far.pbx != nil && far.pbx.neighbour != nil:
+		who = far.pbx.colleague(&sip.FromHeader{DisplayName: who.display, Address: who.uri})
+	}
+	return []sip.Header{assertedIdentity(who.display, b.srv.renamed(far, n, who.uri))}
 }
 
 // replaced is the established leg of the caller's own that a Replaces header names; nil when there is none.

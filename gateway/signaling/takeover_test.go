@@ -81,6 +81,63 @@ func TestTakeOver(t *testing.T) {
 	w.over()
 }
 
+// A device that takes a call over has asked for its own user. It is told whom it is with.
+func TestTakeOverTells(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		up   func(w *world, alice *browser) (replaces string)
+		want string
+	}{
+		{"a number at the PBX", func(w *world, alice *browser) string {
+			ok, _ := w.up(alice)
+			return replacing(ok.CallID().Value(), tagOf(t, ok.To().Params), tagOf(t, ok.From().Params))
+		}, "<sip:200@office.example>"},
+		{"built in", func(w *world, alice *browser) string {
+			alice.invite("echo")
+			ok := alice.response(200, sip.INVITE)
+			alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+			return replacing(ok.CallID().Value(), tagOf(t, ok.To().Params), tagOf(t, ok.From().Params))
+		}, "<sip:echo@office.example>"},
+		{"a user who called, and claims another name", func(w *world, alice *browser) string {
+			return w.calledBy(alice, func(s string) string { return strings.Replace(s, "From: <sip:bob@", "From: \"The Boss\" <sip:bob@", 1) })
+		}, `"Bob Roe" <sip:bob@office.example>`},
+		{"a user who called and hides", func(w *world, alice *browser) string {
+			return w.calledBy(alice, func(s string) string { return strings.Replace(s, "Max-Forwards", "Privacy: id\r\nMax-Forwards", 1) })
+		}, `"Anonymous" <sip:anonymous@anonymous.invalid>`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, ModeExtension)
+			alice := w.dial("alice", true)
+			alice.register()
+			replaces := tt.up(w, alice)
+			eventually(t, "call is up", func() bool { c := w.srv.Calls(); return len(c) == 1 && c[0].State == "talking" })
+			for range 2 { // and once more
+				next := w.dial("alice", true)
+				next.send(next.build("INVITE", "sip:alice@office.example", "<sip:alice@office.example>", token(), token(), "v=0 of another device", replaces))
+				taken := next.response(200, sip.INVITE)
+				if got := valueOf(taken, "P-Asserted-Identity"); got != tt.want {
+					t.Errorf("the device is told of %q, want %q", got, tt.want)
+				}
+				next.send(next.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
+				alice.answer(alice.request(sip.BYE), 200, "OK", "", "", "")
+				alice, replaces = next, replacing(taken.CallID().Value(), tagOf(t, taken.To().Params), tagOf(t, taken.From().Params))
+			}
+		})
+	}
+}
+
+// calledBy lets bob call alice, with his INVITE changed, and gives the header that takes alice's place in the call.
+func (w *world) calledBy(alice *browser, change func(string) string) (replaces string) {
+	bob := w.dial("bob", true)
+	bob.send(change(bob.build("INVITE", "sip:alice@office.example", "<sip:alice@office.example>", token(), token(), "v=0 of bob")))
+	invite := alice.request(sip.INVITE)
+	alice.answer(invite, 200, "OK", "alices", "<sip:alice@"+alice.host+";transport=ws>", "v=0 of alice")
+	ok := bob.response(200, sip.INVITE)
+	bob.send(bob.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+	alice.request(sip.ACK)
+	return replacing(invite.CallID().Value(), tagOf(w.t, invite.From().Params), "alices")
+}
+
 func TestMoveToAnotherDevice(t *testing.T) {
 	w := newWorld(t, "")
 	alice, phone := w.dial("alice", true), w.dial("alice", true)
