@@ -49,6 +49,7 @@ func (l *leg) watch(port uint16) error {
 			return err
 		}
 		v.line = line
+		line.listen()
 	}
 	v.streams.begin(l.engine.now())
 	_, v.streams.name = l.streams.identity() // by which a browser knows that the two belong together (RFC 3550 §6.5.1)
