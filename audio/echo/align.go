@@ -15,7 +15,8 @@ const (
 	alignRatio  = bandRate / alignRate
 	alignWindow = 2048                 // samples of the microphone's; of the loudspeaker's the first half: so long may the delay be
 	alignEvery  = 512                  // samples, from one estimate to the next
-	alignKeep   = 0.85                 // of the spectra, from one to the next
+	alignRest   = 4                    // times as many, while the echo comes when it may
+	alignKeep   = 0.85                 // of the spectra, in alignEvery
 	alignQuiet  = 20.0                 // RMS of the loudspeaker below which nothing can be learned
 	alignPeak   = 25.0                 // times the mean power that the peak must have
 	alignAgree  = alignRate * 3 / 1000 // samples by which two estimates may differ
@@ -47,6 +48,7 @@ type aligner struct {
 	scratch []complex128
 	twiddle []complex128
 	last    int // where the last peak was, in samples; -1: there was none
+	every   int // samples from one estimate to the next at the moment
 }
 
 func newAligner() *aligner {
@@ -55,7 +57,7 @@ func newAligner() *aligner {
 		reference: make([]int16, alignWindow, alignWindow+bandFrame), heard: make([]int16, alignWindow, alignWindow+bandFrame),
 		cross: make([]complex128, alignWindow), power: make([]float64, alignWindow),
 		scratch: make([]complex128, alignWindow), twiddle: make([]complex128, alignWindow/2),
-		last: -1,
+		last: -1, every: alignEvery,
 	}
 	for i := range a.twiddle {
 		a.twiddle[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/alignWindow)
@@ -71,18 +73,22 @@ func (a *aligner) hear(reference, heard *band) (moved bool) {
 	a.heard = a.downHeard.Resample(a.heard, heard[:])
 	a.reference = a.reference[:copy(a.reference, a.reference[len(a.reference)-alignWindow:])]
 	a.heard = a.heard[:copy(a.heard, a.heard[len(a.heard)-alignWindow:])]
-	if a.fresh += bandFrame / alignRatio; a.fresh < alignEvery {
+	if a.fresh += bandFrame / alignRatio; a.fresh < a.every {
 		return false
 	}
-	a.fresh = 0
-	peak := a.peak()
+	peak := a.peak(math.Pow(alignKeep, float64(a.fresh/alignEvery)))
+	a.fresh, a.every = 0, alignEvery
 	if peak < 0 {
 		return false
 	}
 	sure := a.last >= 0 && max(peak-a.last, a.last-peak) <= alignAgree
 	a.last = peak
 	ms := float64(peak) * 1000 / alignRate
-	if in := ms - 10*float64(a.delay); !sure || in >= alignFirst && in <= alignLast {
+	if !sure {
+		return false
+	}
+	if in := ms - 10*float64(a.delay); in >= alignFirst && in <= alignLast {
+		a.every = alignRest * alignEvery
 		return false
 	}
 	delay := max(0, min(alignFrames-1, int((ms-alignShould)/10)))
@@ -96,8 +102,9 @@ func (a *aligner) due() *band {
 	return &a.frames[(a.newest-a.delay+alignFrames)%alignFrames]
 }
 
-// peak is where the impulse response has its peak, in samples; -1 when it has none, or when nothing was played.
-func (a *aligner) peak() int {
+// peak is where the impulse response has its peak, in samples; -1 when it has none, or when nothing was played. So much of the spectra
+// is kept.
+func (a *aligner) peak(keep float64) int {
 	loud := 0.0
 	for i := range a.scratch { // both in one transform: one is the real part, one the imaginary
 		x := 0.0
@@ -115,13 +122,14 @@ func (a *aligner) peak() int {
 	for i, z := range a.scratch {
 		mirror := cmplx.Conj(a.scratch[(alignWindow-i)%alignWindow])
 		x, y := (z+mirror)/2, (z-mirror)/2i
-		a.cross[i] = alignKeep*a.cross[i] + x*cmplx.Conj(y) // turned round, as the way back is the same transform
-		a.power[i] = alignKeep*a.power[i] + real(x)*real(x) + imag(x)*imag(x)
+		a.cross[i] = complex(keep*real(a.cross[i]), keep*imag(a.cross[i])) + x*cmplx.Conj(y) // turned round, as the way back is the same transform
+		a.power[i] = keep*a.power[i] + real(x)*real(x) + imag(x)*imag(x)
 		mean += a.power[i]
 	}
 	mean /= alignWindow
 	for i := range a.scratch {
-		a.scratch[i] = a.cross[i] / complex(a.power[i]+mean/100, 0)
+		share := 1 / (a.power[i] + mean/100)
+		a.scratch[i] = complex(share*real(a.cross[i]), share*imag(a.cross[i]))
 	}
 	a.transform()
 	best, most, all := -1, 0.0, 0.0
