@@ -29,7 +29,7 @@ var arrows = []struct {
 	{"audio/codec", []string{"audio", "audio/vector"}},
 	{"audio/device", []string{"audio"}},
 	{"audio/echo", []string{"audio", "audio/codec"}},
-	{"audio/jitter", []string{"audio", "audio/codec"}},
+	{"audio/jitter", []string{"audio", "audio/codec", "audio/vector"}},
 	{"audio/vector", nil},
 	{"discovery", nil},
 	{"gateway", []string{"gateway/", "discovery", "audio", "audio/echo"}},

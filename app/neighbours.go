@@ -110,7 +110,7 @@ func (n neighbour) presence() string {
 	if n.Paired && !n.Here {
 		return "not there"
 	}
-	words := map[string]string{"idle": "free", "ringing": "ringing", "busy": "talking", "unreachable": "not signed in"}
+	words := map[string]string{"idle": "free", "ringing": "ringing", "busy": "talking", "dnd": "do not disturb", "unreachable": "not signed in"}
 	var list []string
 	for _, p := range n.People {
 		word := words[p.State]

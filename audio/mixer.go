@@ -68,6 +68,11 @@ func (m *Mixer) change(do func()) {
 func (m *Mixer) Play(frame []int16) {
 	m.playing.Lock()
 	defer m.playing.Unlock()
+	if len(m.parties) == 1 && len(m.sources) == 0 {
+		clear(frame)
+		m.parties[0].duplex.Play(frame)
+		return
+	}
 	m.played.clear()
 	for _, p := range m.parties {
 		clear(m.heard[:])
@@ -89,10 +94,17 @@ func (m *Mixer) Play(frame []int16) {
 func (m *Mixer) Capture(frame []int16) {
 	m.capturing.Lock()
 	defer m.capturing.Unlock()
-	if len(m.parties) > 1 {
-		for _, p := range m.parties {
-			p.says.Take(&p.said)
+	if len(m.parties) == 1 {
+		p := m.parties[0]
+		if p.muter != nil && p.muter.Muted() {
+			clear(m.told[:])
+			frame = m.told[:]
 		}
+		p.duplex.Capture(frame)
+		return
+	}
+	for _, p := range m.parties {
+		p.says.Take(&p.said)
 	}
 	for _, p := range m.parties {
 		m.captured.clear()

@@ -87,12 +87,16 @@ type User struct {
 
 // Guard is the [guard] table: what users may do through a PBX, and who is never banned.
 type Guard struct {
-	Allow     []string `toml:"allow"`     // beginnings of numbers; empty: all but those of Deny
-	Deny      []string `toml:"deny"`      // of a number that begins like some of both the longest decides
-	Calls     int      `toml:"calls"`     // of a user at a time; 0: any number
-	Minutes   int      `toml:"minutes"`   // that a user may talk a day; 0: any
-	Emergency []string `toml:"emergency"` // numbers that nothing limits
-	NeverBan  []string `toml:"never_ban"` // networks; PBXs and trusted proxies are among them anyway
+	Allow       []string `toml:"allow"`        // beginnings of numbers; empty: all but those of Deny
+	Deny        []string `toml:"deny"`         // of a number that begins like some of both the longest decides
+	Calls       int      `toml:"calls"`        // of a user at a time; 0: any number
+	Minutes     int      `toml:"minutes"`      // that a user may talk a day; 0: any
+	SiteAllow   []string `toml:"site_allow"`   // the same four for all users together, beside their own
+	SiteDeny    []string `toml:"site_deny"`    //
+	SiteCalls   int      `toml:"site_calls"`   //
+	SiteMinutes int      `toml:"site_minutes"` //
+	Emergency   []string `toml:"emergency"`    // numbers that nothing limits
+	NeverBan    []string `toml:"never_ban"`    // networks; PBXs and trusted proxies are among them anyway
 }
 
 // Audio is the [audio] table: the phone that this machine is.

@@ -9,16 +9,23 @@ import (
 	"cordboard/gateway/guard"
 )
 
-// maxMinutes is the most minutes that a day has.
-const maxMinutes = 24 * 60
+// The most calls at a time that a limit can be of, and the most minutes that a day has.
+const (
+	maxCalls   = 1000
+	maxMinutes = 24 * 60
+)
 
 // checkGuard finds rules that could not be meant.
 func (c *Config) checkGuard(check *checker) {
 	check.patterns("guard.allow", c.Guard.Allow)
 	check.patterns("guard.deny", c.Guard.Deny)
+	check.patterns("guard.site_allow", c.Guard.SiteAllow)
+	check.patterns("guard.site_deny", c.Guard.SiteDeny)
 	check.patterns("guard.emergency", c.Guard.Emergency)
-	check.between("guard.calls", &c.Guard.Calls, 1000)
+	check.between("guard.calls", &c.Guard.Calls, maxCalls)
 	check.between("guard.minutes", &c.Guard.Minutes, maxMinutes)
+	check.between("guard.site_calls", &c.Guard.SiteCalls, maxCalls)
+	check.between("guard.site_minutes", &c.Guard.SiteMinutes, maxCalls*maxMinutes)
 	for i, text := range c.Guard.NeverBan {
 		if _, err := parsePrefix(text); err != nil {
 			check.add("guard.never_ban"+index0(i), "%q is not a range of addresses like 10.0.0.0/8", text)
@@ -28,7 +35,7 @@ func (c *Config) checkGuard(check *checker) {
 		table := "user" + index0(i)
 		check.patterns(table+".allow", u.Allow)
 		check.patterns(table+".deny", u.Deny)
-		check.between(table+".calls", u.Calls, 1000)
+		check.between(table+".calls", u.Calls, maxCalls)
 		check.between(table+".minutes", u.Minutes, maxMinutes)
 	}
 }
@@ -53,6 +60,7 @@ func (c *Config) rules() guard.Rules {
 	r := guard.Rules{
 		Default:   guard.Limits{Allow: c.Guard.Allow, Deny: c.Guard.Deny, Calls: c.Guard.Calls, Talk: minutes(c.Guard.Minutes)},
 		Users:     make(map[string]guard.Limits),
+		Site:      guard.Limits{Allow: c.Guard.SiteAllow, Deny: c.Guard.SiteDeny, Calls: c.Guard.SiteCalls, Talk: minutes(c.Guard.SiteMinutes)},
 		Emergency: c.Guard.Emergency,
 	}
 	for _, u := range c.User {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cordboard/gateway/call"
 	"cordboard/gateway/guard"
 )
 
@@ -17,6 +18,10 @@ allow = ["x", "+49"]
 deny = ["00", "0900"]
 calls = 2
 minutes = 60
+site_allow = ["x", "00"]
+site_deny = ["0900"]
+site_calls = 8
+site_minutes = 2000
 emergency = ["112"]
 never_ban = []
 [[user]]
@@ -46,6 +51,9 @@ calls = 1
 			t.Errorf("%s: %+v, want %+v", user, got, want)
 		}
 	}
+	if s := rules.Site; !slices.Equal(s.Allow, []string{"x", "00"}) || !slices.Equal(s.Deny, []string{"0900"}) || s.Calls != 8 || s.Talk != 2000*time.Minute {
+		t.Errorf("all together: %+v", s)
+	}
 	if !slices.Equal(rules.Emergency, []string{"112"}) || len(cfg.Guard.NeverBan) > 0 || !cfg.User[1].Admin || cfg.User[0].Admin {
 		t.Errorf("not as in the file: %+v", cfg)
 	}
@@ -62,6 +70,9 @@ calls = -1
 minutes = 1441
 emergency = ["1 1 2"]
 never_ban = ["10.0.0.0/40"]
+site_allow = ["x", "y"]
+site_calls = 1001
+site_minutes = -5
 [[user]]
 name = "alice"
 deny = ["0+49"]
@@ -75,9 +86,12 @@ minutes = 1.5
 		`cordboard.toml:5: [guard] minutes: 1441, want 0 for no limit, or up to 1440`,
 		`cordboard.toml:6: [guard] emergency: "1 1 2" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
 		`cordboard.toml:7: [guard] never_ban: "10.0.0.0/40" is not a range of addresses like 10.0.0.0/8`,
-		`cordboard.toml:10: [[user]] deny: "0+49" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
-		`cordboard.toml:11: [[user]] calls: has a text, want a whole number`,
-		`cordboard.toml:12: [[user]] minutes: has a number, want a whole number`,
+		`cordboard.toml:8: [guard] site_allow: "y" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
+		`cordboard.toml:9: [guard] site_calls: 1001, want 0 for no limit, or up to 1000`,
+		`cordboard.toml:10: [guard] site_minutes: -5, want 0 for no limit, or up to 1440000`,
+		`cordboard.toml:13: [[user]] deny: "0+49" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
+		`cordboard.toml:14: [[user]] calls: has a text, want a whole number`,
+		`cordboard.toml:15: [[user]] minutes: has a number, want a whole number`,
 	}
 	if err == nil || err.Error() != strings.Join(want, "\n") {
 		t.Errorf("faults:\n%v\nwant\n%s", err, strings.Join(want, "\n"))
@@ -98,6 +112,32 @@ func TestGuardReloads(t *testing.T) {
 	}
 	if _, err := g.bans.Add("192.0.2.1", "", time.Hour, time.Now()); err == nil {
 		t.Error("a network of never_ban that came with the reload is banned")
+	}
+}
+
+func TestMinutesOutliveARestart(t *testing.T) {
+	const rules = "\n[guard]\nsite_minutes = 10\n"
+	dir := t.TempDir()
+	g, stop := start(t, loopback(t, rules), dir)
+	noon := time.Now()
+	noon = time.Date(noon.Year(), noon.Month(), noon.Day(), 12, 0, 0, 0, noon.Location())
+	if err := g.toll.Enter(t.Context(), "a", "alice", "201", noon); err != nil {
+		t.Fatal(err)
+	}
+	began := noon.Add(-11 * time.Minute)
+	if err := g.accounts.store.Add(t.Context(), call.Record{ID: "x", From: "alice", Direction: call.Out, Began: began, Answered: began, Ended: noon}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	g, _ = start(t, loopback(t, rules), dir)
+	err := g.toll.Enter(t.Context(), "b", "bob", "201", noon)
+	if err == nil || err.Error() != "The daily limit of 10 minutes for all users is used up" {
+		t.Errorf("after 11 minutes of another user and a restart: %v", err)
+	}
+	if err := g.toll.Enter(t.Context(), "c", "bob", "201", noon.AddDate(0, 0, 1)); err != nil {
+		t.Errorf("the next day: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,15 @@ func TestPeopleByKeyboard(t *testing.T) {
 	if !s.reads("Workshop") || !s.reads("do not disturb") {
 		t.Error("the neighbour's site or state is not shown")
 	}
+	calls := call.DeskCall{Peer: "zoe@workshop"}
+	if name, number := s.model.who(calls); name != "Zoe" || number != "zoe@workshop" || !strings.HasPrefix(s.known(calls), "Workshop") {
+		t.Errorf("of a neighbour that calls is said %q %q, %q", name, number, s.known(calls))
+	}
+	_ = s.model.People.Set(append(people, call.Lamp{Target: "zoe@workshop", Name: "Zoe", Site: "Warehouse", State: call.LampDisturb}))
+	if s.reads("Workshop") || !s.reads("Warehouse") {
+		t.Error("a neighbour's new name is not shown")
+	}
+	_ = s.model.People.Set(append(people, call.Lamp{Target: "zoe@workshop", Name: "Zoe", Site: "Workshop", State: call.LampDisturb}))
 	list := s.peopleList(t)
 	s.focus(list)
 	s.typed(fyne.KeyDown, fyne.KeyReturn)

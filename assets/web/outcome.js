@@ -68,7 +68,7 @@ export function outcome(end, call, site = {}) {
 
   if (end.cause === "RTP Timeout") return failed(site.heard ? "failed.soundLost" : "failed.sound");
   if (call.renewing && end.code === 481) return failed("failed.connection");
-  if (call.resuming && end.code === 481) return { ...plain("ended.away"), details: details(end) };
+  if (call.resuming && (end.code === 481 || end.code === 603)) return { ...plain("ended.away"), details: details(end) };
   if (call.state === "incoming") {
     if (end.elsewhere === 200) return plain("ended.elsewhere");
     if (end.elsewhere >= 600) return plain("ended.declinedElsewhere");

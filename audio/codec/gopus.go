@@ -77,6 +77,7 @@ func (o *opusEncoder) encode(payload []byte, pcm []int16) (int, error) {
 	return o.e.EncodeInt16(pcm, payload)
 }
 
-func (o *opusEncoder) expectLoss(percent int) {
+func (o *opusEncoder) expectLoss(percent, bitrate int) {
 	_ = o.e.SetPacketLoss(percent) // fails for other numbers than those from 0 to 100 only
+	_ = o.e.SetBitrate(bitrate)    // and this for less than 500 and more than 512000
 }

@@ -16,7 +16,10 @@ static int make_encoder(OpusEncoder *e, int rate, int channels, int complexity, 
 	return failed;
 }
 
-static int expect_loss(OpusEncoder *e, int percent) { return opus_encoder_ctl(e, OPUS_SET_PACKET_LOSS_PERC(percent)); }
+static void expect_loss(OpusEncoder *e, int percent, int bitrate) {
+	opus_encoder_ctl(e, OPUS_SET_PACKET_LOSS_PERC(percent));
+	opus_encoder_ctl(e, OPUS_SET_BITRATE(bitrate));
+}
 
 #cgo noescape opus_encode
 #cgo nocallback opus_encode
@@ -102,6 +105,6 @@ func (e *opusEncoder) encode(payload []byte, pcm []int16) (n int, err error) {
 	return int(got), nil
 }
 
-func (e *opusEncoder) expectLoss(percent int) {
-	C.expect_loss(e.c(), C.int(percent)) // fails for other numbers than those from 0 to 100 only
+func (e *opusEncoder) expectLoss(percent, bitrate int) {
+	C.expect_loss(e.c(), C.int(percent), C.int(bitrate)) // fails for numbers only that are none of ours
 }

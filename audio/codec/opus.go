@@ -25,6 +25,13 @@ const (
 // take as much again.
 const opusBitrate = 32000
 
+// opusRepair is what is added to opusBitrate for each percent of loss up to opusLossy: the more is lost, the better packets are repeated
+// (RFC 6716 §2.1.7), which would else be taken from the sound itself.
+const (
+	opusRepair = 640
+	opusLossy  = 25
+)
+
 // isOpus says whether SDP means Opus. Its rtpmap is always opus/48000/2, and says nothing of what is sent (RFC 7587 §7).
 func isOpus(name string, clock uint32) bool {
 	return clock == OpusRate && strings.EqualFold(name, "opus")
@@ -111,5 +118,8 @@ func (o *OpusEncoder) Encode(payload []byte, pcm []int16) ([]byte, error) {
 	return payload[:had+n], nil
 }
 
-// ExpectLoss says how many of a hundred packets are lost on the way: the more, the better they are repeated.
-func (o *OpusEncoder) ExpectLoss(percent int) { o.e.expectLoss(max(0, min(percent, 100))) }
+// ExpectLoss says how many of a hundred packets are lost on the way: the more, the better they are repeated, and the more octets that takes.
+func (o *OpusEncoder) ExpectLoss(percent int) {
+	percent = max(0, min(percent, 100))
+	o.e.expectLoss(percent, o.e.channels*(opusBitrate+opusRepair*min(percent, opusLossy)))
+}

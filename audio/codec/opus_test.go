@@ -98,6 +98,44 @@ func speech(rate, seconds int) []int16 {
 	return pcm
 }
 
+// What packets repeat follows the loss that is expected, and goes back with it; it takes octets that the sound keeps.
+func TestExpectedLoss(t *testing.T) {
+	for _, channels := range []int{1, 2} {
+		voice := speech(16000, 10)
+		e, err := NewOpusEncoder(16000, channels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := 0
+		size := func(percent int) (octets int) {
+			e.ExpectLoss(percent)
+			for range 100 { // two of its syllables' seconds
+				pcm := make([]int16, 0, 640)
+				for _, s := range voice[at : at+320] {
+					for range channels {
+						pcm = append(pcm, s)
+					}
+				}
+				at = (at + 320) % (len(voice) - 320)
+				payload, err := e.Encode(nil, pcm)
+				if err != nil {
+					t.Fatal(err)
+				}
+				octets += len(payload)
+			}
+			return octets
+		}
+		size(0)
+		calm, lossy, calmAgain := size(0), size(20), size(0)
+		t.Logf("%d channels: %d octets in 2 s, %d with loss, %d after it", channels, calm, lossy, calmAgain)
+		if lossy < calm*11/10 || calmAgain > calm*11/10 {
+			t.Errorf("%d channels: %d octets in 2 s, %d with loss, %d after it; want a tenth more in between", channels, calm, lossy, calmAgain)
+		}
+		size(100)
+		size(-1)
+	}
+}
+
 // In-band FEC gives back most of a lost packet, where concealment can only guess.
 func TestRepair(t *testing.T) {
 	voice := speech(16000, 2)

@@ -46,7 +46,7 @@ func (r *Resampler) Delay() float64 {
 	if r.up == r.down {
 		return 0
 	}
-	return float64(len(r.phases)*len(r.phases[0])-1) / 2
+	return float64(r.up*lengthOf(r.up, r.down)-1) / 2
 }
 
 // Resample appends the samples that src gives at the new rate; over time their number is exactly that of the ratio.
@@ -60,16 +60,16 @@ func (r *Resampler) Resample(dst, src []int16) []int16 {
 		r.samples[had+i] = float32(s)
 	}
 	length := len(r.phases[0])
-	at, phase := r.at, r.phase
-	for at < len(r.samples) {
-		sum := vector.Dot(r.phases[phase], r.samples[at-length+1:at+1])
-		// The taps of a phase are at most a few, so that a sum is far from what an int32 holds.
-		dst = append(dst, int16(max(math.MinInt16, min(int32(math.RoundToEven(float64(sum))), math.MaxInt16))))
-		for phase += r.down; phase >= r.up; phase -= r.up {
-			at++
-		}
+	// Every up-th of the new samples is of the same phase.
+	n := max(0, (len(r.samples)-r.at)*r.up-r.phase+r.down-1) / r.down
+	made := len(dst)
+	dst = slices.Grow(dst, n)[:made+n]
+	for first := range min(n, r.up) {
+		steps := r.phase + first*r.down
+		vector.Filter(dst[made+first:], r.up, r.phases[steps%r.up], r.samples[r.at+steps/r.up-length+1:], r.down)
 	}
-	r.at, r.phase = at, phase
+	steps := r.phase + n*r.down
+	r.at, r.phase = r.at+steps/r.up, steps%r.up
 	used := min(r.at-length+1, len(r.samples))
 	r.samples = r.samples[:copy(r.samples, r.samples[used:])]
 	r.at -= used
@@ -79,15 +79,19 @@ func (r *Resampler) Resample(dst, src []int16) []int16 {
 // filters are the filters that were asked for, by their ratio.
 var filters sync.Map // [2]int -> [][]float32
 
-// filterOf gives the phases of a filter for a ratio: a windowed sinc at the rate that is common to both (Kaiser's window
-// and his estimate of its length).
+// lengthOf is of how many taps a phase of a filter for a ratio is, by Kaiser's estimate.
+func lengthOf(up, down int) int {
+	width := (resampleStop - resamplePass) / float64(max(up, down))
+	return 2 * int(math.Ceil((resampleAttenuate-7.95)/(14.36*width)/float64(2*up)))
+}
+
+// filterOf gives the phases of a filter for a ratio: a windowed sinc at the rate that is common to both (Kaiser's window).
 func filterOf(up, down int) [][]float32 {
 	if known, ok := filters.Load([2]int{up, down}); ok {
 		return known.([][]float32)
 	}
 	wide := float64(max(up, down)) // the common rate, where the lower of the two rates is 1
-	width := (resampleStop - resamplePass) / wide
-	length := 2 * int(math.Ceil((resampleAttenuate-7.95)/(14.36*width)/float64(2*up)))
+	length := lengthOf(up, down)
 	beta := 0.1102 * (resampleAttenuate - 8.7)
 	phases := make([][]float32, up)
 	n := length * up
@@ -101,9 +105,10 @@ func filterOf(up, down int) [][]float32 {
 			taps[k] = sinc((i-middle)/wide) * bessel(beta*math.Sqrt(max(0, 1-x*x)))
 			sum += taps[k]
 		}
-		phases[p] = make([]float32, length)
+		phases[p] = make([]float32, (length+vector.Quad-1)/vector.Quad*vector.Quad) // what is more is of older samples, and 0
+		newest := len(phases[p]) - 1
 		for k, tap := range taps { // each phase alone passes a constant as it is
-			phases[p][length-1-k] = float32(tap / sum)
+			phases[p][newest-k] = float32(tap / sum)
 		}
 	}
 	known, _ := filters.LoadOrStore([2]int{up, down}, phases)

@@ -179,9 +179,11 @@ func (m *miniaudio) open(purpose audio.Purpose, id string, sound func(samples []
 		device.Uninit()
 		return nil, fault(err)
 	}
+	back := place()
 	return func() {
 		_ = device.Stop() // wakes its thread, which Uninit alone would wait for
 		device.Uninit()
+		back()
 	}, nil
 }
 

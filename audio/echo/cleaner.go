@@ -83,33 +83,43 @@ func (c *cleaner) clean(frame, reference *[audio.CardFrame]int16) {
 	// times that share, and what the clean lower band has more or less than the lower band times that share.
 	c.gains[0], c.gains[1], c.gains[2] = c.gains[1], c.gains[2], share(&c.made, &c.last)
 	samples := c.samples[:bandFrame]
+	gain, step := ramp(c.gains[1], c.gains[2], 0, bandFrame)
 	for i := range samples {
-		gain := c.gains[1] + (c.gains[2]-c.gains[1])*float64(i)/bandFrame
-		samples[i] = sample(float64(c.made[i]) - gain*float64(c.last[i]))
+		samples[i] = sample(float32(c.made[i]) - gain*float32(c.last[i]))
+		gain += step
 	}
 	rise := c.up.Resample(c.rise, samples)
 	behind := int(c.up.Delay())
+	gain, step = ramp(c.gains[0], c.gains[1], audio.CardFrame-behind, audio.CardFrame)
+	late := c.late[:len(frame)]
 	for i := range frame {
-		from, to, at := c.gains[1], c.gains[2], i-behind
-		if at < 0 {
-			from, to, at = c.gains[0], c.gains[1], at+audio.CardFrame
+		if i == behind {
+			gain, step = ramp(c.gains[1], c.gains[2], 0, audio.CardFrame)
 		}
-		gain := from + (to-from)*float64(at)/audio.CardFrame
-		frame[i] = sample(gain*float64(c.late[i]) + float64(rise[i]))
+		frame[i] = sample(gain*float32(late[i]) + float32(rise[i]))
+		gain += step
 	}
+}
+
+// ramp is what goes from one gain to the other in n steps: that after so many of them, and a step.
+func ramp(from, to float64, after, n int) (gain, step float32) {
+	each := (to - from) / float64(n)
+	return float32(from + each*float64(after)), float32(each)
 }
 
 // share is how loud a sound is that was made from another.
 func share(made, from *band) float64 {
 	const most = 4 // as loud as a soft voice gets
-	var a, b float64
+	var a, b int64
 	for i := range made {
-		a += float64(made[i]) * float64(made[i])
-		b += float64(from[i]) * float64(from[i])
+		a += int64(made[i]) * int64(made[i])
+		b += int64(from[i]) * int64(from[i])
 	}
-	return min(most, math.Sqrt((a+bandFrame)/(b+bandFrame)))
+	return min(most, math.Sqrt(float64(a+bandFrame)/float64(b+bandFrame)))
 }
 
-func sample(x float64) int16 {
-	return int16(math.Round(max(math.MinInt16, min(math.MaxInt16, x))))
+// sample rounds to the nearest, and limits.
+func sample(x float32) int16 {
+	const up = 1 << 15 // above zero, where what is cut off rounds down
+	return int16(int32(max(0, min(x+up+0.5, 2*up-1))) - up)
 }

@@ -1,15 +1,19 @@
 package jitter
 
-import "math"
+import (
+	"math"
 
-// taps is how many samples the interpolation looks at, steps how many places between two samples it knows.
+	"cordboard/audio"
+	"cordboard/audio/vector"
+)
+
 const (
-	taps  = 16
-	steps = 64
+	taps  = vector.Taps
+	steps = vector.Steps
 )
 
 // kernel is a windowed sinc at each of the places between two samples, and at the next sample.
-var kernel = func() (k [steps + 1][taps]float32) {
+var kernel = func() (k vector.Kernel) {
 	for s := range k {
 		var sum float64
 		var row [taps]float64
@@ -37,29 +41,19 @@ func sinc(x float64) float64 {
 type stretcher struct {
 	at    float64 // of the next sample, after the first one of the sound: 0 to 1
 	speed float64
+	sound [audio.CardFrame + audio.CardFrame/100 + taps + 2]float32 // as maxSpeed is far below 1 %
 }
 
 // needs is how much sound there must be for n samples.
 func (s *stretcher) needs(n int) int { return int(s.at+float64(n-1)*s.speed) + taps }
 
-// play fills a frame from sound, of which there is enough, and says how much of that is over.
+// play fills a frame, of at most CardFrame samples, from sound, of which there is enough, and says how much of that is over.
 func (s *stretcher) play(frame, sound []int16) int {
-	at := s.at
-	for n := range frame {
-		i := int(at)
-		between := (at - float64(i)) * steps
-		k := int(between)
-		share := float32(between - float64(k))
-		a, b, window := &kernel[k], &kernel[k+1], sound[i:i+taps]
-		var x, y float32
-		for j, v := range window {
-			f := float32(v)
-			x += a[j] * f
-			y += b[j] * f
-		}
-		frame[n] = clip(float64(x + share*(y-x)))
-		at += s.speed
+	needs := s.needs(len(frame))
+	for i, v := range sound[:needs] {
+		s.sound[i] = float32(v)
 	}
+	at := vector.Interpolate(frame, &kernel, s.sound[:needs+1], s.at, s.speed) // whose sums may be off, so that it is one more
 	over := int(at)
 	s.at = at - float64(over)
 	return over

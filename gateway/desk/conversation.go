@@ -210,6 +210,17 @@ func (c *conversation) learn(msg sip.Message) {
 		return
 	}
 	c.peer, c.name = uri.User, display
+	if strings.EqualFold(uri.Host, c.remote.uri.Host) { // a PBX may assert that of who is elsewhere, and calls them by number all the same
+		c.peer = c.p.peerOf(uri)
+	}
+}
+
+// peerOf is whom people call to reach an address: those of this office by name or number alone, a neighbour's by name and its address too.
+func (p *Phone) peerOf(uri sip.Uri) string {
+	if host := strings.ToLower(uri.Host); host == "" || host == strings.ToLower(p.cfg.Domain) || strings.HasSuffix(host, ".invalid") {
+		return uri.User
+	}
+	return uri.User + "@" + uri.Host
 }
 
 // keepEnded is how long a call that has ended stays in the list.

@@ -89,7 +89,7 @@ func (p *Phone) invited(req *sip.Request) {
 		}
 	}
 	from := req.From()
-	c := p.newConversation(false, from.Address.User, from.DisplayName)
+	c := p.newConversation(false, p.peerOf(from.Address), from.DisplayName)
 	c.callID = req.CallID().Value()
 	c.remote = party{from.DisplayName, from.Address, tagOf(from.Params)}
 	c.local = party{req.To().DisplayName, req.To().Address, newToken()}

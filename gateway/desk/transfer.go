@@ -140,8 +140,8 @@ func (c *conversation) referred(req *sip.Request) {
 	to.Headers = nil
 	id := req.CSeq().SeqNo
 	c.notify(id, sip.StatusTrying, "Trying", nil)
-	c.away, c.joined, c.note = true, false, "The call is being transferred to "+to.User
-	third := p.newConversation(true, to.User, "")
+	c.away, c.joined, c.note = true, false, "The call is being transferred to "+p.peerOf(to)
+	third := p.newConversation(true, p.peerOf(to), "")
 	last := sip.StatusTrying
 	third.progress = func(status int) {
 		if c.state == call.Ended || status == last || status >= 300 {

@@ -62,7 +62,7 @@ func (p *Phone) begin(to sip.Uri, more ...sip.Header) (id string, err error) {
 		return "", errTooMany
 	}
 	p.holdOthers(nil)
-	c := p.newConversation(true, to.User, "")
+	c := p.newConversation(true, p.peerOf(to), "")
 	c.dialled(to, more...)
 	return c.id, nil
 }

@@ -4,12 +4,10 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -26,23 +24,20 @@ func TestDiscovery(t *testing.T) {
 		return
 	}
 	office := newLAN(t)
-	heard := listenMDNS(t, office.bridge)
+	heard := listenMDNS(t, office)
 	one, two, three, four, five := office.machine(t, 1), office.machine(t, 2), office.machine(t, 3), office.machine(t, 4), office.machine(t, 5)
 	for _, m := range []*machine{one, two, three, four} {
 		m.plug(t)
 	}
 	one.board(t, "[[pbx]]\nname = \"main\"\nuri = \"sip:"+lanNet+"250\"\nmode = \"peer\"\n") // which has it open a SIP port
 	second := two.board(t, "")
-	one.sees(t, 10*time.Second, two)
-	two.sees(t, 10*time.Second, one)
+	heard.meet(t, time.Time{}, one, two)
 
 	// A third comes. A fourth has discovery switched off, a fifth no network.
 	third := three.board(t, "")
 	four.board(t, "[discovery]\nenabled = false\n")
 	fifth := five.board(t, "")
-	one.sees(t, 10*time.Second, two, three)
-	two.sees(t, 10*time.Second, one, three)
-	three.sees(t, 10*time.Second, one, two)
+	heard.meet(t, time.Time{}, one, two, three)
 	third.kill()
 	killed := time.Now()
 
@@ -90,14 +85,38 @@ func TestDiscovery(t *testing.T) {
 		one.sees(t, 10*time.Second)
 	})
 	t.Run("cable", func(t *testing.T) {
+		plugged := time.Now()
 		five.plug(t)
-		one.sees(t, 15*time.Second, five)
-		five.sees(t, 15*time.Second, one)
+		heard.meet(t, plugged, one, five)
 		five.unplug(t)
-		five.sees(t, 15*time.Second)
+		five.sees(t, patience)
+		if n := strings.Count(fifth.output(), "no network carries multicast"); n != 2 {
+			t.Errorf("a Cordboard that lost its network has said so %d times:\n%s", n, fifth.output())
+		}
+		plugged = time.Now()
 		five.plug(t)
-		five.sees(t, 15*time.Second, one)
-		one.sees(t, 15*time.Second, five)
+		heard.meet(t, plugged, one, five)
+		elsewhere := &machine{number: 50 + five.number}
+		for _, move := range [][2]string{{five.addr(), elsewhere.addr()}, {elsewhere.addr(), five.addr()}} {
+			shell(t, five, fmt.Sprintf("ip address del %s/24 dev eth0 && ip address add %s/24 dev eth0", move[0], move[1]))
+			eventually(t, patience, "sight at "+move[1], func() bool { return one.neighbours() == fmt.Sprintf("Office 5@%s", move[1]) })
+		}
+	})
+	t.Run("no multicast", func(t *testing.T) {
+		five.unplug(t)
+		five.sees(t, patience)
+		five.plug(t, "multicast off")
+		page := &gateway{process: fifth, data: five.data(), https: &port{number: 8443}, host: five.addr()}
+		eventually(t, patience, "page by the address", page.healthy)
+		pairMachines(t, one, five, five.addr()+":8443")
+		for from, to := range map[*machine]string{one: "Office 5", five: "Office 1"} {
+			eventually(t, patience, "lamps without multicast", func() bool { return from.neighbour(t, to).Here })
+		}
+		if n := strings.Count(fifth.output(), "no network carries multicast"); n != 3 {
+			t.Errorf("a Cordboard whose network carries no multicast has said so %d times:\n%s", n-2, fifth.output())
+		}
+		shell(t, five, "ip link set eth0 multicast on")
+		eventually(t, patience, "announcement", func() bool { return one.neighbour(t, "Office 5").Host == "box5.local" })
 	})
 	t.Run("beside Avahi", func(t *testing.T) {
 		seer.board(t, "")
@@ -110,10 +129,11 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("Avahi had to take another name:\n%s", text)
 		}
 	})
-	if n := heard.from(one.addr()); n == 0 {
-		t.Error("the test's ear heard nothing")
+	heard.wantOnlyAnnounced(t, one, "Office 1", map[string]uint16{"_cordboard._tcp": 8443, "_https._tcp": 8443, "_sip._udp": 5060})
+	for _, m := range []*machine{two, five} {
+		heard.wantOnlyAnnounced(t, m, fmt.Sprint("Office ", m.number), map[string]uint16{"_cordboard._tcp": 8443, "_https._tcp": 8443, "_sip._udp": 5060})
 	}
-	if n := heard.from(four.addr()); n > 0 {
+	if n := len(heard.of(four, time.Time{})); n > 0 {
 		t.Errorf("%d messages left a Cordboard whose discovery is off", n)
 	}
 }
@@ -186,49 +206,4 @@ func findsPBX(t *testing.T, avahi, board *machine) {
 	if !within(15*time.Second, func() bool { return names() == "" }) {
 		t.Errorf("still found: %s", names())
 	}
-}
-
-// ear counts the messages of multicast DNS on the lan by who sent them.
-type ear struct {
-	mu   sync.Mutex
-	sent map[string]int
-}
-
-func (e *ear) from(addr string) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.sent[addr]
-}
-
-// listenMDNS joins the group on the test's own end of the lan.
-func listenMDNS(t *testing.T, name string) *ear {
-	t.Helper()
-	on, err := net.InterfaceByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := net.ListenMulticastUDP("udp4", on, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &ear{sent: map[string]int{}}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 9000)
-		for {
-			_, from, err := c.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			e.mu.Lock()
-			e.sent[from.Addr().Unmap().String()]++
-			e.mu.Unlock()
-		}
-	}()
-	t.Cleanup(func() {
-		c.Close()
-		<-done
-	})
-	return e
 }

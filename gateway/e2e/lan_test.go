@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cordboard/gateway/call"
 )
 
 // lan is a bridge in the test's own namespace, to which machines are joined.
@@ -28,7 +30,8 @@ func newLAN(t *testing.T) *lan {
 	t.Helper()
 	l := &lan{"office0"}
 	// Snooping would keep multicast from ports until a querier that nobody has made asks for members.
-	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip address add "+lanNet+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
+	// Addresses that come by themselves would have Chromium, which runs here, break off what it loads.
+	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip link set "+l.bridge+" addrgenmode none && ip address add "+lanNet+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
 	return l
 }
 
@@ -52,6 +55,7 @@ type machine struct {
 	number int
 	pid    int
 	dir    string
+	env    []string // more of its programs' environment
 }
 
 // machine makes one with only loopback; plug joins it to the lan.
@@ -72,12 +76,16 @@ func (l *lan) machine(t *testing.T, number int) *machine {
 func (m *machine) name() string { return fmt.Sprintf("box%d", m.number) }
 func (m *machine) addr() string { return fmt.Sprint(lanNet, m.number) }
 
-// plug joins the machine to the lan, as often as it was unplugged.
-func (m *machine) plug(t *testing.T) {
+// cardMark begins the address of each machine's network card, and its number ends it.
+var cardMark = [5]byte{2}
+
+// plug joins the machine to the lan, as often as it was unplugged, always with the same card. It may be set up otherwise, as with "multicast off".
+func (m *machine) plug(t *testing.T, set ...string) {
 	t.Helper()
 	port := fmt.Sprintf("port%d", m.number)
-	shell(t, nil, fmt.Sprintf("ip link add %s type veth peer name eth0 netns %d && ip link set %s master %s up", port, m.pid, port, m.lan.bridge))
-	shell(t, m, "ip address add "+m.addr()+"/24 dev eth0 && ip link set eth0 up")
+	shell(t, nil, fmt.Sprintf("ip link add %[1]s type veth peer name eth0 address %02[2]x:00:00:00:00:%02[3]x netns %[4]d && ip link set %[1]s addrgenmode none && ip link set %[1]s master %[5]s up",
+		port, cardMark[0], m.number, m.pid, m.lan.bridge))
+	shell(t, m, "ip address add "+m.addr()+"/24 dev eth0 && ip link set eth0 "+strings.Join(append(set, "up"), " "))
 }
 
 // unplug takes the machine's interface away.
@@ -90,6 +98,7 @@ func (m *machine) unplug(t *testing.T) {
 func (m *machine) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("nsenter", append([]string{"-t", fmt.Sprint(m.pid), "-n", "-u", "-m", "--"}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+m.dir, "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+m.bus())
+	cmd.Env = append(cmd.Env, m.env...)
 	return cmd
 }
 
@@ -138,19 +147,28 @@ func (m *machine) ask(path string, out any) error {
 }
 
 // neighbours lists the names and first addresses of the Cordboards that the machine's Cordboard sees.
-func (m *machine) neighbours() string {
-	var got struct {
-		Neighbours []struct {
-			Name      string
-			Addresses []string
-		}
-	}
+func (m *machine) neighbours() string { return m.heard(time.Time{}) }
+
+// heard is neighbours without those that were heard of last before a time.
+func (m *machine) heard(since time.Time) string {
+	var got struct{ Neighbours []call.NeighbourState }
 	if err := m.ask("neighbours", &got); err != nil {
 		return err.Error()
 	}
 	var all []string
 	for _, n := range got.Neighbours {
-		all = append(all, n.Name+"@"+n.Addresses[0])
+		if since.IsZero() || n.Seen >= since.UnixMilli() {
+			all = append(all, n.Name+"@"+n.Addresses[0])
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// listOf is what neighbours gives where these are seen.
+func listOf(machines []*machine) string {
+	var all []string
+	for _, m := range machines {
+		all = append(all, fmt.Sprintf("Office %d@%s", m.number, m.addr()))
 	}
 	return strings.Join(all, ", ")
 }
@@ -158,11 +176,7 @@ func (m *machine) neighbours() string {
 // sees waits until the machine's Cordboard sees these machines and no other.
 func (m *machine) sees(t *testing.T, limit time.Duration, others ...*machine) {
 	t.Helper()
-	var all []string
-	for _, o := range others {
-		all = append(all, fmt.Sprintf("Office %d@%s", o.number, o.addr()))
-	}
-	want, begun := strings.Join(all, ", "), time.Now()
+	want, begun := listOf(others), time.Now()
 	if !within(limit, func() bool { return m.neighbours() == want }) {
 		t.Fatalf("%s sees %q, want %q", m.name(), m.neighbours(), want)
 	}

@@ -27,7 +27,7 @@ func TestPassthrough(t *testing.T) {
 	defer site.Close()
 	for transport, path := range map[string]bool{"udp": true, "tcp": false} {
 		t.Run(fmt.Sprintf("%s path %v", transport, path), func(t *testing.T) {
-			k := startPBX(t, pbxOptions{Path: path})
+			k, office := startPBX(t, pbxOptions{Path: path, Presence: true}), t
 			phone := startPhone(t, k, "201", phoneOptions{})
 			local := alice
 			local.PBXPassword = "" // signs in at the page only
@@ -37,7 +37,11 @@ func TestPassthrough(t *testing.T) {
 			for _, kind := range []string{"jssip", "sipjs"} {
 				t.Run(kind, func(t *testing.T) {
 					proves(t, "Passthrough of PBX accounts", published[kind])
+					proves(t, "Passthrough: lamps of the PBX", published[kind])
 					passesThrough(t, k, phone, g, b, site.URL, kind)
+					if path {
+						passedCallSurvives(t, office, k, phone, g, b, site.URL, kind)
+					}
 				})
 			}
 			if kept := strings.Contains(factsOf(t, g, local)["supported"], "path"); kept != path {
@@ -58,6 +62,10 @@ func passesThrough(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, s
 	c := openDevice(t, b, site, kind, map[string]any{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": pbxPassword("101")})
 	k.wantRegistered(t, "101")
 	t.Logf("%s", k.location("101"))
+	c.do(t, "window.lamp = await phone.subscribe('201', 'dialog')") // which the PBX answers, when it has the password
+	c.wantNote(t, "subscription to dialog of 201 "+map[string]string{"sipjs": "Subscribed", "jssip": "active"}[kind])
+	c.do(t, map[string]string{"sipjs": "await window.lamp.unsubscribe()", "jssip": "window.lamp.terminate()"}[kind])
+	c.wantNote(t, "subscription to dialog of 201 Terminated")
 	phone.startOver()
 	c.do(t, "await phone.call('201')")
 	phone.wantEvent(t, "CALL_INCOMING")
@@ -86,6 +94,22 @@ func passesThrough(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, s
 	if k.registered("101") {
 		t.Error("registered with a wrong password")
 	}
+}
+
+// passedCallSurvives has the gateway crash in a call of a client that uses an account of the PBX. It comes back with its own password.
+func passedCallSurvives(t, office *testing.T, k *pbx, phone *phone, g *gateway, b *browser, site, kind string) {
+	proves(t, "Passthrough: call survives a crash of the gateway", published[kind])
+	c := openDevice(t, b, site, kind, map[string]any{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": pbxPassword("101")})
+	k.wantRegistered(t, "101")
+	phone.startOver()
+	c.do(t, "await phone.call('201')")
+	phone.wantEvent(t, "CALL_INCOMING")
+	phone.answer(t)
+	c.talksWith(t, phone)
+	g.crash(office, func() { c.wantNote(t, "disconnected") }, toneAlice, phone, c)
+	c.do(t, "await phone.hangUp()")
+	phone.wantEvent(t, "CALL_CLOSED")
+	c.do(t, "await phone.stop()")
 }
 
 // factsOf is what the gateway has learned of its first PBX, by name.

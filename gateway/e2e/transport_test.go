@@ -70,11 +70,11 @@ func (a *authority) sign(t *testing.T, name string, template *x509.Certificate) 
 	return cert, key
 }
 
-// leaf makes a certificate for 127.0.0.1, as server and client.
+// leaf makes a certificate for this machine's own addresses, as server and client.
 func (a *authority) leaf(t *testing.T, name string) (cert, key string) {
 	t.Helper()
 	return a.sign(t, name, &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
 }
 
@@ -142,6 +142,21 @@ func TestOverIPv6(t *testing.T) {
 			bothWays(t, o, alice, "101")
 		})
 	}
+	t.Run("tls", func(t *testing.T) {
+		proves(t, "SIP by TLS over IPv6", page, desk)
+		ca, secure := newAuthority(t), freePort(t)
+		files := &pbxTLS{Addr: fmt.Sprintf("[::1]:%d", secure.number)}
+		files.Cert, files.Key = ca.leaf(t, "pbx")
+		secure.release()
+		o := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}
+		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]",
+			PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=tls\"\nmode = \"extension\"\nca = %q\n", files.Addr, ca.file)})
+		o.pbx.wantRegistered(t, "101")
+		bothWays(t, o, alice, "101")
+		if !strings.Contains(o.pbx.output(), "by tls call") {
+			t.Error("the PBX saw no request by TLS")
+		}
+	})
 }
 
 // Two PBXs: when the first dies calls go to the second, and back when it lives again.

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -21,8 +22,12 @@ type Limits struct {
 type Rules struct {
 	Default   Limits
 	Users     map[string]Limits // of those who have their own
+	Site      Limits            // of all users together, beside their own
 	Emergency []string          // numbers that nothing limits
 }
+
+// site stands for all users where a user is named.
+const site = ""
 
 // Refusal says in plain words, made for the user, why a call may not be.
 type Refusal struct{ Text string }
@@ -82,18 +87,18 @@ func begins(number, pattern string) bool {
 
 // permits says whether a number may be called: the longest beginning in Allow or Deny decides, of equals Deny; where
 // none fits only an empty Allow permits.
-func (l Limits) permits(number string) error {
+func (l Limits) permits(number, whom string) error {
 	allow, deny := longest(l.Allow, number), longest(l.Deny, number)
 	switch {
 	case deny > 0 && deny >= allow:
-		return refuse("Calls to %s… are not allowed for you", number[:deny])
+		return refuse("Calls to %s… are not allowed%s", number[:deny], whom)
 	case allow == 0 && len(l.Allow) > 0:
-		return refuse("Calls to %s are not allowed for you", number[:min(len(number), 40)])
+		return refuse("Calls to %s are not allowed%s", number[:min(len(number), 40)], whom)
 	}
 	return nil
 }
 
-// Spent tells how long a user has talked outside since a time, in calls that have ended.
+// Spent tells how long a user, or all users if user is empty, have talked outside since a time, in calls that have ended.
 type Spent func(ctx context.Context, user string, since time.Time) (time.Duration, error)
 
 // Toll keeps users to their limits. It is safe for concurrent use.
@@ -103,7 +108,7 @@ type Toll struct {
 	mu    sync.Mutex
 	rules Rules
 	calls map[string]*outside  // by the call's id
-	days  map[string]*talkTime // by user
+	days  map[string]*talkTime // by user, and of the site
 }
 
 // outside is a call of now.
@@ -146,7 +151,10 @@ func (t *Toll) Permits(user, dialled string) error {
 	if slices.Contains(t.rules.Emergency, number) {
 		return nil
 	}
-	return t.limits(user).permits(number)
+	if err := t.limits(user).permits(number, " for you"); err != nil {
+		return err
+	}
+	return t.rules.Site.permits(number, "")
 }
 
 // Enter begins a call of a user to a number outside. It ends with Leave, which the caller owes also for a call that was not begun.
@@ -156,7 +164,7 @@ func (t *Toll) Enter(ctx context.Context, call, user, dialled string, now time.T
 		return err
 	}
 	t.mu.Lock()
-	limits := t.limits(user)
+	limits, all := t.limits(user), t.rules.Site
 	_, there := t.calls[call] // it forks, or is redirected
 	free := there || slices.Contains(t.rules.Emergency, Number(dialled))
 	t.mu.Unlock()
@@ -165,6 +173,11 @@ func (t *Toll) Enter(ctx context.Context, call, user, dialled string, now time.T
 	}
 	if limits.Talk > 0 {
 		if err := t.know(ctx, user, now); err != nil {
+			return err
+		}
+	}
+	if all.Talk > 0 {
+		if err := t.know(ctx, site, now); err != nil {
 			return err
 		}
 	}
@@ -181,21 +194,27 @@ func (t *Toll) Enter(ctx context.Context, call, user, dialled string, now time.T
 		return refuse("Only one call at a time is allowed for you")
 	case limits.Calls > 0 && open >= limits.Calls:
 		return refuse("Only %d calls at a time are allowed for you", limits.Calls)
+	case all.Calls > 0 && len(t.calls) >= all.Calls:
+		return refuse("All of the %d calls that are allowed at a time are in use", all.Calls)
 	case limits.Talk > 0 && t.used(user, now) >= limits.Talk:
-		return usedUp(limits.Talk)
+		return usedUp(limits.Talk, "")
+	case all.Talk > 0 && t.used(site, now) >= all.Talk:
+		return usedUp(all.Talk, forAll)
 	}
 	t.calls[call] = &outside{user: user}
 	return nil
 }
 
-func usedUp(limit time.Duration) error {
+const forAll = " for all users"
+
+func usedUp(limit time.Duration, whose string) error {
 	if limit == time.Minute {
-		return refuse("The daily limit of one minute is used up")
+		return refuse("The daily limit of one minute%s is used up", whose)
 	}
-	return refuse("The daily limit of %d minutes is used up", int(limit/time.Minute))
+	return refuse("The daily limit of %d minutes%s is used up", int(limit/time.Minute), whose)
 }
 
-// know finds out what a user has talked today before this process or this day's first limit.
+// know finds out what a user, or the site, has talked today before this process or this day's first limit.
 func (t *Toll) know(ctx context.Context, user string, now time.Time) error {
 	day := dayOf(now)
 	t.mu.Lock()
@@ -209,7 +228,7 @@ func (t *Toll) know(ctx context.Context, user string, now time.Time) error {
 	if t.spent != nil {
 		var err error
 		if used, err = t.spent(ctx, user, day); err != nil {
-			return fmt.Errorf("look up the talk time of %s: %w", user, err)
+			return fmt.Errorf("look up the talk time of %s: %w", cmp.Or(user, "all users"), err)
 		}
 	}
 	t.mu.Lock()
@@ -226,14 +245,14 @@ func dayOf(now time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, now.Location())
 }
 
-// used is a user's talk time today; the caller holds t.mu.
+// used is the talk time of a user, or the site, today; the caller holds t.mu.
 func (t *Toll) used(user string, now time.Time) time.Duration {
 	var used time.Duration
 	if d := t.days[user]; d != nil && d.day.Equal(dayOf(now)) {
 		used = d.used
 	}
 	for _, c := range t.calls {
-		if c.user == user {
+		if user == site || c.user == user {
 			used += c.talked(now)
 		}
 	}
@@ -261,8 +280,8 @@ func (t *Toll) Answered(call string, now time.Time) {
 	}
 }
 
-// Left tells in how long at the earliest a call that talks may have used its user's time up, so that Left is to be asked again;
-// zero: never. The error says that it has.
+// Left tells in how long at the earliest a call that talks may have used its user's time up, or the site's, so that Left is to be asked
+// again; zero: never. The error says that it has.
 func (t *Toll) Left(call string, now time.Time) (time.Duration, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -270,17 +289,35 @@ func (t *Toll) Left(call string, now time.Time) (time.Duration, error) {
 	if c == nil {
 		return 0, nil
 	}
-	limit := t.limits(c.user).Talk
+	own, err := t.left(c.user, t.limits(c.user).Talk, now)
+	if err != nil {
+		return 0, err
+	}
+	all, err := t.left(site, t.rules.Site.Talk, now)
+	if err != nil || own == 0 {
+		return all, err
+	}
+	if all > 0 {
+		own = min(own, all)
+	}
+	return own, nil
+}
+
+// left is Left for a limit of a user or the site; the caller holds t.mu.
+func (t *Toll) left(user string, limit time.Duration, now time.Time) (time.Duration, error) {
 	if limit <= 0 {
 		return 0, nil
 	}
-	left := limit - t.used(c.user, now)
+	left := limit - t.used(user, now)
 	if left <= 0 {
-		return 0, usedUp(limit)
+		if user == site {
+			return 0, usedUp(limit, forAll)
+		}
+		return 0, usedUp(limit, "")
 	}
 	talking := 0
 	for _, other := range t.calls {
-		if other.user == c.user && !other.answered.IsZero() {
+		if (user == site || other.user == user) && !other.answered.IsZero() {
 			talking++
 		}
 	}
@@ -296,7 +333,9 @@ func (t *Toll) Leave(call string, now time.Time) {
 		return
 	}
 	delete(t.calls, call)
-	if d := t.days[c.user]; d != nil && d.day.Equal(dayOf(now)) {
-		d.used += c.talked(now)
-	} // else the history will tell of it
+	for _, whose := range []string{c.user, site} {
+		if d := t.days[whose]; d != nil && d.day.Equal(dayOf(now)) {
+			d.used += c.talked(now)
+		} // else the history will tell of it
+	}
 }

@@ -34,7 +34,7 @@ func bridge(from, to *leg, there *way) *gate {
 		case c.Events():
 			r.kind = eventsTurn
 			needs = needs || !there.hearing.informs(to.party.Keys)
-		case c.Noise() && ok:
+		case c.Noise() && ok && g.turn == nil:
 			r.kind = noisePasses
 		case c.Noise():
 			r.kind = noiseTurns
@@ -106,7 +106,7 @@ const (
 	eventsPass          // both parties know events of this clock
 	eventsTurn          // they become what the peer takes
 	noisePasses         // both know comfort noise
-	noiseTurns          // it becomes a sound
+	noiseTurns          // it becomes a sound, also beside a voice that is converted: its clock is another one
 )
 
 // treatment is what a gate does with a payload type.

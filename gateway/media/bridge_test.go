@@ -215,6 +215,11 @@ func TestNoisePassesOrTurns(t *testing.T) {
 	if k := p.b.keys.Load(); k == nil || k.noise.Load() != 61 {
 		t.Error("comfort noise makes no noise for a party that doesn't know it")
 	}
+	p = newPair(t, quiet, quiet, []sdp.Codec{opusCodec, noiseCodec}, []sdp.Codec{opusCodec, noiseCodec}, call.KeysAuto)
+	p.say(p.a, 13, 1000, []byte{60})
+	if k := p.b.keys.Load(); k == nil || k.noise.Load() != 61 || slices.ContainsFunc(p.atB.all(), func(one *rtp.Packet) bool { return one.PayloadType == 13 }) {
+		t.Error("comfort noise of 8 kHz goes into a stream of Opus")
+	}
 }
 
 func BenchmarkGate(b *testing.B) {

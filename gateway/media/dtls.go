@@ -328,9 +328,15 @@ func (e *Engine) dtlsConfig(profiles []dtls.SRTPProtectionProfile) *dtls.Config 
 	}
 }
 
-// noLog keeps pion from logging. To make one is dear: it looks for a dozen variables in the environment.
-var noLog = func() logging.LoggerFactory {
+// noLog keeps pion from logging. To make a logger is dear, so all have the same one.
+var noLog = func() oneLog {
 	f := logging.NewDefaultLoggerFactory()
 	f.Writer, f.DefaultLogLevel = io.Discard, logging.LogLevelDisabled
-	return f
+	return oneLog{f.NewLogger("")}
 }()
+
+// oneLog gives everybody the same logger.
+type oneLog struct{ logging.LeveledLogger }
+
+// NewLogger implements logging.LoggerFactory.
+func (l oneLog) NewLogger(string) logging.LeveledLogger { return l.LeveledLogger }

@@ -33,7 +33,7 @@ func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offe
 		if remote.Video != nil {
 			s.see(legs[0], legs[1])
 		}
-		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) { return sdp.Translate(offer, nil, local) })
+		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) { return legs[0].talk.heard.Translate(nil, local) })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("offer media: %w", err)
@@ -78,14 +78,18 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 	if a == nil || b == nil || b.talk.proposed == nil {
 		return nil, fmt.Errorf("%w %q: no offer between %q and %q", ErrUnknownCall, id, to.Leg, from.Leg)
 	}
-	remote, err := a.hear(answer)
+	said, remote, err := a.hear(answer)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.answers(remote); err != nil {
 		return nil, err
 	}
-	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return sdp.Translate(answer, b.talk.offer, local) })
+	asked, err := b.talk.asked()
+	if err != nil {
+		return nil, err
+	}
+	text, err := b.tell(b.talk.setup, func(local sdp.Local) ([]byte, error) { return said.Translate(asked, local) })
 	if err != nil {
 		return nil, err
 	}

@@ -10,12 +10,13 @@ import (
 )
 
 // overhearer listens for keys that a party without events presses as tones, for a peer that wants them otherwise. What the party says
-// goes on from a goroutine of its own, when it is known to be no key: whoever hears a tone as well as the event takes it for
-// two.
+// goes on from a goroutine of its own, when it is known to be no key: a machine that hears a tone as well as the event takes it for
+// two. People at a browser hear everything until the key is sure, for what sounds like one may be a voice.
 type overhearer struct {
 	gate    *gate
 	peer    *leg
 	informs bool // the peer takes keys by INFO
+	people  bool // the peer may hear tones
 	free    chan *overheard
 	full    chan *overheard
 
@@ -43,17 +44,17 @@ type ear4733 struct {
 // maxOverheard is how many packets may wait; more are lost.
 const maxOverheard = 16
 
-// overhear begins to listen for keys in what passes a gate to peer, if that is needed: neither is a browser or the machine's own phone, where
-// people hear tones well enough and press none. The caller holds the call's mutex.
+// overhear begins to listen for keys in what passes a gate to peer, if that is needed: at a browser or the machine's own phone nobody
+// presses tones, and at the latter they are heard well enough. The caller holds the call's mutex.
 func (g *gate) overhear(peer *leg, mine, its *way) {
 	l := g.from
 	l.stopOverhearing()
 	informs := its.hearing.informs(peer.party.Keys)
-	if !l.presses() || !peer.presses() || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs ||
+	if !l.presses() || peer.party.Profile == sdp.PCM || len(mine.hearing.events) > 0 || len(its.hearing.events) == 0 && !informs ||
 		l.talk.agreed == nil {
 		return
 	}
-	o := &overhearer{gate: g, peer: peer, informs: informs, free: make(chan *overheard, maxOverheard), full: make(chan *overheard, maxOverheard),
+	o := &overhearer{gate: g, peer: peer, informs: informs, people: peer.side() == sideBrowser, free: make(chan *overheard, maxOverheard), full: make(chan *overheard, maxOverheard),
 		ears: make(map[uint8]*ear4733)}
 	for _, c := range l.talk.agreed.Codecs {
 		decode, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1)
@@ -133,7 +134,7 @@ func (o *overhearer) take(p []byte, h rtpHeader, now time.Duration) bool {
 	if o.played {
 		pad.hold(o.number, now-o.since, false, now)
 	}
-	return !ears.keys.Likely() && (pad == nil || pad.voice())
+	return (o.people || !ears.keys.Likely()) && (pad == nil || pad.voice())
 }
 
 // pressed does with a key what the peer wants.

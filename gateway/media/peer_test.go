@@ -220,6 +220,7 @@ type phone struct {
 	media, control *net.UDPConn
 	remote         sdp.Remote
 	seq            uint16
+	paused         uint32 // ticks by which its timestamps are ahead of its numbers
 	ssrc           uint32
 	version        int
 }

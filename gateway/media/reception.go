@@ -13,6 +13,10 @@ type reception struct {
 	doubted bool                           // a packet jumped, and
 	suspect uint16                         // its successor has this number
 	before  struct{ expected, got uint32 } // at the last report
+	beyond  float64                        // share of the packets that its hearer lost, those that never came to us included
+	runs    lossRuns
+	since   time.Duration // when the first packet came
+	further int           // packets that came and were lost later, up to the last report
 
 	stamp   uint32 // of the newest packet
 	transit uint32 // its arrival less its timestamp
@@ -29,7 +33,9 @@ type reception struct {
 func (r *reception) hear(n numbers, rate uint32, now time.Duration) {
 	transit := ticks(now, rate) - n.stamp
 	if !r.live || n.ssrc != r.ssrc || rate != r.rate {
-		r.begin(n, rate, transit)
+		if r.begin(n, rate, transit); r.got == 1 {
+			r.since = now
+		}
 		return
 	}
 	r.heard = true
@@ -40,7 +46,11 @@ func (r *reception) hear(n numbers, rate uint32, now time.Duration) {
 			return
 		}
 		r.begin(n, rate, transit)
+		r.since = now
 		return
+	case ahead > 1:
+		r.runs.lose(r.top+1, uint32(ahead-1))
+		r.top += uint32(ahead)
 	case ahead > 0:
 		r.top += uint32(ahead)
 	}
@@ -62,7 +72,7 @@ func (r *reception) begin(n numbers, rate, transit uint32) {
 		r.got++
 	} else {
 		r.first, r.top, r.got, r.doubted = uint32(n.seq), uint32(n.seq), 1, false
-		r.before.expected, r.before.got = 0, 0
+		r.before.expected, r.before.got, r.further, r.runs = 0, 0, 0, lossRuns{}
 		if n.ssrc != r.ssrc {
 			r.senderReport = 0
 		}
@@ -77,10 +87,16 @@ func (r *reception) expected() uint32 { return r.top - r.first + 1 }
 // lost is how many never came; repeated ones make it less than none.
 func (r *reception) lost() int { return int(int32(r.expected() - r.got)) }
 
-// fraction is the share of packets lost since the last report, of 256.
+// lostBeyond is how many packets came since the last report and were lost later.
+func (r *reception) lostBeyond() int {
+	expected, got := r.expected()-r.before.expected, r.got-r.before.got
+	return max(0, int(r.beyond*float64(expected)+0.5)-max(0, int(int32(expected-got))))
+}
+
+// fraction is the share of packets lost since the last report, of 256, here or on their further way.
 func (r *reception) fraction() uint8 {
 	expected, got := r.expected()-r.before.expected, r.got-r.before.got
-	lost := int32(expected - got)
+	lost := int32(expected-got) + int32(r.lostBeyond())
 	if expected == 0 || lost <= 0 {
 		return 0
 	}
@@ -90,6 +106,7 @@ func (r *reception) fraction() uint8 {
 // reported notes that a report went out.
 func (r *reception) reported() {
 	r.heard = false
+	r.further += r.lostBeyond()
 	r.before.expected, r.before.got = r.expected(), r.got
 }
 

@@ -4,6 +4,7 @@ package media
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 	"runtime"
 	"slices"
@@ -20,10 +21,16 @@ import (
 // apart would cost as much as thirty. When nothing came for busyWait the thread says so, and an idle engine costs nothing.
 // Beyond 10 ms the watchdog would take the thread for one that never yields, and send it a signal each time.
 //
+// Packets flow when of the last eight times busyTimes came within busyWait of those before. What a single stream brings, each 20 ms, does
+// not: a wait in secret would end without any, and be followed by an honest one.
+//
 // A thread that waits in secret keeps one of the scheduler's GOMAXPROCS places. Whoever wants to stop the world, the
 // garbage collector above all, sends it a signal, which ends the wait (EINTR; the system never begins epoll_pwait
 // again). Where there is only one place, the thread never waits in secret.
-const busyWait = 8 * time.Millisecond
+const (
+	busyWait  = 8 * time.Millisecond
+	busyTimes = 3
+)
 
 // maxEvents is how many sockets are told of in one wait.
 const maxEvents = 128
@@ -43,7 +50,8 @@ type relay struct {
 	ready  [maxEvents]*socket
 	queues []*socket
 	bundle bundle
-	busy   bool          // packets came in the last busyWait
+	last   time.Duration // when packets came, of the engine's clock
+	soon   uint8         // a bit for each of the last times: they came within secret of the ones before
 	lone   bool          // the scheduler has one place
 	waits  int           // in secret
 	secret time.Duration // how long a wait in secret may be
@@ -159,10 +167,10 @@ func (r *relay) release() {
 	}
 }
 
-// run is the thread.
+// run is the thread. It is not locked to its goroutine: the watchdog takes who waits in secret for one that never yields and
+// preempts it every 10 ms. A locked thread would hand its place to another thread then, sleep, and be woken by a third; so it goes
+// on at once. While it waits, openly or not, no other goroutine can be on it anyway.
 func (r *relay) run(clock func() time.Duration) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for {
 		n := r.wait()
 		if n == 0 {
@@ -173,6 +181,10 @@ func (r *relay) run(clock func() time.Duration) {
 			return
 		}
 		now := clock()
+		if r.soon <<= 1; now-r.last <= r.secret {
+			r.soon |= 1
+		}
+		r.last = now
 		for _, s := range queues {
 			s.keep(true)
 		}
@@ -201,7 +213,7 @@ func (r *relay) rest() {
 // wait waits for packets and says how many sockets have some; 0 when it was disturbed.
 func (r *relay) wait() int {
 	events, most := uintptr(unsafe.Pointer(&r.events[0])), uintptr(maxEvents)
-	if r.busy && !r.lone {
+	if bits.OnesCount8(r.soon) >= busyTimes && !r.lone {
 		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, uintptr(r.secret.Milliseconds()), 0, 0)
 		if r.waits++; r.waits%(1<<10) == 0 {
 			r.lone = runtime.GOMAXPROCS(0) == 1
@@ -215,7 +227,7 @@ func (r *relay) wait() int {
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, ^uintptr(0), 0, 0)
 	r.lone = runtime.GOMAXPROCS(0) == 1
-	if r.busy = errno == 0; !r.busy {
+	if errno != 0 {
 		return 0
 	}
 	return int(n)

@@ -88,12 +88,14 @@ func (s *session) report(buf []byte) {
 
 // report sends the party its report if one is due. One that can't be sent yet is tried again.
 func (l *leg) report(buf []byte, now time.Duration) {
-	s := &l.streams
+	s, beyond := &l.streams, l.beyond(now)
+	wants, codec := l.extended()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.way.Load() == nil || now < s.due {
 		return
 	}
+	s.in.beyond, s.wants, s.codec = beyond, wants, codec
 	p, err := rtcp.Marshal(s.compose(l.engine.start.Add(now), now))
 	if err != nil || l.line.sendControl(append(buf, p...), now) != nil {
 		return
@@ -103,13 +105,30 @@ func (l *leg) report(buf []byte, now time.Duration) {
 	s.in.reported()
 }
 
+// beyond is the share of the party's packets that its peer lost of late, if they pass as they are: the party is told of them too
+// (RFC 8079), for it alone can do something about it, as repeating what it says. What never came to us its peer misses as well.
+func (l *leg) beyond(now time.Duration) float64 {
+	w := l.way.Load()
+	if w == nil || w.peer == nil {
+		return 0
+	}
+	if g, ok := w.via.(*gate); ok && (g.turn != nil || g.next != nil) {
+		return 0 // the peer hears other packets
+	}
+	report := w.peer.streams.remoteReport()
+	if report.At.IsZero() || now-report.At.Sub(l.engine.start) > reportAge {
+		return 0
+	}
+	return report.Share
+}
+
 // compose writes the party's report (RFC 3550 §6.4): on our stream, on the one that we hear, and whose it is. The caller holds mu.
 func (s *streams) compose(wall time.Time, now time.Duration) []rtcp.Packet {
 	o, in := &s.out, &s.in
 	var heard []rtcp.ReceptionReport
 	if in.live && in.heard {
 		r := rtcp.ReceptionReport{
-			SSRC: in.ssrc, FractionLost: in.fraction(), TotalLost: uint32(min(max(in.lost(), -1<<23), 1<<23-1)) & 0xFFFFFF,
+			SSRC: in.ssrc, FractionLost: in.fraction(), TotalLost: uint32(min(max(in.lost()+in.further+in.lostBeyond(), -1<<23), 1<<23-1)) & 0xFFFFFF,
 			LastSequenceNumber: in.top, Jitter: in.jitter >> 4,
 		}
 		if in.senderReport != 0 && now-in.reportedAt < longReport {
@@ -128,9 +147,8 @@ func (s *streams) compose(wall time.Time, now time.Duration) []rtcp.Packet {
 		all = append(all, &rtcp.ReceiverReport{SSRC: o.ssrc, Reports: heard})
 	}
 	all = append(all, rtcp.NewCNAMESourceDescription(o.ssrc, s.name))
-	if ref := &s.reference; ref.wanted {
-		answer := rtcp.DLRRReport{SSRC: ref.ssrc, LastRR: ref.middle, DLRR: since(ref.at, now)}
-		all = append(all, &rtcp.ExtendedReport{SenderSSRC: o.ssrc, Reports: []rtcp.ReportBlock{&rtcp.DLRRReportBlock{Reports: []rtcp.DLRRReport{answer}}}})
+	if x := s.extend(wall, now); x != nil {
+		all = append(all, x)
 	}
 	if o.former != 0 {
 		all = append(all, &rtcp.Goodbye{Sources: []uint32{o.former}})

@@ -34,6 +34,7 @@ type savedLeg struct {
 	Tone     bool        `json:"tone,omitzero"`
 	ToneType uint8       `json:"tone_type,omitzero"`
 	Client   bool        `json:"client,omitzero"` // the party is a server; Introduce tells by which others it is reached
+	Video    *savedVideo `json:"video,omitzero"`  // nil: nobody is seen
 }
 
 // Save gives the state of a call's media for Restore. There is no key in it and no ICE password, so that it may be kept
@@ -64,7 +65,7 @@ func (l *leg) save(w *way) savedLeg {
 	if line, ok := l.line.(*plainLine); ok {
 		saved.Port = line.port
 	}
-	saved.Client = l.party.Client != nil
+	saved.Client, saved.Video = l.party.Client != nil, l.video.Load().saveVideo()
 	saved.Least, saved.Agreed = l.party.Least, l.talk.agreed.Profile
 	return saved
 }
@@ -136,17 +137,13 @@ func (s *session) restore(legs []savedLeg) error {
 		}
 		t := &l.talk
 		t.id, t.version, t.mid, t.sent, t.said, t.agreed = saved.Session, saved.Version, saved.MID, []byte(saved.Sent), []byte(saved.Said), &agreed
-		if line, ok := l.line.(*plainLine); ok {
-			if saved.Port == 0 {
-				line.close()
-				l.secure()
-				continue
-			}
-			line.aim(&agreed)
-			if agreed.Profile != sdp.RTP {
-				line.secret.Store(new(secret))
-			}
+		if line, ok := l.line.(*plainLine); ok && saved.Port == 0 {
+			line.close()
+			l.secure()
+		} else if ok {
+			line.await(&agreed)
 		}
+		l.restoreVideo(saved.Video)
 	}
 	s.answered = max(s.engine.now(), 1) // only calls that are up are saved
 	ways := make(map[*leg]*way)
@@ -161,6 +158,7 @@ func (s *session) restore(legs []savedLeg) error {
 			l.way.Store(w)
 		case saved.Name < saved.Peer: // once for the two
 			join(l, w.peer, w, ways[w.peer])
+			l.restoreSight(w.peer, saved.Video)
 		}
 		i := slices.IndexFunc(l.talk.agreed.Codecs, func(c sdp.Codec) bool { return c.PT == saved.ToneType && converts(c) })
 		if saved.Tone && i >= 0 {
@@ -228,7 +226,7 @@ func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) er
 		return fmt.Errorf("answer media again: %w", err)
 	}
 	defer s.mu.Unlock()
-	remote, err := l.hear(answer)
+	_, remote, err := l.hear(answer)
 	if err == nil {
 		err = l.answers(remote)
 	}
@@ -236,6 +234,7 @@ func (e *Engine) Reanswer(ctx context.Context, id, leg string, answer []byte) er
 		return fmt.Errorf("answer media again: %w", err)
 	}
 	l.accept(answer, remote)
+	l.seen()
 	before := l.way.Load()
 	if before.peer != nil {
 		s.link(l, before.peer, before.types)

@@ -10,19 +10,19 @@ import (
 // maxReports bounds the packets of one compound RTCP packet.
 const maxReports = 64
 
-// Bounds of what is read of one party's RTCP, in compound packets.
+// Bounds of what is read of one party's RTCP, in compound packets, and of how many strangers' STUN is answered.
 const (
 	maxControlRate  = 100 // a second
 	maxControlBurst = 200
 )
 
-// budget bounds a party's RTCP.
+// budget bounds how often something is done. Its zero value is full.
 type budget struct {
 	left   int64         // of it, in nanoseconds of maxControlRate
 	filled time.Duration // when left was right
 }
 
-// spend says whether one more packet may be read.
+// spend says whether it may be done once more.
 func (b *budget) spend(now time.Duration) bool {
 	const cost, most = int64(time.Second) / maxControlRate, int64(time.Second) / maxControlRate * maxControlBurst
 	if b.filled == 0 {

@@ -228,6 +228,47 @@ func TestReportsWait(t *testing.T) {
 	}
 }
 
+// Who speaks is told what its hearer loses, beside what is lost on the way to us, as long as the hearer says so and gets what was said.
+func TestLossBeyond(t *testing.T) {
+	p := newCouple()
+	seq := uint16(0)
+	lose := func(percent int) rtcp.ReceptionReport {
+		t.Helper()
+		for range 100 {
+			seq++
+			p.say(7, seq)
+		}
+		p.far.receiveControl(compound(t, &rtcp.ReceiverReport{SSRC: 9, Reports: []rtcp.ReceptionReport{
+			{SSRC: p.far.streams.out.ssrc, FractionLost: uint8(256 * percent / 100)}}}), p.now)
+		return p.report(t, p.near)[0].(*rtcp.ReceiverReport).Reports[0]
+	}
+	for _, tt := range []struct {
+		percent  int
+		fraction uint8
+		total    uint32
+	}{{0, 0, 0}, {25, 64, 25}, {50, 128, 75}, {0, 0, 75}} {
+		if r := lose(tt.percent); r.FractionLost != tt.fraction || r.TotalLost != tt.total {
+			t.Errorf("of %d %% the speaker is told %d/256, %d packets in all; want %d/256, %d", tt.percent, r.FractionLost, r.TotalLost, tt.fraction, tt.total)
+		}
+	}
+	seq += 100 // as many are lost on the way to us
+	if r := lose(75); r.FractionLost != 192 || r.TotalLost != 75+150 {
+		t.Errorf("of both the speaker is told %d/256, %d packets in all", r.FractionLost, r.TotalLost)
+	}
+	p.now += reportAge + time.Second // the hearer reports no more
+	seq++
+	p.say(7, seq)
+	if r := p.report(t, p.near)[0].(*rtcp.ReceiverReport).Reports[0]; r.FractionLost != 0 || r.TotalLost != 225 {
+		t.Errorf("of an old report the speaker is told %d/256, %d packets in all", r.FractionLost, r.TotalLost)
+	}
+	w := *p.near.way.Load()
+	w.via = &gate{turn: new(transcoder)}
+	p.near.way.Store(&w)
+	if r := lose(50); r.FractionLost != 0 {
+		t.Errorf("of sound that is converted the speaker is told %d/256", r.FractionLost)
+	}
+}
+
 func TestExtendedReports(t *testing.T) {
 	p := newCouple()
 	p.say(7, 1, 2, 3)

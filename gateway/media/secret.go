@@ -35,6 +35,7 @@ type bargain struct {
 	own    []sdp.Crypto // our keys, one for each suite; a key is for the line's life or until another suite is taken
 	suite  sdp.Suite    // the one in use
 	theirs []byte       // the party's key; nil: none agreed
+	mki    []byte       // that it has; nil: none
 }
 
 // ours is our key for a suite. It is made when it is needed first, and never used again after another suite was.
@@ -89,6 +90,7 @@ func (l *leg) protect(line *plainLine, local *sdp.Local, setup string) {
 		local.Mux = true
 	}
 	local.Mux = local.Mux && keying == sdp.DTLS
+	l.protectVideo(local, keying, setup)
 	switch {
 	case keying == sdp.DTLS:
 		local.Fingerprint, local.Setup = l.engine.fingerprint, setup
@@ -180,7 +182,7 @@ func (s *plainLine) encrypt(remote *sdp.Remote, client bool) {
 // take puts the party's key in force. While keys stay so do their contexts, and with them the count of rollovers (RFC 3711 §3.3.1).
 func (s *plainLine) take(c sdp.Crypto) error {
 	b := &s.bargain
-	if b.theirs != nil && b.suite == c.Suite && bytes.Equal(b.theirs, c.Key) {
+	if b.theirs != nil && b.suite == c.Suite && bytes.Equal(b.theirs, c.Key) && bytes.Equal(b.mki, c.MKI) {
 		return nil
 	}
 	i := slices.IndexFunc(sdesSuites, func(s suite) bool { return s.name == c.Suite.Name })
@@ -192,6 +194,7 @@ func (s *plainLine) take(c sdp.Crypto) error {
 	if err != nil {
 		return err
 	}
+	k.in.marked(sdesSuites[i], c.MKI)
 	next := &secret{media: sides{k, k}, control: sides{k, k}}
 	if old := s.secret.Load(); b.theirs != nil && old != nil {
 		next.before = old.media.in
@@ -203,7 +206,7 @@ func (s *plainLine) take(c sdp.Crypto) error {
 		used := b.suite
 		b.own = slices.DeleteFunc(b.own, func(o sdp.Crypto) bool { return o.Suite == used })
 	}
-	b.suite, b.theirs = c.Suite, c.Key
+	b.suite, b.theirs, b.mki = c.Suite, c.Key, c.MKI
 	s.secret.Store(next)
 	return nil
 }

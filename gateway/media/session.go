@@ -43,12 +43,13 @@ type talk struct {
 	mid         string      // of the audio stream
 	setup       string      // our side of DTLS in an answer: "passive", or "active" when the party said "passive"
 
-	offer    []byte      // the party's last offer
-	proposed *sdp.Remote // of that offer; in force when it is answered
-	agreed   *sdp.Remote // what is in force
-	said     []byte      // the party's description that is in force
-	wish     string      // the direction that the party would have, whatever the other side lets it
-	final    []sdp.Codec // those in use
+	offer    []byte           // the party's last offer
+	heard    *sdp.Description // what offer says; nil once it was answered
+	proposed *sdp.Remote      // of that offer; in force when it is answered
+	agreed   *sdp.Remote      // what is in force
+	said     []byte           // the party's description that is in force
+	wish     string           // the direction that the party would have, whatever the other side lets it
+	final    []sdp.Codec      // those in use
 }
 
 // actpass is what our offers say of DTLS: the browser chooses (RFC 8842 §5.2).
@@ -203,38 +204,39 @@ func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 }
 
 // hear takes a description from the leg's party. The caller holds the session's mutex.
-func (l *leg) hear(text []byte) (*sdp.Remote, error) {
-	remote, err := sdp.Parse(text)
+func (l *leg) hear(text []byte) (*sdp.Description, *sdp.Remote, error) {
+	said, err := sdp.Read(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	remote := said.Remote()
 	if !l.overWebRTC() {
 		if remote.Profile == sdp.WebRTC { // the ICE of a phone may be passed over
 			remote.Profile = sdp.DTLS
 		}
 		if err := l.suits(&remote); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	} else if !remote.Rejected {
 		if remote.ICEUfrag == "" || remote.ICEPwd == "" || remote.Fingerprint == "" {
-			return nil, fmt.Errorf("read a WebRTC description without ICE or fingerprint: %w", sdp.ErrMalformed)
+			return nil, nil, fmt.Errorf("read a WebRTC description without ICE or fingerprint: %w", sdp.ErrMalformed)
 		}
 	}
 	if remote.MID != "" {
 		l.talk.mid = remote.MID
 	}
-	return &remote, nil
+	return said, &remote, nil
 }
 
 // propose takes an offer from the leg's party. The caller holds the session's mutex.
 func (l *leg) propose(text []byte) (*sdp.Remote, error) {
-	remote, err := l.hear(text)
+	said, remote, err := l.hear(text)
 	if err != nil {
 		return nil, err
 	}
 	t := &l.talk
 	before := t.proposed
-	t.offer, t.proposed = text, remote
+	t.offer, t.heard, t.proposed = text, said, remote
 	l.overICE(remote)
 	if line, ok := l.line.(*secureLine); ok {
 		if before == nil || before.ICEUfrag != remote.ICEUfrag { // else the same offer, for another branch of a fork
@@ -290,7 +292,7 @@ func (l *leg) wishes(direction string) {
 
 // answered puts the party's offer in force. The caller holds the session's mutex.
 func (l *leg) answered() {
-	l.talk.said = l.talk.offer
+	l.talk.said, l.talk.heard = l.talk.offer, nil
 	l.talk.wish = l.talk.proposed.Direction
 	if l.talk.fresh != (credentials{}) {
 		l.talk.local, l.talk.fresh = l.talk.fresh, credentials{}
@@ -324,6 +326,18 @@ func (l *leg) tell(setup string, write func(sdp.Local) ([]byte, error)) ([]byte,
 	}
 	l.talk.sent, l.talk.read = text, nil
 	return text, nil
+}
+
+// asked is the party's last offer.
+func (t *talk) asked() (*sdp.Description, error) {
+	if t.heard != nil {
+		return t.heard, nil
+	}
+	said, err := sdp.Read(t.offer)
+	if err != nil {
+		return nil, fmt.Errorf("party's own offer: %w", err)
+	}
+	return said, nil
 }
 
 // told is our last description as its reader finds it. While one is agreed on much asks for it, so it is read once. Nobody changes it.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -144,10 +145,35 @@ type inbound struct {
 	transform transform
 	media     sources // of SRTP
 	control   sources // of SRTCP
+
+	mki       []byte // that stands in each packet (RFC 3711 §3.1); nil: none does
+	behindMKI struct{ media, control int }
+}
+
+// marked says that an MKI stands in each packet: before the tag of HMAC (RFC 3711 §3.1 and §3.4), at the end where there is none (RFC
+// 7714 §8.2 and §9.2). It is not authenticated.
+func (s *inbound) marked(by suite, mki []byte) {
+	if s.mki = mki; by.tag != gcmTag {
+		s.behindMKI.media, s.behindMKI.control = by.tag, controlTag
+	}
+}
+
+// unmarked takes the MKI out of a packet, in place, of which at least so many octets are left. A packet without it stays as it is: some
+// phones announce one and write none.
+func (s *inbound) unmarked(p []byte, behind, least int) []byte {
+	end := len(p) - behind
+	at := end - len(s.mki)
+	if at < least || !bytes.Equal(p[at:end], s.mki) {
+		return p
+	}
+	return p[:at+copy(p[at:], p[end:])]
 }
 
 // open checks and decrypts an SRTP packet in place.
 func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
+	if s.mki != nil {
+		p = s.unmarked(p, s.behindMKI.media, h.size)
+	}
 	w, err := s.media.listen(h.ssrc)
 	if err != nil {
 		return nil, err
@@ -168,6 +194,9 @@ func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
 
 // openControl checks and decrypts an SRTCP packet in place.
 func (s *inbound) openControl(p []byte) ([]byte, error) {
+	if s.mki != nil {
+		p = s.unmarked(p, s.behindMKI.control, clearReport)
+	}
 	index, ok := s.transform.controlIndex(p)
 	if !ok {
 		return nil, errForged

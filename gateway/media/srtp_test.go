@@ -179,7 +179,10 @@ func TestSRTCPAgainstPion(t *testing.T) {
 // The example of RFC 3711 appendix B.3.
 func TestDerive(t *testing.T) {
 	unhex := func(text string) []byte { return must(t)(hex.DecodeString(text)) }
-	m := master{unhex("E1F97A0D3E018BE0D64FA32C06DE4139"), unhex("0EC675AD498AFEEBB6960B3AABE6")}
+	d, err := newDerivation(master{unhex("E1F97A0D3E018BE0D64FA32C06DE4139"), unhex("0EC675AD498AFEEBB6960B3AABE6")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		label byte
 		want  string
@@ -188,8 +191,8 @@ func TestDerive(t *testing.T) {
 		{labelSalt, "30CBBC08863D8C85D49DB34A9AE1"},
 		{labelAuth, "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"},
 	} {
-		if got, err := derive(m, tt.label, len(tt.want)/2); err != nil || !bytes.Equal(got, unhex(tt.want)) {
-			t.Errorf("derive(%d) = %X, %v", tt.label, got, err)
+		if got := d.key(tt.label, len(tt.want)/2); !bytes.Equal(got, unhex(tt.want)) {
+			t.Errorf("key(%d) = %X", tt.label, got)
 		}
 	}
 }

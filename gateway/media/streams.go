@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"cordboard/gateway/sdp"
 )
 
 // streams are the two RTP streams of a leg, what its party is sent and what it sends, and what is reported of them.
@@ -18,7 +20,9 @@ type streams struct {
 	due   time.Duration // when the next report is
 	spoke bool          // a report went out
 	budget
-	reference struct { // of the party's last Receiver Reference Time block (RFC 3611 §4.4); not answered yet if wanted
+	wants     sdp.Extended // that the party asked for
+	codec     string       // by which it speaks
+	reference struct {     // of the party's last Receiver Reference Time block (RFC 3611 §4.4); not answered yet if wanted
 		wanted bool
 		ssrc   uint32
 		middle uint32
@@ -170,6 +174,12 @@ func (s *streams) extendedReport(r *rtcp.ExtendedReport, now time.Duration, wall
 		switch b := block.(type) {
 		case *rtcp.ReceiverReferenceTimeReportBlock:
 			s.reference.wanted, s.reference.ssrc, s.reference.middle, s.reference.at = true, r.SenderSSRC, middle(b.NTPTimestamp), now
+		case *rtcp.DLRRReportBlock:
+			for _, answer := range b.Reports {
+				if answer.SSRC == s.out.ssrc && answer.LastRR != 0 {
+					s.roundTrip(middle(ntpTime(wall)) - answer.LastRR - answer.DLRR)
+				}
+			}
 		case *rtcp.VoIPMetricsReportBlock:
 			if b.SSRC != s.out.ssrc {
 				continue

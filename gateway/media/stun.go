@@ -59,13 +59,14 @@ func wellFormed(p []byte) bool {
 // agent answers connectivity checks as an ICE-lite agent (RFC 8445 §2.5, §7.3). It belongs to the goroutine that reads
 // the browsers' socket.
 type agent struct {
-	table   *table
-	in, out stun.Message
+	table    *table
+	in, out  stun.Message
+	refusals budget // bounds what strangers cost
 }
 
 // answer handles a STUN message from src and gives what to send back, nil for nothing, valid until the next call. A
-// reply to a request that does not prove itself is never longer than the request, so that nobody is flooded by way of
-// us. The message came by the TCP connection via, nil for UDP.
+// reply to a request that does not prove itself is never longer than the request, and there are no more than maxControlRate a second, so
+// that nobody is flooded by way of us. The message came by the TCP connection via, nil for UDP.
 func (a *agent) answer(p []byte, src netip.AddrPort, via *tcpFlow, now time.Duration) []byte {
 	if !wellFormed(p) {
 		return nil
@@ -76,16 +77,16 @@ func (a *agent) answer(p []byte, src netip.AddrPort, via *tcpFlow, now time.Dura
 	}
 	name, err := a.in.Get(stun.AttrUsername)
 	if err != nil || !a.in.Contains(stun.AttrMessageIntegrity) {
-		return a.refuse(len(p), stun.CodeBadRequest) // RFC 8489 §9.1.3
+		return a.refuse(len(p), stun.CodeBadRequest, now) // RFC 8489 §9.1.3
 	}
 	ours, _, _ := bytes.Cut(name, []byte(":"))
 	line, password := a.table.credentials(ours)
 	if line == nil {
-		return a.refuse(len(p), stun.CodeUnauthorized)
+		return a.refuse(len(p), stun.CodeUnauthorized, now)
 	}
 	proof := stun.NewShortTermIntegrity(password)
 	if proof.Check(&a.in) != nil {
-		return a.refuse(len(p), stun.CodeUnauthorized)
+		return a.refuse(len(p), stun.CodeUnauthorized, now)
 	}
 	if unknown := notUnderstood(&a.in); len(unknown) > 0 {
 		return a.reply(stun.BindingError, stun.CodeUnknownAttribute, unknown, proof, stun.Fingerprint)
@@ -102,8 +103,11 @@ func (a *agent) answer(p []byte, src netip.AddrPort, via *tcpFlow, now time.Dura
 	return a.reply(stun.BindingSuccess, &mapped, proof, stun.Fingerprint)
 }
 
-// refuse replies with an error to a request that proved nothing.
-func (a *agent) refuse(limit int, code stun.ErrorCode) []byte {
+// refuse replies with an error to a request that proved nothing, unless many did of late.
+func (a *agent) refuse(limit int, code stun.ErrorCode, now time.Duration) []byte {
+	if !a.refusals.spend(now) {
+		return nil
+	}
 	reply := a.reply(stun.BindingError, code, stun.Fingerprint)
 	if len(reply) > limit {
 		return nil

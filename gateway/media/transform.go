@@ -48,22 +48,32 @@ const (
 	labelControl = 3
 )
 
-// derive computes a session key from a master key and salt (RFC 3711 §4.3.1 and §4.3.3, with a key derivation rate of
+// derivation makes session keys of a master key and salt (RFC 3711 §4.3.1 and §4.3.3, with a key derivation rate of
 // zero; a salt of 96 bits stands to the left, RFC 7714 §11).
-func derive(m master, label byte, size int) ([]byte, error) {
+type derivation struct {
+	block cipher.Block
+	salt  []byte
+}
+
+func newDerivation(m master) (derivation, error) {
 	block, err := aes.NewCipher(m.key)
 	if err != nil {
-		return nil, fmt.Errorf("derive SRTP key: %w", err)
+		return derivation{}, fmt.Errorf("derive SRTP keys: %w", err)
 	}
+	return derivation{block, m.salt}, nil
+}
+
+// key computes the session key, or salt, of a label, in octets.
+func (d derivation) key(label byte, size int) []byte {
 	var input [aes.BlockSize]byte
-	copy(input[:14], m.salt)
+	copy(input[:14], d.salt)
 	input[7] ^= label
 	out := make([]byte, (size+aes.BlockSize-1)/aes.BlockSize*aes.BlockSize)
 	for i := 0; i < len(out); i += aes.BlockSize {
 		binary.BigEndian.PutUint16(input[14:], uint16(i/aes.BlockSize))
-		block.Encrypt(out[i:], input[:])
+		d.block.Encrypt(out[i:], input[:])
 	}
-	return out[:size], nil
+	return out[:size]
 }
 
 // newTransform makes the transform of a suite.
@@ -71,10 +81,14 @@ func newTransform(s suite, m master) (transform, error) {
 	if len(m.key) != s.key || len(m.salt) != s.salt {
 		return nil, fmt.Errorf("make SRTP transform %s: key of %d octets and salt of %d, want %d and %d", s.name, len(m.key), len(m.salt), s.key, s.salt)
 	}
-	if s.tag == gcmTag {
-		return newGCM(s, m)
+	d, err := newDerivation(m)
+	if err != nil {
+		return nil, err
 	}
-	return newCounter(s, m)
+	if s.tag == gcmTag {
+		return newGCM(s, d)
+	}
+	return newCounter(s, d)
 }
 
 // gcm is AES-GCM (RFC 7714).
@@ -87,20 +101,12 @@ type gcmKey struct {
 	associate [clearReport + controlWord]byte
 }
 
-func newGCM(s suite, m master) (*gcm, error) {
+func newGCM(s suite, d derivation) (*gcm, error) {
 	g := new(gcm)
 	for i, k := range []*gcmKey{&g.media, &g.control} {
 		first := byte(i * labelControl)
-		key, err := derive(m, first+labelKey, s.key)
-		if err != nil {
-			return nil, err
-		}
-		salt, err := derive(m, first+labelSalt, s.salt)
-		if err != nil {
-			return nil, err
-		}
-		copy(k.salt[:], salt)
-		block, err := aes.NewCipher(key)
+		copy(k.salt[:], d.key(first+labelSalt, s.salt))
+		block, err := aes.NewCipher(d.key(first+labelKey, s.key))
 		if err != nil {
 			return nil, fmt.Errorf("make AES-GCM: %w", err)
 		}
@@ -181,27 +187,16 @@ type counterKey struct {
 	roc        [4]byte
 }
 
-func newCounter(s suite, m master) (*counter, error) {
+func newCounter(s suite, d derivation) (*counter, error) {
 	c := &counter{tag: s.tag}
 	for i, k := range []*counterKey{&c.media, &c.control} {
 		first := byte(i * labelControl)
-		key, err := derive(m, first+labelKey, s.key)
-		if err != nil {
-			return nil, err
-		}
-		auth, err := derive(m, first+labelAuth, authKey)
-		if err != nil {
-			return nil, err
-		}
-		salt, err := derive(m, first+labelSalt, s.salt)
-		if err != nil {
-			return nil, err
-		}
-		copy(k.salt[:], salt)
-		if k.block, err = aes.NewCipher(key); err != nil {
+		copy(k.salt[:], d.key(first+labelSalt, s.salt))
+		var err error
+		if k.block, err = aes.NewCipher(d.key(first+labelKey, s.key)); err != nil {
 			return nil, fmt.Errorf("make AES: %w", err)
 		}
-		k.mac = hmac.New(sha1.New, auth)
+		k.mac = hmac.New(sha1.New, d.key(first+labelAuth, authKey))
 	}
 	return c, nil
 }

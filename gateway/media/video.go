@@ -25,20 +25,18 @@ func (bundled) close() {}
 
 // see gives two legs video if both can have it; a lack of ports costs the pictures, not the call. The caller holds mu.
 func (s *session) see(a, b *leg) {
-	for _, l := range []*leg{a, b} {
-		if p := l.party.Profile; p != sdp.RTP && p != sdp.WebRTC {
-			return
-		}
+	if a.party.Profile == sdp.PCM || b.party.Profile == sdp.PCM {
+		return
 	}
 	for _, l := range []*leg{a, b} {
-		if err := l.watch(); err != nil {
+		if err := l.watch(0); err != nil {
 			l.log.Warn("call goes on without video", slog.Any("error", err))
 		}
 	}
 }
 
-// watch makes the leg's video, if there is none. The caller holds the session's mutex.
-func (l *leg) watch() error {
+// watch makes the leg's video, if there is none: toward a phone at that port, or any for 0. The caller holds the session's mutex.
+func (l *leg) watch(port uint16) error {
 	if l.video.Load() != nil {
 		return nil
 	}
@@ -46,7 +44,7 @@ func (l *leg) watch() error {
 	if l.overWebRTC() {
 		v.line = bundled{l.line}
 	} else {
-		line, err := l.engine.openPlainLine(v, 0)
+		line, err := l.engine.openPlainLine(v, port)
 		if err != nil {
 			return err
 		}
@@ -78,14 +76,14 @@ func (s *session) show(a, b *leg, told *sdp.Remote) {
 	if from == nil || to == nil {
 		return
 	}
-	theirs, ours := a.talk.agreed.Video, b.talk.agreed.Video
+	theirs, ours := a.talk.pictures(), b.talk.pictures()
 	if told.Video == nil || theirs == nil || ours == nil {
 		from.way.Store(nil)
 		to.way.Store(nil)
 		return
 	}
-	from.looks(theirs)
-	to.looks(ours)
+	from.looks(theirs, &a.talk)
+	to.looks(ours, &b.talk)
 	for _, l := range []*leg{from, to} {
 		if w := l.way.Load(); w != nil && w.peer != from && w.peer != to {
 			l.streams.pause() // someone else is seen from now on
@@ -105,12 +103,6 @@ func (l *leg) sees(peer *leg, agreed types) *way {
 	w.rates.note(r.Codecs)
 	w.rates.note(peer.talk.agreed.Codecs)
 	return w
-}
-
-// looks puts what the party said of its video in force.
-func (l *leg) looks(v *sdp.Video) {
-	l.talk.agreed = &sdp.Remote{Profile: l.party.Profile, Audio: v.RTP, RTCP: v.RTCP, Feedback: v.Feedback, Direction: v.Direction, Codecs: v.Codecs}
-	l.line.apply(l.talk.agreed, false)
 }
 
 // stream is the leg that a packet of the browser belongs to: in a bundle no payload type means two things (RFC 9143 §9.1).

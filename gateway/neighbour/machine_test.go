@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type machine struct {
 	log    *safeBuffer
 	links  chan string // IDs of the connections for calls that it took
 	stop   func()
+
+	refused atomic.Int32 // handshakes
 
 	mu    sync.Mutex
 	found []discovery.Neighbour
@@ -85,6 +88,7 @@ func startMachineThat(t *testing.T, name string, identity *tls.Certificate, book
 			running.Go(func() {
 				secure := tls.Server(conn, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) { return m.Server(h), nil }})
 				if secure.Handshake() != nil {
+					m.refused.Add(1)
 					conn.Close()
 					return
 				}
@@ -152,6 +156,16 @@ func (m *machine) await(t *testing.T, id, what string, ok func(call.NeighbourSta
 	}
 }
 
+// eventually waits for what must come.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}
+
 // pair pairs two machines.
 func pair(t *testing.T, a, b *machine) {
 	t.Helper()
@@ -175,8 +189,9 @@ func pair(t *testing.T, a, b *machine) {
 
 // memory is a Book.
 type memory struct {
-	mu sync.Mutex
-	by map[string]call.Neighbour
+	mu   sync.Mutex
+	by   map[string]call.Neighbour
+	wait chan struct{} // before something is put; nil: no need
 }
 
 func (m *memory) Neighbours(context.Context) ([]call.Neighbour, error) {
@@ -186,6 +201,9 @@ func (m *memory) Neighbours(context.Context) ([]call.Neighbour, error) {
 }
 
 func (m *memory) PutNeighbour(_ context.Context, n call.Neighbour) error {
+	if m.wait != nil {
+		<-m.wait
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n.Name == "broken" {

@@ -83,7 +83,10 @@ type friend struct {
 	people    []call.Lamp
 	connected bool
 	impostor  bool               // somebody else was at one of its addresses when it was reached last
+	here      bool               // was announced at the last look
+	named     time.Time          // when it took its name; zero: not since the start
 	stop      context.CancelFunc // of who follows its people; nil: nobody yet
+	again     chan struct{}      // with stop; holds one when it is announced again
 	streams   int                // of our people to it
 }
 
@@ -110,7 +113,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Keeper, error) {
 	return k, nil
 }
 
-// SetName has this machine pair by another name from now on.
+// SetName has this machine known by another name from now on, to those that are paired within seconds.
 func (k *Keeper) SetName(name string) {
 	name = clean(name)
 	k.name.Store(&name)

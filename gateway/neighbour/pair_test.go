@@ -36,6 +36,30 @@ func TestPairingPinsBothSides(t *testing.T) {
 	}
 }
 
+// Of two that pair one writes it down first, and must not take it amiss that the other does not know it yet.
+func TestPairingIsWrittenDownLater(t *testing.T) {
+	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
+	b.book.wait = make(chan struct{})
+	p, err := a.Pair(t.Context(), b.at.String())
+	if err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	b.await(t, a.ID(), "request to pair", func(s call.NeighbourState) bool { return s.Pairing != nil })
+	for _, err := range []error{a.Answer(b.ID(), p.Code, true), b.Answer(a.ID(), p.Code, true)} {
+		if err != nil {
+			t.Fatalf("Answer: %v", err)
+		}
+	}
+	a.await(t, b.ID(), "paired", func(s call.NeighbourState) bool { return s.Paired })
+	eventually(t, "refusal", func() bool { return b.refused.Load() > 0 })
+	close(b.book.wait)
+	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampIdle}}}
+	a.await(t, b.ID(), "people", func(s call.NeighbourState) bool { return len(s.People) == 1 })
+	if n := a.log.count("does not know this machine"); n > 0 {
+		t.Errorf("it was taken amiss:\n%s", a.log)
+	}
+}
+
 func TestNobodyIsPairedUnlessBothSayYes(t *testing.T) {
 	for _, tt := range []struct {
 		name        string

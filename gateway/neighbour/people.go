@@ -33,6 +33,7 @@ const (
 
 // people is one line.
 type people struct {
+	Name   string   `json:"name,omitempty"` // of the machine as people know it; empty: as before
 	People []person `json:"people"`
 }
 
@@ -72,7 +73,9 @@ func (k *Keeper) tell(conn *tls.Conn, id string) {
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
 	for {
-		line, err := json.Marshal(peopleOf(lamps))
+		all := peopleOf(lamps)
+		all.Name = *k.name.Load()
+		line, err := json.Marshal(all)
 		if err != nil {
 			return
 		}
@@ -104,13 +107,16 @@ func peopleOf(lamps map[string]call.Lamp) people {
 	return all
 }
 
-// readPeople reads a line; what can't be is left out.
-func readPeople(line []byte, n call.Neighbour) ([]call.Lamp, error) {
-	var all people
+// readPeople reads a line.
+func readPeople(line []byte) (all people, err error) {
 	if err := json.Unmarshal(line, &all); err != nil || !utf8.Valid(line) {
-		return nil, errors.New("read a neighbour's people: malformed")
+		return people{}, errors.New("read a neighbour's people: malformed")
 	}
-	var lamps []call.Lamp
+	return all, nil
+}
+
+// lampsOf are those of a neighbour's people; what can't be is left out.
+func lampsOf(all people, n call.Neighbour) (lamps []call.Lamp) {
 	seen := make(map[string]bool)
 	for _, p := range all.People {
 		if auth.ValidateName(p.Name) != nil || seen[p.Name] || len(lamps) == maxPeople {
@@ -129,22 +135,35 @@ func readPeople(line []byte, n call.Neighbour) ([]call.Lamp, error) {
 		l.Note = discovery.Printable(p.Note, maxNote)
 		lamps = append(lamps, l)
 	}
-	return lamps, nil
+	return lamps
 }
 
-// follow starts to follow the people of every paired neighbour that nobody follows yet.
+// follow starts to follow the people of every paired neighbour that nobody follows yet, and has the one reached at once that is
+// announced again.
 func (k *Keeper) follow() {
+	here := map[string]bool{} // by fingerprint
+	for _, a := range k.found() {
+		here[a.Fingerprint] = true
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.life.Err() != nil {
 		return
 	}
 	for id, f := range k.friends {
+		came := here[f.Fingerprint] && !f.here
+		f.here = here[f.Fingerprint]
 		if f.stop != nil {
+			if came {
+				select {
+				case f.again <- struct{}{}:
+				default:
+				}
+			}
 			continue
 		}
 		ctx, stop := context.WithCancel(k.life)
-		f.stop = stop
+		f.stop, f.again = stop, make(chan struct{}, 1)
 		k.work.Go(func() { k.listen(ctx, id, f) })
 	}
 }
@@ -152,8 +171,9 @@ func (k *Keeper) follow() {
 // listen follows the people of a neighbour until ctx ends, and comes back when the connection breaks.
 func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 	defer f.stop()
-	wait := retryLeast
+	wait, refused := retryLeast, 0
 	for ctx.Err() == nil {
+		began := time.Now()
 		heard, err := k.hear(ctx, id, f)
 		k.lost(f)
 		if heard {
@@ -164,15 +184,31 @@ func (k *Keeper) listen(ctx context.Context, id string, f *friend) {
 			return
 		}
 		var alert *net.OpError
-		if !heard && errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls tells of an alert
+		if heard || !errors.As(err, &alert) || alert.Op != "remote error" { // as crypto/tls tells of an alert
+			refused = 0
+		} else if refused++; refused > 2 { // some may be while it has not written down yet that we are paired
 			k.trouble(id, kindGone, k.nameOf(f)+" does not know this machine any more. Pair again.")
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
+		if rest(ctx, f.again, began, wait) {
+			wait = retryLeast
 		}
 		wait = min(2*wait, retryMost)
+	}
+}
+
+// rest waits, and less when there is something in again: then only until retryLeast after began, and gives true. Once is enough, or who
+// forges announcements could have us wait for ever.
+func rest(ctx context.Context, again <-chan struct{}, began time.Time, wait time.Duration) (shorter bool) {
+	due := time.After(wait)
+	for {
+		select {
+		case <-ctx.Done():
+			return shorter
+		case <-due:
+			return shorter
+		case <-again:
+			again, due, shorter = nil, time.After(time.Until(began.Add(retryLeast))), true
+		}
 	}
 }
 
@@ -191,14 +227,13 @@ func (k *Keeper) hear(ctx context.Context, id string, f *friend) (heard bool, er
 		if !lines.Scan() {
 			return heard, lines.Err()
 		}
-		k.mu.Lock()
-		n := f.Neighbour
-		k.mu.Unlock()
-		lamps, err := readPeople(lines.Bytes(), n)
+		all, err := readPeople(lines.Bytes())
 		if err != nil {
 			return heard, err
 		}
+		k.renamed(ctx, id, all.Name)
 		k.mu.Lock()
+		lamps := lampsOf(all, f.Neighbour)
 		first, alone := !heard, !f.impostor
 		heard = true
 		same := f.connected && slices.Equal(f.people, lamps)
@@ -214,6 +249,33 @@ func (k *Keeper) hear(ctx context.Context, id string, f *friend) (heard bool, er
 			k.changed()
 		}
 	}
+}
+
+// renamed takes over the name by which a paired neighbour calls itself now; empty: it does not say. Who takes another each time is
+// believed every aliveEvery at most.
+func (k *Keeper) renamed(ctx context.Context, id, name string) {
+	if name == "" {
+		return
+	}
+	name = clean(name)
+	k.booking.Lock() // or a neighbour that is forgotten at this moment would be in the book again
+	defer k.booking.Unlock()
+	k.mu.Lock()
+	f := k.friends[id]
+	if f == nil || f.Name == name || time.Since(f.named) < aliveEvery {
+		k.mu.Unlock()
+		return
+	}
+	was := f.Name
+	f.Name, f.named = name, time.Now()
+	n := f.Neighbour
+	k.mu.Unlock()
+	k.log.Info("neighbour has another name", "id", id, "was", was, "name", name)
+	if err := k.deps.Book.PutNeighbour(ctx, n); err != nil {
+		k.log.Error("neighbour not saved", "id", id, "error", err)
+	}
+	k.changed()
+	k.poke()
 }
 
 // nameOf is a friend's name of the moment.

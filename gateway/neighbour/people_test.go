@@ -1,12 +1,15 @@
 package neighbour
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cordboard/discovery"
 	"cordboard/gateway/call"
@@ -161,13 +164,18 @@ func TestCallsGoByTheLink(t *testing.T) {
 
 func FuzzPeople(f *testing.F) {
 	f.Add([]byte(`{"people":[{"name":"bob","display":"Bob Roe","extension":"102","state":"idle"}]}`))
+	f.Add([]byte(`{"name":" Shop\u202e\n2 ","people":[]}`))
 	f.Add([]byte(`{"people":[{"name":"bob"},{"name":"bob"},{"name":"BOB@evil"},{"name":"x","note":"\u0000\u202e"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		n := call.Neighbour{Name: "Workshop", Address: "workshop"}
-		lamps, err := readPeople(text, n)
+		all, err := readPeople(text)
 		if err != nil {
 			return
 		}
+		if shown := clean(all.Name); shown == "" || len([]rune(shown)) > maxName || clean(shown) != shown {
+			t.Errorf("name %q", shown)
+		}
+		lamps := lampsOf(all, n)
 		seen := map[string]bool{}
 		for _, l := range lamps {
 			user, site, _ := strings.Cut(l.Target, "@")
@@ -187,6 +195,11 @@ func TestPairingOutlivesTheProcess(t *testing.T) {
 	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
 	pair(t, a, b)
 	a.stop()
+	eventually(t, "end of the old stream, which would take the news", func() bool {
+		b.Keeper.mu.Lock()
+		defer b.Keeper.mu.Unlock()
+		return b.friends[a.ID()].streams == 0
+	})
 	again := startMachine(t, "Front office", a.cfg.Identity, a.book)
 	again.sees(b.announcement())
 	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampBusy}}}
@@ -196,4 +209,72 @@ func TestPairingOutlivesTheProcess(t *testing.T) {
 	if s := again.state(b.ID()); !s.Paired || !s.Here || s.Fingerprint != b.Fingerprint() {
 		t.Errorf("after a new start it is %+v", s)
 	}
+}
+
+// A paired neighbour that takes another name is shown by that, and after a new start too; its address stays as people have it.
+func TestRenamedNeighbour(t *testing.T) {
+	a, b := newMachine(t, "Front office"), newMachine(t, "Workshop")
+	pair(t, a, b)
+	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampIdle}}}
+	a.await(t, b.ID(), "bob", func(s call.NeighbourState) bool { return len(s.People) == 1 })
+	a.sees(b.announcement())
+	forged := b.announcement()
+	forged.Name = "Not the workshop" // only what it says itself counts
+	a.sees(forged)
+	b.SetName(" Ware\u202ehouse ")
+	b.people <- call.News{Lamps: []call.Lamp{{Target: "bob", Name: "Bob Roe", State: call.LampBusy}}}
+	s := a.await(t, b.ID(), "the new name", func(s call.NeighbourState) bool { return s.Name != "Workshop" })
+	if s.Name != "Warehouse" || s.Address != "workshop" {
+		t.Errorf("it is %+v", s)
+	}
+	a.await(t, b.ID(), "its people's office", func(s call.NeighbourState) bool {
+		return slices.Equal(s.People, []call.Lamp{{Target: "bob@workshop", Name: "Bob Roe", Site: "Warehouse", State: call.LampBusy}})
+	})
+	a.Keeper.mu.Lock()
+	a.friends[b.ID()].named = time.Now().Add(time.Hour)
+	a.Keeper.mu.Unlock()
+	a.renamed(t.Context(), b.ID(), "Cellar") // too soon after the last
+	a.stop()
+	again := startMachine(t, "Front office", a.cfg.Identity, a.book)
+	if s := again.state(b.ID()); s.Name != "Warehouse" {
+		t.Errorf("after a new start it is %+v", s)
+	}
+}
+
+// Who is announced again is looked for at once, but never more often than every second.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			failed time.Duration // how long the last attempt took
+			again  []time.Duration
+			wait   time.Duration
+			want   time.Duration
+		}{
+			{0, nil, 15 * time.Second, 15 * time.Second},
+			{2 * time.Second, []time.Duration{4 * time.Second}, 15 * time.Second, 4 * time.Second},
+			{0, []time.Duration{0}, 15 * time.Second, time.Second},
+			{0, []time.Duration{200 * time.Millisecond, 900 * time.Millisecond}, 15 * time.Second, time.Second},
+		} {
+			began := time.Now()
+			time.Sleep(tt.failed)
+			again, failed := make(chan struct{}, 1), time.Now()
+			go func() {
+				for _, at := range tt.again {
+					time.Sleep(time.Until(failed.Add(at)))
+					again <- struct{}{}
+				}
+			}()
+			if got := rest(t.Context(), again, began, tt.wait); got != (len(tt.again) > 0) {
+				t.Errorf("%+v: cut short: %v", tt, got)
+			}
+			if got := time.Since(failed); got != tt.want {
+				t.Errorf("%+v: waited %v", tt, got)
+			}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if began := time.Now(); rest(ctx, nil, began, time.Hour) || time.Since(began) > 0 {
+			t.Error("it waits after the end")
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,12 +27,14 @@ type Crypto struct {
 	Tag   int // 1 to 999999999: the answer names the line that it takes by it
 	Suite Suite
 	Key   []byte // master key, then master salt
+	MKI   []byte // stands in each packet under the key (RFC 3711 §3.1); nil: none does. Our lines have none
 }
 
 // Bounds of an a=crypto line and of how many there are of a stream.
 const (
 	maxTag    = 999_999_999
 	maxCrypto = 16
+	maxMKI    = 128 // octets
 )
 
 // LogValue leaves the key out.
@@ -43,13 +46,14 @@ func (c Crypto) String() string { return strconv.Itoa(c.Tag) + " " + c.Suite.Nam
 // GoString leaves the key out.
 func (c Crypto) GoString() string { return c.String() }
 
-// line is the attribute, without lifetime (the most that RFC 3711 §9.2 allows) and without MKI.
+// line is the attribute, without lifetime (the most that RFC 3711 §9.2 allows) and without MKI, which each side has or has not as it
+// likes (RFC 4568 §6.1).
 func (c Crypto) line() string {
 	return fmt.Sprintf("a=crypto:%d %s inline:%s", c.Tag, c.Suite.Name, base64.StdEncoding.EncodeToString(c.Key))
 }
 
 // readCrypto reads the value of an a=crypto line; ok is false for one that is malformed or asks for what we don't do: an unknown
-// suite, several keys, an MKI, a key derivation rate, and packets that are not encrypted or not authenticated. Who offers several
+// suite, several keys, a key derivation rate, and packets that are not encrypted or not authenticated. Who offers several
 // lines leaves the others to choose from (RFC 4568 §5.1.2).
 func readCrypto(value string) (c Crypto, ok bool) {
 	f := strings.Fields(value)
@@ -67,8 +71,14 @@ func readCrypto(value string) (c Crypto, ok bool) {
 		return c, false
 	}
 	parts := strings.Split(key, "|")
-	if len(parts) > 2 || len(parts) == 2 && !isLifetime(parts[1]) {
-		return c, false
+	rest := parts[1:]
+	if len(rest) > 0 && isLifetime(rest[0]) {
+		rest = rest[1:]
+	}
+	if len(rest) > 0 {
+		if c.MKI = readMKI(rest[0]); c.MKI == nil || len(rest) > 1 {
+			return c, false
+		}
 	}
 	if c.Key, err = readKey(parts[0]); err != nil || len(c.Key) != c.Suite.Key+c.Suite.Salt {
 		return c, false
@@ -79,6 +89,20 @@ func readCrypto(value string) (c Crypto, ok bool) {
 // readKey reads a key in base64, whose padding some phones leave out.
 func readKey(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+}
+
+// readMKI reads a master key identifier and its length, as in 1:4 (RFC 4568 §6.1); nil when it is none.
+func readMKI(text string) []byte {
+	value, length, _ := strings.Cut(text, ":")
+	size, err := strconv.ParseUint(length, 10, 8)
+	if err != nil || size == 0 || size > maxMKI || value == "" || len(value) > 3*maxMKI || strings.Trim(value, "0123456789") != "" {
+		return nil
+	}
+	n, _ := new(big.Int).SetString(value, 10) // digits alone
+	if n.BitLen() > 8*int(size) {
+		return nil
+	}
+	return n.FillBytes(make([]byte, size))
 }
 
 // isLifetime checks for a number of packets, as in 2^48 or 1000000. It is its sender's to keep to it.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,7 +18,7 @@ const (
 	key46 = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NQ==" // 32 and 14
 	key44 = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM="     // 32 and 12
 
-	// snom is how a desk phone offers SDES, with two suites, a lifetime and what we can't take.
+	// snom is how a desk phone offers SDES, with two suites, an MKI, a lifetime and what we can't take.
 	snom = "v=0\r\no=root 1 1 IN IP4 192.0.2.30\r\ns=call\r\nc=IN IP4 192.0.2.30\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 9 0 101\r\n" +
 		"a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:" + key30 + "|1:4\r\na=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^31 WSH=128\r\n" +
 		"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + " UNENCRYPTED_SRTP\r\n" +
@@ -43,8 +45,18 @@ func TestReadCrypto(t *testing.T) {
 		{"GCM", "1 AEAD_AES_128_GCM inline:" + key28, true},
 		{"GCM of 256 bits", "999999999 AEAD_AES_256_GCM inline:" + key44, true},
 		{"window and rate", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + " WSH=64 KDR=0 -FOO", true},
-		{"MKI", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^20|1:4", false},
-		{"MKI without lifetime", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:4", false},
+		{"MKI", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^20|1:4", true},
+		{"MKI without lifetime", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:4", true},
+		{"MKI of one octet", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^31|255:1", true},
+		{"longest MKI", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|" + strings.Repeat("9", 308) + ":128", true},
+		{"MKI too long", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:129", false},
+		{"MKI of no octets", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:0", false},
+		{"MKI that does not fit", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|256:1", false},
+		{"MKI without length", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^20|1", false},
+		{"negative MKI", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|-1:4", false},
+		{"two MKIs", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:4|2:4", false},
+		{"MKI before the lifetime", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:4|2^20", false},
+		{"empty part", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|", false},
 		{"lifetime of nothing", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|0", false},
 		{"lifetime too long", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|2^49", false},
 		{"two keys", "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + ";inline:" + key30, false},
@@ -101,7 +113,7 @@ func TestProfiles(t *testing.T) {
 		{"keys that need not be used", stream("RTP/AVP", crypto), OSRTP, []int{1}, false},
 		{"fingerprint that needs not be used", stream("RTP/AVPF", print), OSRTP, nil, true},
 		{"in the clear with keys that we can't take", stream("RTP/AVP", "a=crypto:1 X inline:x\r\n"), RTP, nil, false},
-		{"SDES", snom, SDES, []int{2}, false},
+		{"SDES", snom, SDES, []int{1, 2}, false},
 		{"SDES with feedback", stream("RTP/SAVPF", crypto), SDES, []int{1}, true},
 		{"SDES without keys", stream("RTP/SAVP", ""), SDES, nil, false},
 		{"two lines of one tag", stream("RTP/SAVP", crypto+crypto), SDES, []int{1}, false},
@@ -177,4 +189,25 @@ func TestTranslateKeys(t *testing.T) {
 	if got, err := Translate([]byte(said), nil, to); err != nil || !strings.Contains(string(got), "m=audio 20000 RTP/SAVP 8") {
 		t.Errorf("SDES offered after plain RTP: %v\n%s", err, got)
 	}
+}
+
+// FuzzMKI: what is taken for an MKI is the number that was written, in as many octets as it says.
+func FuzzMKI(f *testing.F) {
+	for _, text := range []string{"1:4", "255:1", "256:1", "0:128", "1:0", ":4", "1:", "+1:4", "1:04", strings.Repeat("9", 400) + ":128"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		mki := readMKI(text)
+		value, length, _ := strings.Cut(text, ":")
+		number, ok := new(big.Int).SetString(value, 10)
+		if mki == nil {
+			if size, err := strconv.Atoi(length); ok && err == nil && size > 0 && size <= maxMKI && len(value) <= 3*maxMKI && number.BitLen() <= 8*size && value[0] >= '0' && length[0] >= '0' {
+				t.Fatalf("%q is not taken", text)
+			}
+			return
+		}
+		if size, err := strconv.Atoi(length); !ok || err != nil || size != len(mki) || number.Cmp(new(big.Int).SetBytes(mki)) != 0 {
+			t.Fatalf("%q is taken for %x", text, mki)
+		}
+	})
 }

@@ -82,7 +82,7 @@ func TestLayout(t *testing.T) {
 		},
 		{
 			name: "feedback profile answered in kind", text: phone + pcmu, offer: linphone, to: towardPBX,
-			want: headRTP + "m=audio 20000 RTP/AVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n",
+			want: headRTP + "m=audio 20000 RTP/AVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=rtcp-xr:voip-metrics rcvr-rtt=all\r\na=sendrecv\r\n",
 		},
 		{
 			name: "limits of bandwidth, but not those of RTCP", text: linphone, to: towardPBX,

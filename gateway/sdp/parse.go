@@ -18,15 +18,45 @@ var static = map[uint8]Codec{
 	13: {PT: 13, Name: "CN", ClockRate: 8000, Channels: 1}, 18: {PT: 18, Name: "G729", ClockRate: 8000, Channels: 1},
 }
 
+// Description is a description from the network that was read, for those who need it more than once. Nobody changes it.
+type Description struct {
+	session session
+	remote  Remote // its texts are parts of the whole description
+}
+
+// Read reads a description from the network.
+func Read(text []byte) (*Description, error) {
+	s, err := read(text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.remote()
+	if err != nil {
+		return nil, err
+	}
+	return &Description{s, r}, nil
+}
+
 // Parse reads a description from the network: its first audio stream that we could carry.
 func Parse(text []byte) (Remote, error) {
-	s, err := read(text)
+	d, err := Read(text)
 	if err != nil {
 		return Remote{}, err
 	}
-	r, err := s.remote()
+	return d.Remote(), nil
+}
+
+// Remote is what the description says of its first audio stream that we could carry.
+func (d *Description) Remote() Remote {
+	r := d.remote
+	r.Codecs = slices.Clone(r.Codecs)
+	if r.Video != nil {
+		v := *r.Video
+		v.Codecs = slices.Clone(v.Codecs)
+		r.Video = &v
+	}
 	r.own()
-	return r, err
+	return r
 }
 
 // own gives what was read texts of its own: it is kept for as long as a call, and each would else hold a copy of the whole description.
@@ -99,6 +129,11 @@ func (s session) profile(i int) Profile {
 	if s.streams[i].media != "audio" {
 		return 0
 	}
+	return s.transport(i)
+}
+
+// transport is profile for a stream of any kind.
+func (s session) transport(i int) Profile {
 	m, print := s.MediaDescriptions[i], s.streams[i].print
 	switch s.streams[i].protocol {
 	case "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP":
@@ -178,6 +213,9 @@ func (s session) remote() (Remote, error) {
 	r.Codecs = codecs(m, s.streams[s.audio].formats)
 	r.PTime, r.MaxPTime = s.packetTime("ptime"), s.packetTime("maxptime")
 	r.Audio, r.RTCP = s.addresses(m, s.streams[s.audio].port, r.Profile, r.Mux)
+	if r.Profile.phone() {
+		r.Extended = s.extended(m)
+	}
 	if r.Profile != WebRTC && r.Profile != DTLS && s.held(m) { // hold as RFC 2543 wrote it (RFC 3264 §8.4)
 		r.Direction = narrow(r.Direction, "recvonly")
 	}

@@ -117,6 +117,7 @@ type Remote struct {
 	Mux              bool           // a=rtcp-mux (RFC 5761); of phones taken up with DTLS alone
 	ReducedSize      bool           // a=rtcp-rsize (RFC 5506); we agree to it with browsers alone
 	Feedback         bool           // AVPF or SAVPF (RFC 4585)
+	Extended         Extended       // reports that the party asks for
 	Direction        string         // "sendrecv", "sendonly", "recvonly" or "inactive", as the party sees it
 	Codecs           []Codec        // in the party's order of preference, static payload types filled in (RFC 3551 §6)
 	PTime, MaxPTime  time.Duration  // audio in a packet, as the party wants it and at most; 0: not said
@@ -130,6 +131,12 @@ type Remote struct {
 	Rejected         bool     // the audio stream's port is 0 and it is not bundled
 	Video            *Video   // nil: none that could be carried
 	Others           int      // further streams that are not rejected
+}
+
+// Extended are the extended reports that a party asks for by a=rtcp-xr (RFC 3611 §5.1); of phones only.
+type Extended struct {
+	Metrics   bool // how its sound arrives: voip-metrics
+	Reference bool // our time, so that the way there and back is known even if one is silent: rcvr-rtt
 }
 
 // Keying is the profile that says how the party encrypts: that of a description by itself, but for OSRTP.
@@ -169,11 +176,13 @@ type Local struct {
 	Setup            string   // "actpass" in offers, "passive" or "active" in answers
 	Mux              bool     // DTLS without ICE: whether to write a=rtcp-mux
 	Crypto           []Crypto // SDES, OSRTP: our keys; in an answer one, with the tag of the offer's line
-	MID              string   // of an offer to a browser; "0" when empty
-	SSRC             uint32   // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
-	VideoSSRC        uint32   // the same for pictures
-	CNAME            string   // its source's name
-	ReducedSize      bool     // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
+	VideoMux         bool     // Mux and Crypto of the pictures of a phone
+	VideoCrypto      []Crypto
+	MID              string // of an offer to a browser; "0" when empty
+	SSRC             uint32 // WebRTC: of the stream that the party is sent (RFC 5576); 0: not said
+	VideoSSRC        uint32 // the same for pictures
+	CNAME            string // its source's name
+	ReducedSize      bool   // WebRTC: agree to RTCP of reduced size if the party does (RFC 5506)
 	Events           Events
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted

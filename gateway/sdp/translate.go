@@ -31,7 +31,10 @@ var rich = []Codec{
 	{Name: "telephone-event", ClockRate: 48000, Channels: 1}, {Name: "CN", ClockRate: 8000, Channels: 1},
 }
 
-// Translate writes for one party, described by to, what the other party said in text. The m= lines keep their number and
+// Translate writes for one party, described by to, what the other party said in text. See Description.Translate.
+func Translate(text, offer []byte, to Local) ([]byte, error) { return translate(text, offer, nil, to) }
+
+// Translate writes for one party, described by to, what the other party said. The m= lines keep their number and
 // order; audio and one stream of pictures are carried over with to's transport, everything else gets port 0 (RFC 3264 §5.1, §6). Kept are codecs with their
 // payload types, numbers and order as far as the party can use them, their fmtp, direction, packet times and limits of
 // bandwidth. The other side's ICE, DTLS, header extensions, feedback, SSRCs and host names stay out.
@@ -39,59 +42,64 @@ var rich = []Codec{
 // What the party may use besides, because to.Convert says that we can convert it, is added to an offer after what passes as it
 // is, and to an answer in which nothing else is left.
 //
-// When text is an answer, offer is the party's own offer, whose m= lines, protocol, codecs and direction the answer keeps to;
-// nil when text is itself an offer. Then to.Previous says which m= lines the party knows.
-func Translate(text, offer []byte, to Local) ([]byte, error) {
-	return translate(text, offer, func(Codec) bool { return true }, to)
+// When what was said is an answer, offer is the party's own offer, whose m= lines, protocol, codecs and direction the answer keeps to;
+// nil when it is itself an offer. Then to.Previous says which m= lines the party knows.
+func (d *Description) Translate(offer *Description, to Local) ([]byte, error) {
+	return d.translate(offer, func(Codec) bool { return true }, to)
 }
 
-// translate is Translate with only those codecs for which wanted is true.
+// translate is Translate with only those codecs for which wanted is true; nil: all.
 func translate(text, offer []byte, wanted func(Codec) bool, to Local) ([]byte, error) {
-	said, err := read(text)
+	said, err := Read(text)
 	if err != nil {
 		return nil, err
 	}
-	remote, err := said.remote()
-	if err != nil {
-		return nil, err
+	var asked *Description
+	if offer != nil {
+		if asked, err = Read(offer); err != nil {
+			return nil, fmt.Errorf("party's own offer: %w", err)
+		}
 	}
-	told := slices.Clone(remote.Codecs)
-	remote.Codecs = slices.DeleteFunc(remote.Codecs, func(c Codec) bool { return !wanted(c) || !to.Profile.carries(c) })
+	if wanted == nil {
+		return said.Translate(asked, to)
+	}
+	return said.translate(asked, wanted, to)
+}
+
+func (d *Description) translate(offer *Description, wanted func(Codec) bool, to Local) ([]byte, error) {
+	said, told := d.session, d.remote.Codecs
+	codecs := make([]Codec, 0, len(told))
+	for _, c := range told {
+		if wanted(c) && to.Profile.carries(c) {
+			codecs = append(codecs, c)
+		}
+	}
 	audio := content{
-		direction: remote.Direction, codecs: remote.Codecs, lines: said.packetTimes(),
-		bandwidth: said.streams[said.audio].bandwidth, rejected: remote.Rejected,
+		direction: d.remote.Direction, codecs: codecs, lines: said.packetTimes(),
+		bandwidth: said.streams[said.audio].bandwidth, rejected: d.remote.Rejected,
 	}
 	if offer == nil {
 		video := to.videoFor(said, nil, audio.codecs)
 		audio.codecs = to.withEvents(to.extend(audio.codecs, told, video.types()), nil, video.types())
 		return to.write(to.offering(said, video != nil), audio, video)
 	}
-	asked, err := read(offer)
-	if err != nil {
-		return nil, fmt.Errorf("party's own offer: %w", err)
-	}
-	own, err := asked.remote()
-	if err != nil {
-		return nil, fmt.Errorf("party's own offer: %w", err)
-	}
+	asked, own := offer.session, offer.remote
 	audio.codecs = slices.DeleteFunc(audio.codecs, func(c Codec) bool { return !slices.ContainsFunc(own.Codecs, c.same) })
 	audio.codecs = to.withEvents(to.substitute(audio.codecs, told, own.Codecs, wanted), own.Codecs, nil)
 	audio.direction = narrow(audio.direction, own.Direction)
 	audio.rejected = audio.rejected || own.Rejected
+	audio.lines = append(audio.lines, own.Extended.lines()...)
 	return to.write(to.answering(asked), audio, to.videoFor(said, &asked, nil))
 }
 
 // Answer writes a built-in callee's answer to a party's offer: codec c, and the events of its clock if they were offered.
 func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
-	asked, err := read(offer)
+	d, err := Read(offer)
 	if err != nil {
 		return nil, err
 	}
-	own, err := asked.remote()
-	if err != nil {
-		return nil, err
-	}
-	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected}
+	asked, own := d.session, d.remote
+	audio := content{direction: Reverse(own.Direction), rejected: own.Rejected, lines: own.Extended.lines()}
 	for _, o := range own.Codecs {
 		if o.same(c) && o.PT == c.PT || o.Events() && o.ClockRate == c.ClockRate {
 			audio.codecs = append(audio.codecs, o)

@@ -9,13 +9,29 @@ import (
 )
 
 // Video is what the media engine must know of what a party said of its pictures. They travel beside the audio, in its profile: in a
-// browser's bundle at the audio's address and with its keys, from a phone at a pair of ports of their own.
+// browser's bundle at the audio's address and with its keys, from a phone at a pair of ports and with keys of their own.
 type Video struct {
 	RTP, RTCP netip.AddrPort // of a phone, as of its audio
 	Direction string         // as the party sees it
 	Codecs    []Codec        // in the party's order of preference, only those that we relay
 	Feedback  bool           // AVPF or SAVPF (RFC 4585)
 	MID       string
+
+	// Of a phone that encrypts, as of its audio.
+	Mux         bool
+	Crypto      []Crypto
+	Fingerprint string
+}
+
+// Encrypts says whether the pictures can be encrypted as the audio is.
+func (v *Video) Encrypts(keying Profile) bool {
+	switch keying {
+	case SDES:
+		return len(v.Crypto) > 0
+	case DTLS:
+		return v.Fingerprint != ""
+	}
+	return true
 }
 
 // pictures are the codecs that are relayed, never transcoded.
@@ -27,14 +43,17 @@ func (s session) findVideo() int {
 		if s.streams[i].media != "video" || s.audio < 0 || s.rejected(s.audio) || s.rejected(i) || len(s.pictures(i)) == 0 {
 			continue
 		}
-		switch s.streams[s.audio].profile {
-		case RTP:
-			if strings.HasPrefix(s.streams[i].protocol, "RTP/AVP") && s.streams[i].port != 0 {
-				return i
-			}
+		switch profile := s.streams[s.audio].profile; profile {
 		case WebRTC:
 			mid := s.mid(i)
-			if Profile(WebRTC).takes(s.streams[i].protocol) && mid != "" && s.bundles(mid) && s.bundles(s.mid(s.audio)) {
+			if profile.takes(s.streams[i].protocol) && mid != "" && s.bundles(mid) && s.bundles(s.mid(s.audio)) {
+				return i
+			}
+		default:
+			// Who encrypts does so with both, and in one way.
+			m, sound := s.MediaDescriptions[i], s.MediaDescriptions[s.audio]
+			if s.transport(i) == profile && (len(s.cryptos(i)) > 0) == (len(s.cryptos(s.audio)) > 0) &&
+				(profile != DTLS || s.attribute(m, "setup") == s.attribute(sound, "setup")) {
 				return i
 			}
 		}
@@ -56,9 +75,10 @@ func (s session) readVideo() *Video {
 	m := s.MediaDescriptions[s.video]
 	v := &Video{Direction: s.direction(m), Codecs: s.pictures(s.video), Feedback: strings.HasSuffix(s.streams[s.video].protocol, "F"), MID: s.mid(s.video)}
 	if profile := s.streams[s.audio].profile; profile.phone() {
-		_, mux := m.Attribute("rtcp-mux")
-		v.RTP, v.RTCP = s.addresses(m, s.streams[s.video].port, profile, mux)
-		if s.held(m) { // see remote
+		_, v.Mux = m.Attribute("rtcp-mux")
+		v.RTP, v.RTCP = s.addresses(m, s.streams[s.video].port, profile, v.Mux)
+		v.Crypto, v.Fingerprint = s.cryptos(s.video), s.streams[s.video].print
+		if profile != DTLS && s.held(m) { // see remote
 			v.Direction = narrow(v.Direction, "recvonly")
 		}
 	}
@@ -99,7 +119,7 @@ func (c Codec) parameter(name, missing string) string {
 // that, whose payload types mean nothing else in a bundle (RFC 9143 §9.1).
 func (l Local) videoFor(said session, own *session, sound []Codec) *content {
 	v := said.readVideo()
-	if v == nil || !l.Video.IsValid() || l.Profile != RTP && l.Profile != WebRTC {
+	if v == nil || !l.Video.IsValid() || l.Profile == SDES && len(l.VideoCrypto) == 0 {
 		return nil
 	}
 	if l.Profile == WebRTC {
@@ -110,7 +130,7 @@ func (l Local) videoFor(said session, own *session, sound []Codec) *content {
 	c := &content{direction: v.Direction, codecs: v.Codecs, bandwidth: said.streams[said.video].bandwidth}
 	if own != nil {
 		mine := own.readVideo()
-		if mine == nil {
+		if mine == nil || l.Profile.phone() != own.streams[own.audio].profile.phone() { // a phone's ICE, which is passed over, has a bundle
 			return nil
 		}
 		c.codecs = slices.DeleteFunc(c.codecs, func(one Codec) bool { return !slices.ContainsFunc(mine.Codecs, one.sees) })

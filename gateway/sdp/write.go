@@ -79,10 +79,10 @@ func (l Local) write(like layout, audio content, video *content) ([]byte, error)
 	return []byte(b.String()), nil
 }
 
-// pictures is our side of the video stream: its own ports toward a phone, the audio's toward a browser.
+// pictures is our side of the video stream: its own ports and keys toward a phone, the audio's toward a browser.
 func (l Local) pictures() Local {
 	if l.SSRC = l.VideoSSRC; l.Profile.phone() {
-		l.Audio, l.RTCP = l.Video, l.VideoRTCP
+		l.Audio, l.RTCP, l.Mux, l.Crypto = l.Video, l.VideoRTCP, l.VideoMux, l.VideoCrypto
 	}
 	return l
 }

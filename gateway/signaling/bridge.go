@@ -105,24 +105,36 @@ func (b *bridge) end(ctx context.Context, by *leg, why string, more ...sip.Heade
 	b.mu.Unlock()
 	b.cancel(errAbandoned)
 	b.log.Info("call ended", "by", nameOf(by))
-	var byes sync.WaitGroup
+	var up []*leg
 	for _, l := range []*leg{a, c} {
 		if l == nil {
 			continue
 		}
 		l.mu.Lock()
-		up := l.confirmed
+		confirmed := l.confirmed
 		l.mu.Unlock()
-		if l == by || !up {
+		if confirmed || l == by {
+			b.srv.past.add(l, time.Now())
+		}
+		if l == by || !confirmed {
 			l.drop()
 			continue
 		}
-		byes.Go(func() {
-			l.bye(ctx, more)
-			l.drop() // not before: while the leg is there its far end's host may answer
-		})
+		up = append(up, l)
 	}
 	b.srv.deps.Media.Delete(b.id, "")
+	bye := func(l *leg) {
+		l.bye(ctx, more)
+		l.drop() // not before: while the leg is there its far end's host may answer
+	}
+	var byes sync.WaitGroup
+	for i, l := range up {
+		if i < len(up)-1 {
+			byes.Go(func() { bye(l) })
+		} else {
+			bye(l)
+		}
+	}
 	byes.Wait()
 }
 

@@ -31,6 +31,9 @@ func (c caller) name() string {
 		uri := c.pbx.colleague(c.req.From()).uri
 		return uri.User + "@" + uri.Host
 	case c.pbx != nil:
+		if asked, _ := privacyOf(c.req); asked&privateUser != 0 {
+			return anonymousName
+		}
 		return c.req.From().Address.User
 	}
 	return c.user.Name

@@ -3,6 +3,7 @@ package signaling
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 
 	"github.com/emiago/sipgo/sip"
@@ -62,7 +63,7 @@ func (c *change) run() {
 // pending refuses the change because another one is under way.
 func (c *change) pending(ctx context.Context) {
 	c.finish, c.freed = func() {}, func() {}
-	c.refused(ctx, failure{status: sip.StatusRequestPending, reason: "Request Pending"})
+	c.refused(ctx, c.l.pending(rand.Float64()))
 }
 
 func (c *change) free() {
@@ -203,13 +204,17 @@ func (s *Server) changeEarly(l *leg, tag string, offer []byte, req *sip.Request,
 	l.mu.Lock()
 	e := l.early[tag]
 	settled, free := e != nil && e.settled, e != nil && !e.changing
+	theirs := e != nil && e.theirs
 	if settled && free {
-		e.changing = true
+		e.changing, e.theirs = true, true
 	}
 	l.mu.Unlock()
 	switch {
 	case peer == nil, !settled && !l.owner: // the caller's offer is not answered yet (RFC 3311 §5.2)
 		s.reply(req, tx, sip.StatusInternalServerError, "Call Being Set Up", sip.NewHeader("Retry-After", "2"))
+		return
+	case settled && !free && theirs:
+		s.replyFailure(req, tx, anotherPending(rand.Float64()))
 		return
 	case !settled, !free:
 		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
@@ -236,7 +241,7 @@ func (s *Server) changeBeyond(ctx context.Context, l, peer *leg, tag string, off
 	e := peer.early[tag]
 	ready := e != nil && e.settled && !e.changing && peer.allowsUpdate > 0
 	if ready {
-		e.changing = true
+		e.changing, e.theirs = true, false
 	}
 	peer.mu.Unlock()
 	id := l.call.id

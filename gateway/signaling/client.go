@@ -33,14 +33,18 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
 		res, err = s.once(ctx, req)
-		if again := s.elsewhere(req, &tried, res, err); again != nil {
+		again := s.elsewhere(req, &tried, res, err)
+		if again == nil {
+			again = s.detour(ctx, req, res, err)
+		}
+		if again != nil {
 			req, try = again, -1
 			continue
 		}
 		if err != nil {
 			return nil, seq, err
 		}
-		again, err := answerChallenge(req, res, creds, try)
+		again, err = answerChallenge(req, res, creds, try)
 		if err != nil || again == nil {
 			return res, seq, err
 		}
@@ -58,7 +62,11 @@ func limitOf(req *sip.Request) time.Duration {
 }
 
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limitOf(req), errNoAnswer)
+	limit := limitOf(req)
+	if limit == answerTime && s.severalHops(ctx, req) { // the next one shall have its time too
+		limit /= 2
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoAnswer)
 	defer cancel()
 	tx, err := s.transaction(ctx, req)
 	if err != nil {
@@ -115,6 +123,10 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 			return nil, req, err
 		}
 		res, err := s.inviteOnce(ctx, l, req, provisional)
+		if next := s.detour(ctx, req, res, err); next != nil {
+			req, try = next, -1
+			continue
+		}
 		if err != nil {
 			return nil, req, err
 		}
@@ -162,6 +174,10 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 		case <-tx.Done():
 			return nil, endOf(tx)
 		case <-silence.C:
+			if s.detour(ctx, req, nil, errNoAnswer) != nil { // invite will take it; what still answers here answers the same request
+				tx.Terminate()
+				return nil, errNoAnswer
+			}
 			return giveUp(errNoAnswer)
 		case <-ctx.Done():
 			var c canceled

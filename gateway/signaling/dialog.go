@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -137,7 +138,7 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 	defer stop()
 	finish, ok := l.beginFor(ctx, l)
 	if !ok {
-		s.reply(req, tx, sip.StatusRequestPending, "Request Pending")
+		s.replyFailure(req, tx, l.pending(rand.Float64()))
 		return
 	}
 	defer finish()

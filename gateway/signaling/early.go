@@ -18,6 +18,7 @@ type early struct {
 	answer    []byte // the callee's last description
 	settled   bool   // offer and answer have been exchanged reliably, so that either side may change them (RFC 3311 §5.1)
 	changing  bool   // such a change is under way
+	theirs    bool   // and the leg's peer has asked for it
 	relay     *relay // on the caller's leg: sends the responses when the caller wants them reliably
 }
 

@@ -60,6 +60,8 @@ func statusOf(err error) failure {
 		return failure{status: sip.StatusNotFound, reason: "Not Found"}
 	case errors.Is(err, errLoop):
 		return failure{status: sip.StatusLoopDetected, reason: "Loop Detected"}
+	case errors.Is(err, errTooBroad):
+		return failure{status: statusMaxBreadthExceeded, reason: "Max-Breadth Exceeded"}
 	case errors.Is(err, errNoDialog):
 		return failure{status: sip.StatusCallTransactionDoesNotExists, reason: "Call/Transaction Does Not Exist"}
 	case errors.Is(err, errNotRegistered):

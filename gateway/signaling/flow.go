@@ -250,6 +250,10 @@ func (f *flow) take(msg []byte) sip.Message {
 		f.door.log.Debug("message dropped", "flow", f.source, "error", err)
 		if f.bad.Add(1) >= flowMaxBad {
 			f.Close(websocket.StatusPolicyViolation, "too many malformed messages")
+			return nil
+		}
+		if res := refusalOf(msg); res != nil {
+			f.send(res)
 		}
 		return nil
 	}

@@ -234,6 +234,11 @@ func TestFlowDropsGarbage(t *testing.T) {
 	for _, msg := range garbage {
 		flowWrite(t, ws, msg)
 	}
+	for range 3 { // of which it can be seen who waits for an answer
+		if msg := flowRead(t, ws); !strings.HasPrefix(msg, "SIP/2.0 400 Bad Request\r\nVia: ") {
+			t.Errorf("got %q, want 400", msg)
+		}
+	}
 	flowWrite(t, ws, sipMessage("alive"))
 	wantAnswer(t, ws, "alive")
 	if n := len(b.requests); n != 1 {

@@ -95,7 +95,7 @@ func (c flowConn) Close() error {
 // would read with 64 KiB and parse each message a second time, and a flow that closes finds its own without looking at all.
 type flowTransactions struct {
 	mu      sync.Mutex
-	servers map[string]*sip.ServerTx
+	servers map[string]*flowInvite
 	clients map[string]*sip.ClientTx
 	over    bool // the flow has closed
 }
@@ -132,14 +132,13 @@ func (f *flow) requested(req *sip.Request) {
 		f.invited(req, arrived)
 		return
 	case sip.ACK:
-		if tx := f.serverOf(req, sip.INVITE); tx != nil {
-			_ = tx.Receive(req) // what does not belong to it is dropped
+		if tx := f.serverOf(req, sip.INVITE); tx != nil && tx.refused() {
 			return
 		}
 	case sip.CANCEL:
 		if tx := f.serverOf(req, sip.INVITE); tx != nil {
 			_ = flowConn{f}.WriteMsg(sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)) // the flow may be closing
-			_ = tx.Receive(req)
+			tx.cancel(req)
 			return
 		}
 	}
@@ -166,32 +165,29 @@ func (f *flow) invited(req *sip.Request, arrived time.Time) {
 	f.tx.mu.Lock()
 	tx, known := f.tx.servers[key]
 	if !known && !f.tx.over {
-		tx = sip.NewServerTx(key, req, flowConn{f}, quiet)
+		tx = newFlowInvite(f, req)
 		if f.tx.servers == nil {
-			f.tx.servers = make(map[string]*sip.ServerTx)
+			f.tx.servers = make(map[string]*flowInvite)
 		}
 		f.tx.servers[key] = tx
 	}
 	f.tx.mu.Unlock()
 	switch {
 	case known:
-		_ = tx.Receive(req) // it knows what to do with a repeat
+		tx.repeat()
 	case tx != nil:
-		tx.OnTerminate(func(string, error) {
+		go func() { // ends with the transaction
+			f.door.cfg.Request(req, tx, arrived)
 			f.tx.mu.Lock()
 			delete(f.tx.servers, key)
 			f.tx.mu.Unlock()
-		})
-		_ = tx.Init() // never fails
-		go func() {   // ends with the transaction or soon after, as those that sipgo starts for other transports
-			f.door.cfg.Request(req, tx, arrived)
-			tx.TerminateGracefully()
+			tx.Terminate()
 		}()
 	}
 }
 
 // serverOf finds the transaction that the request with that method began, which req goes with (RFC 3261 §9.2, §17.2.3).
-func (f *flow) serverOf(req *sip.Request, method sip.RequestMethod) *sip.ServerTx {
+func (f *flow) serverOf(req *sip.Request, method sip.RequestMethod) *flowInvite {
 	seq := *req.CSeq()
 	seq.MethodName = method
 	key, err := sip.ServerTxKeyMake(relative{req, &seq})

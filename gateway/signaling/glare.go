@@ -59,7 +59,11 @@ func (s *Server) ask(ctx context.Context, l *leg, build func() *sip.Request, fre
 		if req.IsInvite() {
 			res, sent, err = s.invite(ctx, l, req, func(*sip.Response) {})
 		} else {
-			res, err = l.do(ctx, req)
+			if res, err = l.do(ctx, req); err == nil {
+				if longer := l.raise(req, res); longer != nil {
+					res, err = l.do(ctx, longer)
+				}
+			}
 		}
 		if err != nil {
 			return nil, sent, err
@@ -132,10 +136,26 @@ func (l *leg) free() {
 	}
 }
 
+// pending is how a change that the leg's peer asks for is refused because another one is under way: another one of the peer's (RFC 3261 §14.2, RFC
+// 3311 §5.2), or one of ours. chance is in [0, 1).
+func (l *leg) pending(chance float64) failure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inviting && l.theirs {
+		return anotherPending(chance)
+	}
+	return failure{status: sip.StatusRequestPending, reason: "Request Pending"}
+}
+
+// anotherPending refuses a change of a peer that has another one under way, and asks it to wait for up to ten seconds.
+func anotherPending(chance float64) failure {
+	return failure{status: sip.StatusInternalServerError, reason: "Another Change Under Way", headers: []sip.Header{sip.NewHeader("Retry-After", itoa(int(chance*11)))}}
+}
+
 // beginFor begins an exchange on leg busy for a change that the peer of leg l asks for, if need be when another one is over.
 func (l *leg) beginFor(ctx context.Context, busy *leg) (finish func(), ok bool) {
 	for {
-		if finish, ok = busy.begin(); ok || !l.parkFor(ctx, busy) {
+		if finish, ok = busy.beginOf(l == busy); ok || !l.parkFor(ctx, busy) {
 			return finish, ok
 		}
 	}

@@ -9,12 +9,15 @@ import (
 
 // anonymousHost is the host of who does not want to be known (RFC 3323 §4.1.1.3). No such name reaches the PBX: there the
 // anonymous have the PBX's own.
-const anonymousHost = "anonymous.invalid"
+const (
+	anonymousHost = "anonymous.invalid"
+	anonymousName = "anonymous"
+)
 
 // rule says which way a header goes that tells of people, or makes a phone do something by itself.
 type rule struct {
 	trusted bool                    // only a PBX may say it; a browser could claim anything
-	private bool                    // not to a browser when the caller wants privacy
+	private privacy                 // not to who is not trusted when the caller wants one of these
 	parties bool                    // holds addresses, which each side knows by its own names
 	browser func(value string) bool // what of it a browser may say; nil: everything
 }
@@ -22,10 +25,10 @@ type rule struct {
 // rules are the headers that pass from leg to leg under a rule. The trusted ones of a browser are dropped: what it is called the
 // gateway itself says (RFC 3325 §5), and what a phone may do unasked, answer by itself above all (RFC 5373 §9), only the PBX.
 var rules = map[string]rule{
-	"P-Asserted-Identity": {trusted: true, private: true, parties: true},
-	"Remote-Party-ID":     {trusted: true, private: true, parties: true},
+	"P-Asserted-Identity": {trusted: true, private: whoIsIt, parties: true},
+	"Remote-Party-ID":     {trusted: true, private: whoIsIt, parties: true},
 	"Diversion":           {trusted: true, parties: true},
-	"History-Info":        {trusted: true, private: true, parties: true},
+	"History-Info":        {trusted: true, private: whoIsIt | privateHistory | privateHeader | privateSession, parties: true},
 	"Answer-Mode":         {browser: func(v string) bool { return !strings.HasPrefix(strings.ToLower(strings.TrimSpace(v)), "auto") }},
 	"Priv-Answer-Mode":    {trusted: true},
 	"Alert-Info":          {browser: func(v string) bool { return !strings.Contains(strings.ToLower(v), "auto") }},
@@ -40,9 +43,12 @@ func (s *Server) cross(from, to *leg, in interface {
 	Headers() []sip.Header
 	GetHeaders(string) []sip.Header
 }, out interface{ AppendHeader(sip.Header) }) {
-	hidden := !to.pbx.trusted() && wantsPrivacy(in)
+	var hidden privacy
+	if !to.pbx.trusted() {
+		hidden, _ = privacyOf(in)
+	}
 	for name, r := range rules {
-		if r.trusted && !from.pbx.trusted() || r.private && hidden {
+		if r.trusted && !from.pbx.trusted() || r.private&hidden != 0 {
 			continue
 		}
 		for _, h := range in.GetHeaders(name) {
@@ -76,22 +82,9 @@ func (s *Server) cross(from, to *leg, in interface {
 	}
 }
 
-// wantsPrivacy says whether the sender of a message does not want to be known to who is not trusted (RFC 3323, RFC 3325 §7). A browser
-// is not, and a PBX is.
-func wantsPrivacy(msg interface{ GetHeaders(string) []sip.Header }) bool {
-	for _, h := range msg.GetHeaders("Privacy") {
-		for v := range strings.FieldsFuncSeq(strings.ToLower(h.Value()), func(r rune) bool { return r == ';' || r == ',' || r == ' ' }) {
-			if v == "id" || v == "user" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // anonymous says whether From hides its user. What binds a request of a browser to a user is its flow.
 func anonymous(from *sip.FromHeader) bool {
-	return from != nil && strings.EqualFold(from.Address.User, "anonymous") && strings.EqualFold(from.Address.Host, anonymousHost)
+	return from != nil && strings.EqualFold(from.Address.User, anonymousName) && strings.EqualFold(from.Address.Host, anonymousHost)
 }
 
 // identify gives the branch l the name by which it shall know the caller, and the headers that assert who that is (RFC 3325 §5). A browser that asks for
@@ -106,18 +99,22 @@ func (u *setup) identify(l *leg) []sip.Header {
 	if u.from.pbx == nil { // else the PBX has asserted it, or not
 		list = append(list, assertedIdentity(l.local.display, l.local.uri))
 	}
-	hidden := u.from.pbx == nil && (wantsPrivacy(u.req) || anonymous(u.req.From()))
+	asked, _ := privacyOf(u.req)
+	hidden := asked&whoIsIt != 0 || anonymous(u.req.From())
+	if u.from.pbx != nil { // which writes From as its caller wants it, unless it leaves that to us
+		hidden = asked&privateUser != 0 && !l.pbx.trusted()
+	}
 	if !hidden {
 		return list
 	}
-	l.local.display, l.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: anonymousHost}
+	l.local.display, l.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: anonymousName, Host: anonymousHost}
 	if !l.pbx.trusted() {
 		return nil
 	}
 	if !l.pbx.web() { // which takes us for a browser
 		l.local.uri.Host = l.pbx.uri.Host
 	}
-	if !wantsPrivacy(u.req) {
+	if asked == 0 {
 		list = append(list, sip.NewHeader("Privacy", "id"))
 	}
 	return list

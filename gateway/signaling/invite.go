@@ -74,8 +74,8 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	b.a = from.leg(req)
 	s.join(b, b.a)
 	b.a.asked(req)
-	b.a.begin() // until its ACK
-	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup), leave: leave}
+	b.a.beginOf(true) // until its ACK
+	u := &setup{bridge: b, from: from, req: req, tx: tx, offer: offer, events: make(chan event), done: make(chan struct{}), pickups: make(chan *pickup), leave: leave, breadth: breadthOf(req)}
 	b.awaits(u)
 	defer b.awaits(nil) // the call may last, and the set-up holds the whole INVITE
 	u.run(ctx, from)
@@ -93,7 +93,8 @@ type setup struct {
 	leave  func()        // tells the loops that the set-up is over
 
 	pickups chan *pickup
-	trail   trail // of a call that is redirected
+	trail   trail   // of a call that is redirected
+	breadth breadth // over how many branches it may fork; the set-up's goroutine owns it
 }
 
 // event is a response on a branch, or its failure without one.
@@ -124,6 +125,10 @@ func (u *setup) run(ctx context.Context, from caller) {
 	live := make(map[*leg]bool)
 	var worst []failure
 	u.trail.began(from, plan)
+	if err := u.breadth.split(len(plan.branches)); err != nil {
+		u.fail(statusOf(err))
+		return
+	}
 	for _, l := range plan.branches {
 		if err := u.ring(ringing, l, live); err != nil {
 			worst = append(worst, statusOf(err))
@@ -138,6 +143,7 @@ func (u *setup) run(ctx context.Context, from caller) {
 		case e := <-u.events:
 			if next := e.elsewhere(ctx); next != nil {
 				u.trail.instead(e.leg, next)
+				next.breadth, e.leg.breadth = e.leg.breadth, 0
 				if u.ring(ringing, next, live) == nil {
 					delete(live, e.leg)
 					e.leg.drop()
@@ -174,6 +180,7 @@ func (u *setup) run(ctx context.Context, from caller) {
 				worst = append(worst, failureOf(e.res, e.leg))
 			}
 			delete(live, e.leg)
+			u.breadth.left += e.leg.breadth
 			if len(live) > 0 {
 				u.endEarly(e.leg)
 			}
@@ -205,8 +212,15 @@ func (u *setup) run(ctx context.Context, from caller) {
 
 // ring starts a branch.
 func (u *setup) ring(ctx context.Context, l *leg, live map[*leg]bool) error {
+	if l.breadth == 0 {
+		l.breadth = u.breadth.take()
+	}
+	if l.breadth == 0 {
+		return errTooBroad
+	}
 	req, err := u.branch(ctx, l)
 	if err != nil {
+		u.breadth.left += l.breadth
 		return err
 	}
 	live[l] = true
@@ -248,6 +262,8 @@ func (u *setup) branch(ctx context.Context, l *leg) (*sip.Request, error) {
 		req.AppendHeader(sip.NewHeader("Supported", reliable)) // without an offer of ours a reliable response would have to bring one
 	}
 	l.startTimer(req)
+	limitBreadth(req, l.breadth)
+	conceal(u.req, req)
 	setSDP(req, sdp)
 	return req, nil
 }

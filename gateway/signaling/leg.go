@@ -38,6 +38,8 @@ type leg struct {
 	hop   *target    // the PBX's server that made or took the call; nil: the one in use
 	tried []*target  // servers that failed to take this call before
 
+	breadth int // over how many branches the call may fork behind this leg
+
 	refused []sdp.Profile // in which the PBX did not take this call before
 
 	creds auth.Credentials
@@ -55,9 +57,12 @@ type leg struct {
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
 	acks          map[uint32]chan *sip.Request
 	inviting      bool         // an INVITE of either direction, or an UPDATE with an offer, is under way
+	theirs        bool         // and the peer has asked for it
 	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
 	host          netip.Addr   // of the remote target, toward the PBX
+	there         bool         // the leg can be found by its token
+	placed        netip.Addr   // where it is counted; see farHosts
 	cause         []sip.Header // why the leg ends
 	referrals     []referral   // the REFERs that went to the peer
 	informing     []info       // what waits to be told by INFO, the first one under way
@@ -82,6 +87,9 @@ func (s *Server) join(b *bridge, l *leg) {
 	s.mu.Lock()
 	s.legs[l.token] = l
 	s.mu.Unlock()
+	l.mu.Lock()
+	l.place(true)
+	l.mu.Unlock()
 	s.around.moved(l.user)
 }
 
@@ -95,6 +103,7 @@ func (l *leg) drop() {
 		l.lost.Stop() // the media's waiting ends with the media
 	}
 	l.timer.stop()
+	l.place(false)
 	l.mu.Unlock()
 	l.srv.deps.Media.Delete(l.call.id, l.token)
 	l.srv.around.moved(l.user)
@@ -248,6 +257,9 @@ func (l *leg) retarget(uri sip.Uri) {
 	l.target.Headers = nil
 	if l.pbx != nil {
 		l.host, _ = netip.ParseAddr(strings.Trim(uri.Host, "[]"))
+		if l.there {
+			l.place(true)
+		}
 	}
 }
 
@@ -363,13 +375,16 @@ func (l *leg) why() []sip.Header {
 // begin marks an exchange of offer and answer as under way until finish; ok is false when one is already (RFC 3261 §14.1, glare).
 // The peer may start the next one as soon as it has our ACK, and a moment before we have seen its own, so finish comes before
 // the first and the ACK itself counts as the second. More calls of finish do nothing.
-func (l *leg) begin() (finish func(), ok bool) {
+func (l *leg) begin() (finish func(), ok bool) { return l.beginOf(false) }
+
+// beginOf is begin for an exchange that the peer or, unless theirs, we ask for.
+func (l *leg) beginOf(theirs bool) (finish func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.inviting {
 		return nil, false
 	}
-	l.inviting = true
+	l.inviting, l.theirs = true, theirs
 	l.exchange++
 	this := l.exchange
 	return func() {

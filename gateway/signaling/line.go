@@ -60,7 +60,7 @@ func lineKey(transport, remote string) string { return transport + " " + remote 
 
 // add keeps a connection that is open now; false when all are being closed.
 func (ls *lines) add(conn net.Conn, p *pbx, hop locate.Target, transport string) (*line, bool) {
-	l := &line{Conn: conn, lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), hop: hop, gone: make(chan struct{})}
+	l := &line{Conn: &candid{Conn: conn}, lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), hop: hop, gone: make(chan struct{})}
 	l.pbx.Store(p)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -35,25 +35,48 @@ func (s *Server) onMessage(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	plan, err := s.route(s.around.life, from, req)
+	s.passOut(from, plan, err, req, tx)
+}
+
+// tellGuests gives its guests what a PBX in mode passthrough tells of its own accord, as many do of voice mail.
+func (s *Server) tellGuests(p *pbx, req *sip.Request, tx sip.ServerTransaction) {
+	from := caller{pbx: p, req: req}
+	plan, err := s.toGuests(from, req)
+	s.passOut(from, plan, err, req, tx)
+}
+
+// passOut sends a request that belongs to no dialog where the plan says, unless err says why not, and the answer back.
+func (s *Server) passOut(from caller, plan plan, err error, req *sip.Request, tx sip.ServerTransaction) {
 	if err == nil && plan.builtin != "" { // no ears for text
 		err = errNotFound
 	}
+	limit := breadthOf(req)
+	if err == nil {
+		err = limit.split(len(plan.branches))
+	}
 	if err != nil {
-		f := statusOf(err)
-		s.reply(req, tx, f.status, f.reason, f.headers...)
+		s.replyFailure(req, tx, statusOf(err))
 		return
+	}
+	for _, l := range plan.branches {
+		l.breadth = limit.take()
 	}
 	res, f := s.deliver(plan.branches, req)
 	if res == nil {
-		s.reply(req, tx, f.status, f.reason, f.headers...)
+		res = sip.NewResponseFromRequest(req, f.status, f.reason, nil)
+		appendAll(res, f.headers)
+		if from.guest != nil {
+			s.judged(from.guest, req, res)
+		}
+		s.respond(tx, res)
 		return
 	}
 	back := sip.NewResponseFromRequest(req, res.StatusCode, res.Reason, nil)
-	passHeaders(res, back)
+	passAround(res, back)
 	s.respond(tx, back)
 }
 
-// deliver sends a message on every branch and gives the first success, or why there is none. Branches that are slower get
+// deliver sends a message, or what else belongs to no dialog, on every branch and gives the first success, or why there is none. Branches that are slower get
 // it all the same.
 func (s *Server) deliver(branches []*leg, req *sip.Request) (*sip.Response, failure) {
 	type outcome struct {
@@ -67,7 +90,7 @@ func (s *Server) deliver(branches []*leg, req *sip.Request) (*sip.Response, fail
 	var sent sync.WaitGroup
 	for _, l := range branches {
 		out := s.messageOn(l, req)
-		if l.pbx != nil && l.server().Transport == locate.UDP && len(out.String()) > maxMessageDatagram {
+		if req.Method == sip.MESSAGE && l.pbx != nil && l.server().Transport == locate.UDP && len(out.String()) > maxMessageDatagram {
 			worst = append(worst, failure{status: sip.StatusRequestEntityTooLarge, reason: "Request Entity Too Large",
 				headers: warning("too long for " + l.pbx.cfg.Name + ", which is reached by UDP"), by: l})
 			continue
@@ -95,23 +118,23 @@ func (s *Server) deliver(branches []*leg, req *sip.Request) (*sip.Response, fail
 	return nil, best(worst)
 }
 
-// messageOn is the message as a branch gets it.
+// messageOn is the message, or what else belongs to no dialog, as a branch gets it.
 func (s *Server) messageOn(l *leg, req *sip.Request) *sip.Request {
 	l.srv = s
 	l.callID = req.CallID().Value()
 	l.local.tag, _ = req.From().Params.Get("tag")
 	l.localSeq = req.CSeq().SeqNo - 1
-	out := l.request(sip.MESSAGE)
-	out.RemoveHeader("Contact") // RFC 3428 §4
+	out := l.request(req.Method)
+	if req.Method == sip.MESSAGE || req.Method == sip.PUBLISH { // RFC 3428 §4, RFC 3903 §4
+		out.RemoveHeader("Contact")
+	}
+	passAround(req, out)
 	if h := req.MaxForwards(); h != nil {
 		*out.MaxForwards() = *h - 1
 	}
-	passHeaders(req, out)
-	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Disposition"} {
-		if h := req.GetHeader(name); h != nil {
-			out.AppendHeader(sip.HeaderClone(h))
-		}
+	limitBreadth(out, l.breadth)
+	if l.pbx.passes() { // who sends to such a PBX is one of its own
+		appendAll(out, credentialsOf(req))
 	}
-	out.SetBody(req.Body())
 	return out
 }

@@ -40,7 +40,7 @@ func (s *Server) SetNeighbours(own string, list []Neighbour) {
 	s.near.mu.Lock()
 	for _, n := range list {
 		p := s.near.by[n.ID]
-		if p == nil || *p.neighbour != n {
+		if p == nil || p.neighbour.Address != n.Address { // its name means nothing to calls
 			p = s.newNeighbour(n)
 		}
 		by[n.ID] = p

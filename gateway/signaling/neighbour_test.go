@@ -294,3 +294,14 @@ func TestNeighbourCallsAMachineWithoutAccounts(t *testing.T) {
 	n.send(n.build("INVITE", ownerName, token(), "v=0 of near"))
 	n.response(404, sip.INVITE)
 }
+
+// A neighbour that calls itself otherwise keeps its connection, and so its calls.
+func TestRenamedNeighbourStaysConnected(t *testing.T) {
+	w, _ := nearWorld(t)
+	w.comes(nearID)
+	before := w.srv.lines.of(w.srv.neighbour(nearID), "")
+	w.srv.SetNeighbours(ownID, append([]Neighbour{{nearID, "workshop", "Warehouse"}}, paired[1:]...))
+	if after := w.srv.lines.of(w.srv.neighbour(nearID), ""); before == nil || after != before {
+		t.Error("another name ended the connection")
+	}
+}

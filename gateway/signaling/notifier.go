@@ -52,6 +52,10 @@ func (s *Server) onSubscribe(req *sip.Request, tx sip.ServerTransaction) {
 	if !ok {
 		return
 	}
+	if from.guest != nil {
+		s.subscribeThrough(from, req, tx)
+		return
+	}
 	pack, id, ok := s.packageOf(req, tx)
 	if !ok {
 		return
@@ -95,6 +99,10 @@ func (s *Server) onSubscribe(req *sip.Request, tx sip.ServerTransaction) {
 
 // onResubscribe takes SUBSCRIBE inside a dialog (RFC 6665 §4.2.1.4).
 func (s *Server) onResubscribe(req *sip.Request, tx sip.ServerTransaction) {
+	if p := s.passages.at(req.Recipient.User); p != nil {
+		s.resubscribeThrough(p, req, tx)
+		return
+	}
 	s.around.mu.Lock()
 	sub := s.around.subs[req.Recipient.User]
 	s.around.mu.Unlock()

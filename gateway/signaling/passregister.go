@@ -75,8 +75,12 @@ func (s *Server) registerGuest(g *guest, req *sip.Request, tx sip.ServerTransact
 			s.reply(req, tx, sip.StatusForbidden, "Forbidden", warning(g.pbx.cfg.Name+" takes registrations without a password")...)
 			return
 		}
+		_, known := g.registered(time.Now())
 		g.credentials = credentialsOf(req)
 		g.hold(contact, expires, g.grantedBy(res, expires), out)
+		if !known && expires > 0 {
+			defer s.returned(g.name(), binding{contact: contact.Address, flow: g.flow})
+		}
 	}
 	s.respond(tx, out)
 }

@@ -235,6 +235,7 @@ func (s *Server) guestClosed(f *flow) {
 	if g == nil {
 		return
 	}
+	s.passages.leave(g)
 	s.routed.Go(func() {
 		ctx, stop := context.WithTimeout(context.Background(), answerTime)
 		defer stop()
@@ -244,6 +245,7 @@ func (s *Server) guestClosed(f *flow) {
 
 // endGuests ends the registration of every guest.
 func (s *Server) endGuests(ctx context.Context) {
+	s.passages.leave(nil)
 	var work sync.WaitGroup
 	for _, g := range s.guests.all(func(*guest) bool { return true }) {
 		work.Go(func() { s.endGuest(ctx, g) })

@@ -257,6 +257,7 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 	}
 	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
 		if at.Transport == "UDP" { // by TCP a message comes in pieces
+			s.misread.heard(at.RemoteAddr)
 			data = squeezeDatagram(data)
 		}
 		return data, nil
@@ -267,24 +268,12 @@ func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error)
 	return nil, nil
 }
 
+// knows says whether addr is that of a PBX or of the far end of a call.
 func (s *Server) knows(addr netip.Addr) bool {
 	for _, p := range s.roster().all {
 		if p.owns(addr, false) {
 			return true
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.legs {
-		if l.pbx == nil || l.pbx.secure() {
-			continue
-		}
-		l.mu.Lock()
-		same := l.host == addr
-		l.mu.Unlock()
-		if same {
-			return true
-		}
-	}
-	return false
+	return s.hosts.has(addr)
 }

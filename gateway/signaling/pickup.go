@@ -48,7 +48,7 @@ func (s *Server) pickUp(ctx context.Context, from caller, req *sip.Request, tx s
 	p := &pickup{leg: from.leg(req), from: from, offer: offer, taken: make(chan error, 1)}
 	s.join(b, p.leg)
 	p.leg.asked(req)
-	finish, _ := p.leg.begin() // until its ACK
+	finish, _ := p.leg.beginOf(true) // until its ACK
 	defer finish()
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	p.leg.mu.Lock()

@@ -93,6 +93,7 @@ func (u *setup) next(ctx context.Context, p *plan, live map[*leg]bool) {
 		l := p.spare[0]
 		p.spare = p.spare[1:]
 		u.log.Info("next PBX", "pbx", l.pbx.cfg.Name)
+		_ = u.breadth.split(1) // ring says whether there is something left
 		if err := u.ring(ctx, l, live); err != nil {
 			u.log.Warn("next PBX not called", "pbx", l.pbx.cfg.Name, "error", err)
 		}

@@ -33,6 +33,11 @@ func (s *Server) onPublish(req *sip.Request, tx sip.ServerTransaction) {
 	if !ok {
 		return
 	}
+	if from.guest != nil { // its PBX knows what to do with it
+		plan, err := s.routeGuest(from, req)
+		s.passOut(from, plan, err, req, tx)
+		return
+	}
 	if req.To().Address.User != from.user.Name {
 		s.breach(from.flow, req, tx, "publication for another user")
 		return

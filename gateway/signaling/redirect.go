@@ -212,6 +212,9 @@ func (u *setup) try(ctx context.Context, r redirection, live map[*leg]bool) (run
 	if slices.ContainsFunc(p.branches, func(l *leg) bool { return t.tried[stopOf(l)] }) {
 		return false, errLoop
 	}
+	if err := u.breadth.split(len(p.branches)); err != nil {
+		return false, err
+	}
 	u.log.Info("call redirected", "by", nameOf(r.by), "to", r.to.User)
 	u.mu.Lock()
 	for _, user := range p.users {

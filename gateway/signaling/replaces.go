@@ -67,7 +67,7 @@ func (d dialogID) across(l *leg) bool {
 // The caller's own leg it may always take over. A PBX may replace what it can name: it is known by its address, all its phones'
 // transfers come from it, and Call-ID and tags are what it has learned from the dialog's parties. A user may replace the dialog
 // of others only if a REFER that we passed to this user named it, and pick up a ringing call only with an extension of its own,
-// as *8 does. Everybody else, as a neighbour, hears 481, like somebody who guesses.
+// as *8 does. Everybody else, as a neighbour, hears 481, like somebody who guesses. That a dialog has ended only hears who could have replaced it.
 func (s *Server) onReplaces(ctx context.Context, from caller, req *sip.Request, tx sip.ServerTransaction, offer []byte) bool {
 	unknown := func() bool {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
@@ -85,6 +85,8 @@ func (s *Server) onReplaces(ctx context.Context, from caller, req *sip.Request, 
 	told := from.pbx.trusted() || s.grants.has(from.user.Name, d, time.Now())
 	old, up := s.named(d)
 	switch {
+	case old == nil && s.past.has(d, from.user.Name, told, time.Now()): // RFC 3891 §3
+		s.reply(req, tx, sip.StatusGlobalDecline, "Decline")
 	case old == nil:
 		if from.pbx == nil && (told || early && from.user.Extension != "") {
 			return false
@@ -149,7 +151,7 @@ func (s *Server) replace(ctx context.Context, from caller, req *sip.Request, tx 
 	n := from.leg(req)
 	s.join(b, n)
 	n.asked(req)
-	finish, _ := n.begin() // until its ACK
+	finish, _ := n.beginOf(true) // until its ACK
 	defer finish()
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	n.mu.Lock()

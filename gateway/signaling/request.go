@@ -140,6 +140,9 @@ func unsupported(req *sip.Request) []string {
 	for _, name := range []string{"Require", "Proxy-Require"} {
 		for _, tag := range listOf(req, name) {
 			low := strings.ToLower(tag)
+			if low == "privacy" && name == "Proxy-Require" { // RFC 3323 §4.3
+				continue
+			}
 			if low != reliable && low != timed && !slices.Contains(endToEnd, low) && !slices.Contains(supported[req.Method], low) {
 				missing = append(missing, tag)
 			}

@@ -191,6 +191,9 @@ func (s *Server) revive(ctx context.Context, id string, state []byte) (*bridge, 
 				l.runTimer(l.timer.interval, l.timer.ours)
 			}
 			s.legs[l.token] = l
+			l.mu.Lock()
+			l.place(true)
+			l.mu.Unlock()
 		}
 	}
 	return b, saved.Media, nil
@@ -206,6 +209,11 @@ func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
 		return nil, err
 	}
 	var err error
+	if saved.Guest != "" {
+		if l.guest, err = s.reviveGuest(saved); err != nil {
+			return nil, err
+		}
+	}
 	if l.local, err = saved.Local.restore(); err != nil {
 		return nil, err
 	}
@@ -227,6 +235,16 @@ func (s *Server) reviveLeg(ctx context.Context, saved savedLeg) (*leg, error) {
 	l.owner, l.hides = saved.Owner, saved.Hides
 	l.timer.interval, l.timer.ours = saved.Refresh, saved.Refreshes
 	return l, nil
+}
+
+// reviveGuest is the guest whose leg was saved: whose browser it was, and at which PBX. It comes back as another one of the same name.
+func (s *Server) reviveGuest(saved savedLeg) (*guest, error) {
+	p := s.pbxOfLastingKey(saved.Of)
+	if !p.passes() {
+		return nil, fmt.Errorf("no PBX %q any more whose accounts browsers use", saved.Of)
+	}
+	aor, err := parseURI(saved.Guest)
+	return &guest{pbx: p, flow: noFlow, aor: aor}, err
 }
 
 // reconnect gives a leg its PBX and the credentials there.

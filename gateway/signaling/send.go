@@ -49,6 +49,8 @@ func (s *Server) prepare(ctx context.Context, req *sip.Request) error {
 		hop.Transport = locate.TCP
 	case hop.Transport != locate.UDP:
 		if err := s.connect(ctx, p, hop, serverName(p, req)); err != nil {
+			req.SetTransport(hop.Transport)
+			req.SetDestination(hop.Addr.String())
 			return err
 		}
 	}
@@ -83,17 +85,29 @@ func (n *length) WriteString(s string) (int, error) {
 	return len(s), nil
 }
 
-// nextHop is where req goes: to the top of its route set, inside a dialog else to the remote target, outside to the server it was
-// addressed to. A PBX that is spoken to by TLS is never spoken to otherwise.
+// nextHop is where req goes: the best of its hops.
 func (p *pbx) nextHop(ctx context.Context, req *sip.Request) (locate.Target, error) {
+	list, err := p.hops(ctx, req)
+	if err != nil {
+		return locate.Target{}, err
+	}
+	return p.srv.away.best(list), nil
+}
+
+// hops are where req may go, best first: to the top of its route set, inside a dialog else to the remote target, outside to the server it was
+// addressed to. A PBX that is spoken to by TLS is never spoken to otherwise.
+func (p *pbx) hops(ctx context.Context, req *sip.Request) ([]locate.Target, error) {
 	given := locate.Target{Transport: req.Transport()}
 	given.Addr, _ = netip.ParseAddrPort(req.MessageData.Destination())
 	route := req.Route()
-	if given.Addr.IsValid() && (route == nil || req.IsCancel()) {
-		return given, nil
-	}
-	if _, within := req.To().Params.Get("tag"); !within && route == nil {
-		return locate.Target{}, errNoServer
+	switch {
+	case !given.Addr.IsValid() && route == nil && !within(req):
+		return nil, errNoServer
+	case !given.Addr.IsValid() || route != nil && !req.IsCancel():
+	case within(req) && !req.IsCancel() && p.named(req.Recipient.Host):
+		return p.beside(ctx, given), nil
+	default:
+		return []locate.Target{given}, nil
 	}
 	uri := req.Recipient
 	if route != nil {
@@ -102,17 +116,18 @@ func (p *pbx) nextHop(ctx context.Context, req *sip.Request) (locate.Target, err
 	q := queryOf(uri)
 	switch transport := strings.ToUpper(q.Transport); {
 	case p.secure() && transport != locate.TLS && !q.Secure:
-		return p.server().Target, nil // it forgets to say TLS and means the connection there is
+		return []locate.Target{p.server().Target}, nil // it forgets to say TLS and means the connection there is
 	case transport != locate.UDP && transport != locate.TCP && transport != locate.TLS:
 		q.Transport = req.Transport()
 	}
+	return p.locate(ctx, q)
+}
+
+// locate finds servers, in no more time than a request may take.
+func (p *pbx) locate(ctx context.Context, q locate.Query) ([]locate.Target, error) {
 	ctx, stop := context.WithTimeout(ctx, answerTime)
 	defer stop()
-	list, err := p.srv.locator.Locate(ctx, q)
-	if err != nil {
-		return locate.Target{}, err
-	}
-	return list[0], nil
+	return p.srv.locator.Locate(ctx, q)
 }
 
 // serverName is whom the certificate at a request's next hop must be for: the PBX's domain (RFC 5922 §7), or a host that the PBX

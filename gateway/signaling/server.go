@@ -137,8 +137,9 @@ type Server struct {
 	history *recorder
 	around  *around
 
-	guests  *guestBook
-	learned chan struct{} // holds one when there are facts of a PBX to keep
+	guests   *guestBook
+	passages passages
+	learned  chan struct{} // holds one when there are facts of a PBX to keep
 
 	locator *locate.Locator
 	lines   *lines
@@ -151,7 +152,12 @@ type Server struct {
 	harbor  harbor
 	routed  tasks // calls being set up and other work that outlives its request
 
-	grants grants // what users may replace
+	grants grants   // what users may replace
+	hosts  farHosts // of calls
+	past   past     // dialogs
+	away   away     // servers inside of dialogs
+
+	misread misread
 
 	mu       sync.Mutex
 	legs     map[string]*leg // by the token in our Contact
@@ -170,6 +176,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
 		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1), lines: newLines()}
 	s.SetName(cfg.Name)
+	s.misread.srv = s
 	s.around = newAround(s)
 	resolver := deps.Resolver
 	if resolver == nil {
@@ -188,7 +195,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
-			sip.WithTransportLayerLogger(quiet),
+			sip.WithTransportLayerLogger(slog.New(udpLog{misread: &s.misread})),
 			sip.WithTransportLayerReadFilter(s.fromPBX)),
 		sipgo.WithUserAgenTLSConfig(&tls.Config{RootCAs: x509.NewCertPool()}), // we dial by ourselves; sipgo shall trust nobody
 		sipgo.WithUserAgentTransactionLayerOptions(
@@ -329,7 +336,7 @@ func (s *Server) dispatch(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	if take, known := s.takes[req.Method]; known {
-		if s.understood(req, tx) {
+		if s.understood(req, tx) && !s.tooPrivate(req, tx) {
 			take(req, tx)
 		}
 		return

@@ -32,7 +32,7 @@ type savedCall struct {
 	Builtin string          `json:"builtin,omitzero"`
 	A       savedLeg        `json:"a"`
 	B       *savedLeg       `json:"b,omitzero"`
-	Media   json.RawMessage `json:"media"`
+	Media   json.RawMessage `json:"media,omitzero"`
 }
 
 // savedLeg is a leg's dialog. The numbers of its requests are those of the moment in which it was written down.
@@ -43,6 +43,8 @@ type savedLeg struct {
 	PBX       string       `json:"pbx,omitzero"`
 	Account   string       `json:"account,omitzero"` // whose credentials it has at the PBX
 	Payer     string       `json:"payer,omitzero"`
+	Guest     string       `json:"guest,omitzero"` // the address of whom it is, as an account of the PBX Of
+	Of        string       `json:"of,omitzero"`
 	CallID    string       `json:"call_id"`
 	Local     savedAddress `json:"local"`
 	Remote    savedAddress `json:"remote"`
@@ -91,8 +93,7 @@ func (b *bridge) keep() {
 	saved.Record.Answered = k.answered
 	state, err := b.srv.deps.Media.Save(b.id)
 	if err == nil {
-		saved.Media = state
-		state, err = json.Marshal(saved)
+		state, err = saved.encode(state)
 	}
 	sum := sha256.Sum256(state)
 	if err == nil && !(k.written && sum == k.sum) {
@@ -102,6 +103,17 @@ func (b *bridge) keep() {
 	if err != nil {
 		b.log.Error("call not kept for a restart", "error", err)
 	}
+}
+
+// encode writes the call down with the state of its media, which is JSON already: to have it looked through once more would take as long
+// as all the rest.
+func (c savedCall) encode(media []byte) ([]byte, error) {
+	c.Media = nil
+	state, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(state[:len(state)-1], []byte(`,"media":`), media, []byte("}")), nil
 }
 
 // forget takes the call out of the store, once it has ended.
@@ -152,7 +164,10 @@ func (l *leg) save() (savedLeg, bool) {
 	if l.pbx != nil {
 		saved.PBX = l.pbx.lastingKey()
 	}
-	return saved, l.confirmed && l.guest == nil // whose credentials only its browser has
+	if l.guest != nil { // its credentials only its browser has
+		saved.Guest, saved.Of = l.guest.aor.String(), l.guest.pbx.lastingKey()
+	}
+	return saved, l.confirmed
 }
 
 func (a address) save() savedAddress {

@@ -23,7 +23,7 @@ func (s *Server) takeOver(ctx context.Context, from caller, req *sip.Request, tx
 	n := from.leg(req)
 	s.join(b, n)
 	n.asked(req)
-	finish, _ := n.begin() // until its ACK
+	finish, _ := n.beginOf(true) // until its ACK
 	defer finish()
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 	n.mu.Lock()

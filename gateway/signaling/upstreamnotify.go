@@ -20,8 +20,17 @@ func (s *Server) onNotify(req *sip.Request, tx sip.ServerTransaction) {
 				u.notified(p, req, tx)
 				return
 			}
-			_, tagged := req.To().Params.Get("tag")
-			if event, _ := eventOf(req); !tagged && event == eventSummary {
+			if way := s.passages.at(req.Recipient.User); way != nil {
+				s.notifiedThrough(way, p, req, tx)
+				return
+			}
+			event, _ := eventOf(req)
+			switch {
+			case within(req):
+			case p.passes():
+				s.tellGuests(p, req, tx)
+				return
+			case event == eventSummary:
 				s.onSummary(p, req, tx)
 				return
 			}

@@ -60,11 +60,11 @@ func (s *Store) Bans(ctx context.Context) (bans []guard.Ban, err error) {
 	return bans, nil
 }
 
-// TalkTime is how long a user has talked since a time in calls through a PBX that have ended.
+// TalkTime is how long a user, or all users if user is empty, have talked since a time in calls through a PBX that have ended.
 func (s *Store) TalkTime(ctx context.Context, user string, since time.Time) (time.Duration, error) {
 	var total int64
 	err := s.db.QueryRowContext(ctx, `SELECT ifnull(sum(max(c.ended - max(c.answered, ?2), 0)), 0) FROM calls AS c
-		WHERE c.ended >= ?2 AND c.caller = ?1 AND c.direction = 'out' AND c.answered IS NOT NULL`, user, since.UnixMilli()).Scan(&total)
+		WHERE c.ended >= ?2 AND (?1 = '' OR c.caller = ?1) AND c.direction = 'out' AND c.answered IS NOT NULL`, user, since.UnixMilli()).Scan(&total)
 	if err != nil {
 		return 0, fmt.Errorf("read talk time: %w", explain(err))
 	}

@@ -65,7 +65,7 @@ func TestTalkTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for user, want := range map[string]time.Duration{"alice": 23 * time.Minute, "bob": 20 * time.Minute, "carol": 0} {
+	for user, want := range map[string]time.Duration{"alice": 23 * time.Minute, "bob": 20 * time.Minute, "carol": 0, "": 43 * time.Minute} {
 		if got, err := s.TalkTime(t.Context(), user, midnight); err != nil || got != want {
 			t.Errorf("%s talked %v, %v, want %v", user, got, err, want)
 		}

@@ -1,6 +1,6 @@
 // Two SIP clients as their makers publish them, behind one small interface:
 // client(kind, options) with register, call, answer, hangUp, hold, key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
-// forward (302), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
+// forward (302), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
 // talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
@@ -114,6 +114,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     key: (digit) => session.info({ requestOptions: { body: {
       contentDisposition: "render", contentType: "application/dtmf-relay", content: `Signal=${digit}\r\nDuration=160` } } }),
     keep: () => { first = session; },
+    swap: () => { [first, session] = [session, first]; hear(session.sessionDescriptionHandler?.peerConnection); },
     join: () => first.refer(session),
     dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
     message: (target, text) => new Messager(agent, UserAgent.makeURI(`sip:${target}@${domain}`), text).message({ requestDelegate: {
@@ -188,6 +189,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     forward: (target) => session.terminate({ status_code: 302, reason_phrase: "Moved", extraHeaders: [`Contact: <sip:${target}@${domain}>`] }),
     key: (digit) => session.sendDTMF(digit, { duration: 160 }), // by INFO, as it does when not told otherwise
     keep: () => { first = session; },
+    swap: () => { [first, session] = [session, first]; hear(session.connection); },
     join: () => first.refer(session.remote_identity.uri, { replaces: session }),
     dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
     message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
@@ -196,6 +198,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
       const accept = { dialog: "application/dialog-info+xml", presence: "application/pidf+xml", "message-summary": "application/simple-message-summary", reg: "application/reginfo+xml" }[event];
       const s = agent.subscribe(`sip:${target}@${domain}`, event, accept, { expires: 600 });
       s.on("notify", (final, request, body) => note(`${event} of ${target}: ${(body ?? "").replace(/\s+/g, " ")}`));
+      s.on("active", () => note(`subscription to ${event} of ${target} active`));
       s.on("terminated", (code, reason) => note(`subscription to ${event} of ${target} Terminated ${code} ${reason ?? ""}`));
       s.subscribe();
       return s;

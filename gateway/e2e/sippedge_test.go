@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A call that may go no further, and one that comes round, end at once.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	program(t, "npm")
+	folder, err := buildClients()
+	if err != nil {
+		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
+	}
+	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer site.Close()
+	proves(t, "Calls that go round (482, 483)", sipTest)
+	scenario, err := filepath.Abs("testdata/rounds.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: "[[pbx]]\nname = \"office\"\nuri = \"sip:127.0.0.1:9\"\nmode = \"peer\"\n",
+		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
+	c := openClient(t, startBrowser(t, toneAlice, g.ca()), site.URL, "jssip", g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+	cmd := exec.Command(program(t, "sipp"), g.sip.addr(), "-sf", scenario, "-i", "127.0.0.1", "-s", alice.Extension, "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error")
+	cmd.Dir = t.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("sipp: %v\n%.2000s", err, out)
+	}
+	c.wantState(t, "ended")
+}
+
+// A registrar that names a way (RFC 3608) is called by it.
+func TestServiceRoute(t *testing.T) {
+	t.Parallel()
+	proves(t, "Service-Route (RFC 3608)", sipTest)
+	pbx := freePort(t)
+	log := startScenario(t, "../serviceroute.xml", pbx)
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret),
+		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"trunk\"\nusername = \"trunk\"\npassword = \"x\"\n", pbx.addr())})
+	events := signIn(t, g, alice)
+	eventually(t, 15*time.Second, "registered", func() bool {
+		_, answer := events.get(t, "/api/v1/pbx")
+		return strings.Contains(fmt.Sprint(answer), "registered")
+	})
+	b := &client{socket: openSocket(t, g, credentialQuery("alice", time.Now().Add(time.Hour))), host: "df7jal23ls0d.invalid", log: log}
+	b.call(t, "200").hangUp(t)
+	want := "200 is called by way of <sip:" + pbx.addr() + ";lr;way=office>"
+	if !within(patience, func() bool { return slices.Contains(log(), want) }) {
+		t.Errorf("the registrar says %q, want %q", log(), want)
+	}
+}
