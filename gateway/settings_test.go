@@ -164,6 +164,7 @@ func TestSettingsRefused(t *testing.T) {
 		{set("log.level", `"loud"`), `[log] level: "loud" is not one of`},
 		{set("log.level", `7`), "[log] level: want a text in quotes"},
 		{set("guard.calls", `"2"`), "[guard] calls: want a whole number"},
+		{set("guard.site_minutes", `-1`), "[guard] site_minutes: -1, want 0 for no limit"},
 		{set("logs.level", `"info"`), `there is no key "logs.level"`},
 		{set("log", `{}`), `there is no key "log"`},
 		{set("user[].name", `"x"`), `there is no key "user[].name"`},

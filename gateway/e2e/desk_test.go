@@ -103,6 +103,20 @@ func (d *deskPhone) wantFree(t *testing.T) {
 	}
 }
 
+// tellIfFailed shows, when the test has failed, how the desk and its sound are doing.
+func (d *deskPhone) tellIfFailed(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	t.Log(d.calls(t))
+	_, list := d.get(t, "/api/v1/calls")
+	calls, _ := list["calls"].([]any)
+	for _, c := range calls {
+		_, media := d.get(t, fmt.Sprint("/api/v1/calls/", c.(map[string]any)["id"], "/media"))
+		t.Log(media)
+	}
+}
+
 // wantBoth waits until two tones are heard together.
 func wantBoth(t *testing.T, who string, l listener, one, other float64) {
 	t.Helper()
@@ -178,6 +192,7 @@ func TestDesk(t *testing.T) {
 		}
 	})
 	run("conference", func(t *testing.T) {
+		defer d.tellIfFailed(t)
 		proves(t, "Call waiting", thisMachine)
 		proves(t, "Conference of three", thisMachine)
 		proves(t, "Attended transfer", thisMachine)

@@ -96,7 +96,7 @@ func TestDiscovery(t *testing.T) {
 		plugged = time.Now()
 		five.plug(t)
 		heard.meet(t, plugged, one, five)
-		elsewhere := &machine{number: 50 + five.number}
+		elsewhere := &machine{lan: office, number: 50 + five.number}
 		for _, move := range [][2]string{{five.addr(), elsewhere.addr()}, {elsewhere.addr(), five.addr()}} {
 			shell(t, five, fmt.Sprintf("ip address del %s/24 dev eth0 && ip address add %s/24 dev eth0", move[0], move[1]))
 			eventually(t, patience, "sight at "+move[1], func() bool { return one.neighbours() == fmt.Sprintf("Office 5@%s", move[1]) })
@@ -127,6 +127,24 @@ func TestDiscovery(t *testing.T) {
 		})
 		if text := avahi.output(); strings.Contains(strings.ToLower(text), "conflict") {
 			t.Errorf("Avahi had to take another name:\n%s", text)
+		}
+	})
+	t.Run("two networks", func(t *testing.T) {
+		lab := makeLAN(t, "lab0", labNet)
+		six, seven := office.machine(t, 6), lab.machine(t, 7)
+		six.plug(t)
+		six.join(t, lab, "eth1")
+		seven.plug(t)
+		six.board(t, "")
+		seven.board(t, "")
+		for m, want := range map[*machine]string{ // each by the address of its own network
+			one:   listOf([]*machine{five, six}),
+			six:   listOf([]*machine{one, five, seven}),
+			seven: "Office 6@" + six.on(lab),
+		} {
+			if !within(patience, func() bool { return m.neighbours() == want }) {
+				t.Errorf("%s sees %q, want %q", m.name(), m.neighbours(), want)
+			}
 		}
 	})
 	heard.wantOnlyAnnounced(t, one, "Office 1", map[string]uint16{"_cordboard._tcp": 8443, "_https._tcp": 8443, "_sip._udp": 5060})

@@ -20,18 +20,23 @@ import (
 )
 
 // lan is a bridge in the test's own namespace, to which machines are joined.
-type lan struct{ bridge string }
+type lan struct{ bridge, net string }
 
-// lanNet is the network of a lan; its machines have the numbers from 1.
-const lanNet = "10.214.0."
+// lanNet is the network of a lan; its machines have the numbers from 1. labNet is that of another.
+const (
+	lanNet = "10.214.0."
+	labNet = "10.215.0."
+)
 
 // newLAN makes a bridge; run it in a namespace of the test.
-func newLAN(t *testing.T) *lan {
+func newLAN(t *testing.T) *lan { return makeLAN(t, "office0", lanNet) }
+
+func makeLAN(t *testing.T, bridge, net string) *lan {
 	t.Helper()
-	l := &lan{"office0"}
+	l := &lan{bridge, net}
 	// Snooping would keep multicast from ports until a querier that nobody has made asks for members.
 	// Addresses that come by themselves would have Chromium, which runs here, break off what it loads.
-	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip link set "+l.bridge+" addrgenmode none && ip address add "+lanNet+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
+	shell(t, nil, "ip link add "+l.bridge+" type bridge mcast_snooping 0 && ip link set "+l.bridge+" addrgenmode none && ip address add "+l.net+"254/24 dev "+l.bridge+" && ip link set "+l.bridge+" up")
 	return l
 }
 
@@ -74,7 +79,10 @@ func (l *lan) machine(t *testing.T, number int) *machine {
 }
 
 func (m *machine) name() string { return fmt.Sprintf("box%d", m.number) }
-func (m *machine) addr() string { return fmt.Sprint(lanNet, m.number) }
+func (m *machine) addr() string { return m.on(m.lan) }
+
+// on is the machine's address on a lan.
+func (m *machine) on(l *lan) string { return fmt.Sprint(l.net, m.number) }
 
 // cardMark begins the address of each machine's network card, and its number ends it.
 var cardMark = [5]byte{2}
@@ -82,10 +90,19 @@ var cardMark = [5]byte{2}
 // plug joins the machine to the lan, as often as it was unplugged, always with the same card. It may be set up otherwise, as with "multicast off".
 func (m *machine) plug(t *testing.T, set ...string) {
 	t.Helper()
+	m.join(t, m.lan, "eth0", set...)
+}
+
+// join plugs a card of the machine into a lan.
+func (m *machine) join(t *testing.T, l *lan, card string, set ...string) {
+	t.Helper()
 	port := fmt.Sprintf("port%d", m.number)
-	shell(t, nil, fmt.Sprintf("ip link add %[1]s type veth peer name eth0 address %02[2]x:00:00:00:00:%02[3]x netns %[4]d && ip link set %[1]s addrgenmode none && ip link set %[1]s master %[5]s up",
-		port, cardMark[0], m.number, m.pid, m.lan.bridge))
-	shell(t, m, "ip address add "+m.addr()+"/24 dev eth0 && ip link set eth0 "+strings.Join(append(set, "up"), " "))
+	if l != m.lan {
+		port = l.bridge + "-" + port
+	}
+	shell(t, nil, fmt.Sprintf("ip link add %[1]s type veth peer name %[2]s address %02[3]x:00:00:00:00:%02[4]x netns %[5]d && ip link set %[1]s addrgenmode none && ip link set %[1]s master %[6]s up",
+		port, card, cardMark[0], m.number, m.pid, l.bridge))
+	shell(t, m, "ip address add "+m.on(l)+"/24 dev "+card+" && ip link set "+card+" "+strings.Join(append(set, "up"), " "))
 }
 
 // unplug takes the machine's interface away.

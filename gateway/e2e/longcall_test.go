@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,11 +31,14 @@ func TestLongCall(t *testing.T) {
 	phone.answer(t)
 	id := d.with(t, "201", "talking")
 	wantTone(t, "the loudspeaker", d, tonePhone)
+	stood := standstills()
+	defer stood()
 	for began := time.Now(); time.Since(began) < length; time.Sleep(time.Second) {
 		if len(d.calls(t)) != 1 {
 			t.Fatalf("the call has ended after %v", time.Since(began))
 		}
 	}
+	stills := stood()
 	for _, who := range []struct {
 		name  string
 		heard sound
@@ -43,6 +47,9 @@ func TestLongCall(t *testing.T) {
 		s := who.heard.last(length - 2*time.Second)
 		glitches, pulses := s.glitches(who.tone)
 		t.Logf("%s: %d glitches in %d pulses", who.name, len(glitches), pulses)
+		for _, x := range stills {
+			t.Logf("%s: at %v the machine stood still for %v", who.name, x.at.Sub(time.Now().Add(-s.duration())).Round(10*time.Millisecond), x.length)
+		}
 		for _, at := range glitches[:min(len(glitches), 20)] {
 			t.Errorf("%s: glitch at %v", who.name, at)
 		}
@@ -52,6 +59,41 @@ func TestLongCall(t *testing.T) {
 	}
 	d.does(t, id, "hangup", nil)
 	d.wantFree(t)
+}
+
+// standstill is a time in which the machine let the test not run, and so maybe nobody.
+type standstill struct {
+	at     time.Time
+	length time.Duration
+}
+
+// standstills watches for those that are longer than a loudspeaker's buffer may bear, until the returned function is called.
+func standstills() (stop func() []standstill) {
+	const look, long = 5 * time.Millisecond, 25 * time.Millisecond
+	var list []standstill
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(look)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+			now := time.Now()
+			if d := now.Sub(last); d > long {
+				list = append(list, standstill{last, d})
+			}
+			last = now
+		}
+	}()
+	return sync.OnceValue(func() []standstill {
+		close(done)
+		<-over
+		return list
+	})
 }
 
 // glitches looks at pulses of a tone, of 400 ms with pauses of 100 ms: where one is shorter or longer, or has something else in it.

@@ -140,9 +140,15 @@ func (p *pulse) pull(name string) {
 // play sounds a tone of freq Hz, in pulses as toneFile's, at a sink until the process is stopped or the test ends.
 func (p *pulse) play(sink string, freq float64) *process {
 	p.t.Helper()
+	return p.sound(sink, &pulses{tone: audio.NewTone(freq, 48000, 9000)})
+}
+
+// sound plays 16-bit samples at 48 kHz.
+func (p *pulse) sound(sink string, samples io.Reader) *process {
+	p.t.Helper()
 	cmd := exec.Command(program(p.t, "pacat"), "--playback", "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", sink)
 	cmd.Env = append(os.Environ(), p.env()...)
-	cmd.Stdin = &pulses{tone: audio.NewTone(freq, 48000, 9000)}
+	cmd.Stdin = samples
 	return start(p.t, "pacat", cmd)
 }
 
@@ -174,10 +180,16 @@ type tape struct{ file string }
 func (p *pulse) record(source string) *tape {
 	p.t.Helper()
 	tape := &tape{file: filepath.Join(p.t.TempDir(), source+".raw")}
-	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", source, tape.file)
+	p.copy(source, tape.file)
+	return tape
+}
+
+// copy writes what a source hears to a file, or a pipe, as 16-bit samples at 48 kHz.
+func (p *pulse) copy(source, file string) {
+	p.t.Helper()
+	cmd := exec.Command(program(p.t, "parec"), "--raw", "--rate=48000", "--channels=1", "--format=s16le", fmt.Sprint("--latency-msec=", p.latency.Milliseconds()), "-d", source, file)
 	cmd.Env = append(os.Environ(), p.env()...)
 	start(p.t, "parec", cmd)
-	return tape
 }
 
 func (a *tape) heard(t *testing.T) sound {

@@ -60,3 +60,35 @@ func TestServiceRoute(t *testing.T) {
 		t.Errorf("the registrar says %q, want %q", log(), want)
 	}
 }
+
+// SIP.js and JsSIP notice nothing of a phone whose session is refreshed, by us and by itself (RFC 4028).
+func TestSessionTimersOfPlainClients(t *testing.T) {
+	t.Parallel()
+	program(t, "npm")
+	folder, err := buildClients()
+	if err != nil {
+		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
+	}
+	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer site.Close()
+	pbx := freePort(t)
+	log := startScenario(t, "../timers.xml", pbx)
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL),
+		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"peer\"\n", pbx.addr())})
+	b := startBrowser(t, toneAlice, g.ca())
+	for number, kind := range map[string]string{"200": "sipjs", "300": "jssip"} {
+		t.Run(kind, func(t *testing.T) {
+			proves(t, "Session timers", published[kind], sipTest)
+			c := openClient(t, b, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			c.do(t, "await phone.call('"+number+"')")
+			c.wantState(t, "talking")
+			eventually(t, patience, "refreshes of both sides", func() bool {
+				return slices.Contains(log(), number+" is refreshed") && slices.Contains(log(), number+" has refreshed")
+			})
+			wantTone(t, "the client", c, toneAlice)
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			c.do(t, "await phone.stop()")
+		})
+	}
+}

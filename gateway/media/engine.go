@@ -16,7 +16,7 @@
 // socket; from there on all is the same (tcp.go, framing.go).
 //
 // From the PBX: the thread reads one datagram, as there is hardly ever another. It must come from the address that the
-// party named, or that it really sends from (plain.go).
+// party named, or that it really sends from (plain.go). While the peer is a browser without keys nothing is read (early.go).
 //
 // From a server whose client we are: an ICE agent of pion's has sockets of its own, and lets in what is harmless
 // (outside.go, welcome.go). Each such leg has a goroutine that reads and one that writes (path.go, clientline.go).
@@ -39,6 +39,14 @@
 // For the same packets io_uring takes 3.5 µs where system calls take 3.3, and sendmmsg no less than a call a packet. Naps shorter than the
 // pauses between packets join none, and those of 0.5 ms and more delay packets by 1 ms more than they last. Connected sockets save a
 // seventh of sending, but need one more for each address. BenchmarkKernel has the kernel's share.
+//
+// # What a set-up costs
+//
+// From INVITE to BYE with 0.1 s of sound between a browser and a PBX, 30 of them a second on two virtual processors, of 2.7 ms in all:
+// carrying packets 22 %, a third of it being woken; SIP 21 %, WebSocket included; memory and its collection 15 %; changes of goroutines and
+// threads 13 %; DTLS 12 %, more than half of it signatures and the exchange of keys; descriptions, sockets and ports 10 %; the history and
+// the state for a restart 4 %; the log 3 %. Kamailio and rtpengine take 4.7 ms for the same. With 1 s of sound most is the packets' again:
+// ten calls at a time wake the thread for nearly every packet, as they wake rtpengine.
 package media
 
 import (

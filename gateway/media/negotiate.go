@@ -174,6 +174,7 @@ func (s *session) serve(l *leg, callee string, offer []byte) ([]byte, error) {
 	w.types.add(chosen.PT)
 	w.echo = callee == Echo
 	l.way.Store(w)
+	l.listen()
 	l.play(callee, chosen)
 	return text, nil
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ type plainLine struct {
 	media, control *socket
 	port           uint16 // even, of media; control has the next one
 	rtp, rtcp      latch
+	reading        sync.Once // of media
 
 	secret  atomic.Pointer[secret] // nil: in the clear
 	muxed   atomic.Bool            // RTCP comes and goes at media

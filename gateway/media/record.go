@@ -129,6 +129,7 @@ func (e *Engine) attach(id string, r *recorder, how Recording) error {
 		again := *l.way.Load()
 		l.heardBy(&again)
 		l.way.Store(&again)
+		l.listen()
 	}
 	return nil
 }

@@ -171,6 +171,7 @@ func (s *plainLine) encrypt(remote *sdp.Remote, client bool) {
 		}
 	case sdp.DTLS:
 		s.bargain = bargain{}
+		s.listen() // the handshake comes there too
 		s.dtls.settle(client, remote)
 	default:
 		s.bargain = bargain{}

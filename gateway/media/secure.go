@@ -167,8 +167,12 @@ func (s *secureLine) keyed() bool { return s.keys.Load() != nil }
 
 // install implements carrier.
 func (s *secureLine) install(k *keys) {
+	if k != nil {
+		s.leg.letSpeak() // before there are keys, so that nothing old is heard
+	}
 	s.keys.Store(k)
 	if k != nil {
+		s.leg.letSpeak() // who was joined meanwhile
 		once(&s.leg.count.keyed, s.engine.now())
 		s.once.Do(func() { close(s.up) })
 	}

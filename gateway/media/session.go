@@ -162,7 +162,9 @@ func (s *session) begin(party call.Party, port uint16) (*leg, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.line = line
+		if l.line = line; port != 0 || party.Profile != sdp.RTP {
+			line.listen()
+		}
 	}
 	l.streams.begin(s.engine.now())
 	s.legs[party.Leg] = l
@@ -184,7 +186,8 @@ func (l *leg) secure() {
 	l.line, l.talk.local = line, l.engine.table.enroll(line)
 }
 
-// openPlainLine binds ports of the party's address family, that one and the next or for 0 any, and reads them.
+// openPlainLine binds ports of the party's address family, that one and the next or for 0 any, and reads RTCP; RTP is read from
+// listen on.
 func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 	network := "udp4"
 	if e.addresses.toward(l.party.Host).Is6() {
@@ -196,7 +199,7 @@ func (e *Engine) openPlainLine(l *leg, at uint16) (*plainLine, error) {
 	}
 	s := &plainLine{engine: e, leg: l, media: media, control: control, port: port}
 	s.dtls.line = s
-	if !e.serve(media, s.receive) || !e.serve(control, s.receiveControl) {
+	if !e.serve(control, s.receiveControl) {
 		s.close()
 		return nil, errClosed
 	}
@@ -415,6 +418,8 @@ func (s *session) link(a, b *leg, agreed types) {
 		}
 	}
 	join(a, b, a.leads(&way{peer: b, types: agreed}), b.leads(&way{peer: a, types: agreed}))
+	a.listen()
+	b.listen()
 	a.talk.read, b.talk.read = nil, nil // most calls need neither any more
 }
 

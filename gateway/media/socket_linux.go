@@ -320,20 +320,34 @@ func (s *socket) receive(v *bundle, now time.Duration) {
 }
 
 // readOne reads a datagram into the first slot; below 0 there is none.
-func (s *socket) readOne(v *bundle) int {
+func (s *socket) readOne(v *bundle) int { return s.read(v.slot(0), &v.names[0]) }
+
+// read reads a datagram and the address it came from; below 0 there is none.
+func (s *socket) read(p []byte, from *unix.RawSockaddrInet6) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fd < 0 {
 		return -1
 	}
-	h := &v.messages[0].header
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&v.buf[0])), bufferSize,
-		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&v.names[0])), uintptr(unsafe.Pointer(&h.Namelen)))
-	h.Namelen = nameSize
+	room := uint32(nameSize)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(from)), uintptr(unsafe.Pointer(&room)))
 	if errno != 0 {
 		return -1
 	}
 	return int(n)
+}
+
+// drain hands what came before serve to handle.
+func (s *socket) drain(handle handler, now time.Duration) {
+	p, from := make([]byte, bufferSize), new(unix.RawSockaddrInet6)
+	for range maxDrained {
+		n := s.read(p, from)
+		if n < 0 {
+			return
+		}
+		handle(p[:n], decode(from), now)
+	}
 }
 
 // readMany reads as many datagrams as are there and fit.

@@ -56,6 +56,20 @@ func (s *socket) read(handle handler, clock func() time.Duration) {
 	}
 }
 
+// drain hands what came before serve to handle.
+func (s *socket) drain(handle handler, now time.Duration) {
+	s.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	defer s.conn.SetReadDeadline(time.Time{})
+	buf := make([]byte, bufferSize)
+	for range maxDrained {
+		n, src, err := s.conn.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		handle(buf[:n], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), now)
+	}
+}
+
 func (s *socket) send(p []byte, to netip.AddrPort) error {
 	_, err := s.conn.WriteToUDPAddrPort(p, to)
 	return err

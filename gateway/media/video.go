@@ -49,6 +49,7 @@ func (l *leg) watch(port uint16) error {
 			return err
 		}
 		v.line = line
+		line.listen()
 	}
 	v.streams.begin(l.engine.now())
 	_, v.streams.name = l.streams.identity() // by which a browser knows that the two belong together (RFC 3550 §6.5.1)
@@ -76,14 +77,14 @@ func (s *session) show(a, b *leg, told *sdp.Remote) {
 	if from == nil || to == nil {
 		return
 	}
-	theirs, ours := a.talk.pictures(), b.talk.pictures()
+	theirs, ours := a.pictures(), b.pictures()
 	if told.Video == nil || theirs == nil || ours == nil {
 		from.way.Store(nil)
 		to.way.Store(nil)
 		return
 	}
-	from.looks(theirs, &a.talk)
-	to.looks(ours, &b.talk)
+	from.looks(theirs, a)
+	to.looks(ours, b)
 	for _, l := range []*leg{from, to} {
 		if w := l.way.Load(); w != nil && w.peer != from && w.peer != to {
 			l.streams.pause() // someone else is seen from now on

@@ -74,12 +74,12 @@ func (l *leg) seen() {
 	if w == nil || w.peer == nil {
 		return
 	}
-	v := l.talk.pictures()
+	v := l.pictures()
 	if v == nil {
 		w.peer.detach(own)
 		own.way.Store(nil)
 		return
 	}
-	own.looks(v, &l.talk)
+	own.looks(v, l)
 	own.way.Store(own.sees(w.peer, w.types))
 }

@@ -34,20 +34,24 @@ func (l *leg) protectVideo(local *sdp.Local, keying sdp.Profile, setup string) {
 	}
 }
 
-// looks puts what the party of a sound said of its video in force.
-func (l *leg) looks(v *sdp.Video, sound *talk) {
-	r := sound.agreed
+// looks puts what the party of a sound said of its video in force, without its keys if the call was restored and new ones are to come.
+func (l *leg) looks(v *sdp.Video, sound *leg) {
+	r := sound.talk.agreed
 	l.talk.agreed = &sdp.Remote{Profile: r.Profile, Audio: v.RTP, RTCP: v.RTCP, Feedback: v.Feedback, Direction: v.Direction, Codecs: v.Codecs,
 		Mux: v.Mux, Fingerprint: v.Fingerprint}
 	if r.Keying() == sdp.SDES {
 		l.talk.agreed.Crypto = v.Crypto
 	}
-	l.line.apply(l.talk.agreed, sound.setup == "active")
+	if line, ok := l.line.(*plainLine); ok && !sound.complete() {
+		line.aim(l.talk.agreed)
+		return
+	}
+	l.line.apply(l.talk.agreed, sound.talk.setup == "active")
 }
 
 // pictures is what the leg's party said of its video; nil when it has none that we could carry.
-func (t *talk) pictures() *sdp.Video {
-	if v := t.agreed.Video; v != nil && v.Encrypts(t.agreed.Keying()) {
+func (l *leg) pictures() *sdp.Video {
+	if v := l.talk.agreed.Video; v != nil && (v.Encrypts(l.talk.agreed.Keying()) || !l.complete()) {
 		return v
 	}
 	return nil

@@ -159,6 +159,33 @@ func TestVideoRestoredToBrowser(t *testing.T) {
 	}
 }
 
+// A browser that takes over a call after a crash, before the PBX has new keys, is seen when it has them.
+func TestVideoRestoredAndReplaced(t *testing.T) {
+	for _, profile := range []sdp.Profile{sdp.RTP, sdp.SDES, sdp.DTLS} {
+		t.Run(profile.String(), func(t *testing.T) {
+			ctx := t.Context()
+			p := newSight(t, profile, nil)
+			b := newBrowser(t)
+			c := newCamera(b)
+			p.away.hear(must(t)(p.far.Offer(ctx, "call", p.between, desk, must(t)(p.near.Offer(ctx, "call", alice, p.between, b.offer())))))
+			b.accept(must(t)(p.near.Answer(ctx, "call", p.between, alice, must(t)(p.far.Answer(ctx, "call", desk, p.between, p.away.description("sendrecv"))))))
+			reaches(t, c.show, p.away, "before")
+			p.near = restart(t, p.near, "call", "23130-23139")
+			next := newBrowser(t)
+			c = newCamera(next)
+			next.accept(must(t)(p.near.Replace(ctx, "call", alice.Leg, bob, next.offer())))
+			if offer := must(t)(p.near.Reoffer(ctx, "call", p.between.Leg)); profile != sdp.RTP {
+				if err := p.near.Reanswer(ctx, "call", p.between.Leg, must(t)(p.far.Keep(ctx, "call", p.between, desk, offer))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			reaches(t, next.say, p.away.sound, "voice after")
+			reaches(t, c.show, p.away, "a face there")
+			reaches(t, p.away.show, next, "a face back")
+		})
+	}
+}
+
 // Who encrypts the sound and not the pictures, or in another way, gets none.
 func TestVideoInTheClearIsNotShown(t *testing.T) {
 	e := startEngine(t, "23160-23169")

@@ -109,8 +109,12 @@ func (s *session) look(now time.Duration) (n news) {
 		if line, ok := l.line.(*clientLine); ok {
 			line.look(now)
 		}
-		if l.way.Load() == nil {
+		w := l.way.Load()
+		if w == nil {
 			continue
+		}
+		if line, ok := l.line.(*plainLine); ok && now-w.since >= lookTime {
+			line.listen()
 		}
 		r := l.count.read(now)
 		j := &l.judge

@@ -12,6 +12,13 @@ const (
 	eyes = "m=video 10222 RTP/AVP 97 96\r\nb=AS:512\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 packetization-mode=0;profile-level-id=42801f\r\n" +
 		"a=rtpmap:96 VP8/90000\r\na=fmtp:96 max-fs=3600\r\na=rtcp:10223\r\na=sendrecv\r\na=rtcp-fb:* nack pli\r\n"
 
+	// encryptedEyes is a phone that encrypts both by SDES; asteriskEyes goes with asteriskDTLS.
+	encryptedEyes = "v=0\r\no=root 1 1 IN IP4 192.0.2.30\r\ns=call\r\nc=IN IP4 192.0.2.30\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n" +
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "\r\nm=video 4002 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\n" +
+		"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "|1:4\r\n"
+	asteriskEyes = "m=video 18002 UDP/TLS/RTP/SAVP 96\r\na=connection:new\r\na=setup:actpass\r\na=fingerprint:SHA-256 " + print32 +
+		"\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\na=sendrecv\r\n"
+
 	videoToPBX = "m=video 20002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
 )
 
@@ -122,6 +129,44 @@ func TestVideoThatCannotTravel(t *testing.T) {
 	}
 }
 
+// Pictures of a phone that encrypts are told of with keys of their own, in offers and in answers.
+func TestVideoEncrypted(t *testing.T) {
+	sdes, dtls := withVideo(guarded(SDES)), withVideo(guarded(DTLS))
+	sdes.VideoCrypto = []Crypto{{Tag: 3, Suite: Suites[1], Key: []byte("abcdefghijklmnopqrstuvwxyz0123")}}
+	dtls.VideoMux = true
+	own := "a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIz\r\n"
+	prints := func(setup string) string {
+		return "a=rtcp-mux\r\na=fingerprint:sha-256 " + print32 + "\r\na=setup:" + setup + "\r\n"
+	}
+	for _, tt := range []struct {
+		name, offer string
+		to          Local
+		protocol    string
+		keys        string
+	}{
+		{"offer SDES", "", sdes, "RTP/SAVP", own},
+		{"answer SDES", encryptedEyes, sdes, "RTP/SAVP", own},
+		{"offer DTLS", "", dtls, "UDP/TLS/RTP/SAVP", prints("actpass")},
+		{"answer DTLS", asteriskDTLS + asteriskEyes, answering(dtls), "UDP/TLS/RTP/SAVP", prints("passive")},
+	} {
+		var offer []byte
+		if tt.offer != "" {
+			offer = []byte(tt.offer)
+			if r, err := Parse(offer); err != nil || r.Video == nil || !r.Video.Encrypts(r.Keying()) || r.Video.RTP.Port() == 0 {
+				t.Errorf("%s: %+v, %v", tt.name, r.Video, err)
+			}
+		}
+		got, err := Translate([]byte(chromium), offer, tt.to)
+		if want := "m=video 20002 " + tt.protocol + " 96\r\na=rtpmap:96 VP8/90000\r\n" + tt.keys + "a=sendrecv\r\n"; err != nil || media(got, "video") != want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", tt.name, err, media(got, "video"), want)
+		}
+	}
+	sdes.VideoCrypto = nil
+	if got, err := Translate([]byte(chromium), nil, sdes); err != nil || !strings.Contains(string(got), "m=video 0 ") {
+		t.Errorf("without keys: %v\n%s", err, got)
+	}
+}
+
 func TestSees(t *testing.T) {
 	h264 := func(fmtp string) Codec { return Codec{Name: "h264", ClockRate: 90000, Channels: 1, Fmtp: fmtp} }
 	for _, tt := range []struct {
@@ -147,6 +192,13 @@ func FuzzVideo(f *testing.F) {
 		f.Add([]byte(text), []byte(chromium))
 		f.Add([]byte(text), []byte(baresip+eyes))
 	}
+	f.Add([]byte(chromium), []byte(encryptedEyes))
+	f.Add([]byte(encryptedEyes), []byte(chromium))
+	f.Add([]byte(encryptedEyes), []byte(encryptedEyes))
+	f.Add([]byte(asteriskDTLS+asteriskEyes), []byte(chromium))
+	f.Add([]byte(chromium), []byte(asteriskDTLS+asteriskEyes))
+	sdes, dtls := withVideo(guarded(SDES)), withVideo(guarded(DTLS))
+	sdes.VideoCrypto, dtls.VideoMux = sdes.Crypto, true
 	f.Fuzz(func(t *testing.T, text, other []byte) {
 		said, err := Parse(text)
 		if err != nil {
@@ -156,7 +208,7 @@ func FuzzVideo(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, to := range []Local{withVideo(towardPBX), withVideo(toBrowser)} {
+		for _, to := range []Local{withVideo(towardPBX), withVideo(toBrowser), sdes, dtls} {
 			offer, err := Translate(text, nil, to)
 			if err == nil {
 				checkVideo(t, offer, said.Video, said.Video)
@@ -198,7 +250,14 @@ func checkVideo(t *testing.T, text []byte, said, own *Video) {
 			t.Fatalf("codec %+v\n%q", c, text)
 		}
 	}
-	if got.Profile == RTP && (got.Video.RTP.Port() != 20002 || got.Video.RTCP.Port() != 20003) {
+	if !got.Video.Encrypts(got.Keying()) {
+		t.Fatalf("sound is encrypted, and pictures are not\n%q", text)
+	}
+	control := uint16(20003)
+	if got.Profile == DTLS && got.Video.Mux {
+		control = 20002
+	}
+	if got.Profile.phone() && (got.Video.RTP.Port() != 20002 || got.Video.RTCP.Port() != control) {
 		t.Fatalf("at %v and %v\n%q", got.Video.RTP, got.Video.RTCP, text)
 	}
 }
