@@ -329,7 +329,7 @@ func (c *conversation) settle() {
 			if err := c.apply(described(res)); err != nil {
 				p.log.Warn("description not usable", "error", err)
 			}
-		case res.StatusCode == sip.StatusRequestPending: // RFC 3261 §14.1
+		case postponed(res):
 			time.AfterFunc(glareTime+rand.N(glareTime), func() {
 				p.mu.Lock()
 				defer p.mu.Unlock()
@@ -345,6 +345,11 @@ func (c *conversation) settle() {
 		c.settle()
 		p.changed()
 	})
+}
+
+// postponed says whether a change that is refused shall be tried again: it met one of the other side, or one of ours (RFC 3261 §14.1, §14.2).
+func postponed(res *sip.Response) bool {
+	return res.StatusCode == sip.StatusRequestPending || res.StatusCode == sip.StatusInternalServerError && value(res, "Retry-After") != ""
 }
 
 // glareTime is the least that we wait before a change that met one of the other side is tried again.
