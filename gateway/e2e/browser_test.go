@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdpage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/remote"
 )
@@ -125,6 +127,19 @@ func (b *browser) open(t *testing.T, url string) *tab {
 			p.note(m.String())
 		}
 	}()
-	p.run(t, "open "+url, chromedp.Navigate(url))
+	asSpoken := chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, cdpage.AddScriptToEvaluateOnNewDocument, cdpage.AddScriptToEvaluateOnNewDocumentParams{Source: unprocessed})
+		return err
+	})
+	p.run(t, "open "+url, asSpoken, chromedp.Navigate(url))
 	return p
 }
+
+// unprocessed lets the microphone be heard as it is. On a busy machine Chromium takes a tone for an echo of what it plays.
+const unprocessed = `{
+	const media = navigator.mediaDevices;
+	const open = media?.getUserMedia.bind(media);
+	if (media) media.getUserMedia = ({ audio, ...more }) => open({
+		...more, audio: audio && { ...audio, echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+	});
+}`
