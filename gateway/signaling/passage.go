@@ -199,12 +199,13 @@ func expiryOf(res *sip.Response, req *sip.Request) time.Duration {
 func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip.ServerTransaction) {
 	tag, _ := req.From().Params.Get("tag")
 	own, _ := req.To().Params.Get("tag")
+	ours := from == p.far.pbx && req.Recipient.User == p.far.token
 	p.far.mu.Lock()
-	if p.far.remote.tag == "" && own == p.far.local.tag {
+	if ours && p.far.remote.tag == "" && own == p.far.local.tag {
 		p.far.remote.tag = tag
 	}
 	p.far.mu.Unlock()
-	if from != p.far.pbx || req.Recipient.User != p.far.token || !p.far.accepts(req, nil) {
+	if !ours || !p.far.accepts(req, nil) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}

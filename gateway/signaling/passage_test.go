@@ -130,6 +130,17 @@ func TestPassageEnds(t *testing.T) {
 	if n := len(w.srv.passages.by); n != 2 {
 		t.Errorf("%d tokens lead to one subscription", n)
 	}
+	b.subscribeAs("dialog", "200", "two", "")
+	two := w.pbx.request(sip.SUBSCRIBE)
+	open, astray := w.srv.passages.at(two.Contact().Address.User), two.Clone()
+	astray.Contact().Address.User = open.near.token
+	w.tells(astray, 1, "active;expires=600")
+	w.pbx.response(481, sip.NOTIFY)
+	if tag := open.far.remote.tag; tag != "" {
+		t.Errorf("a NOTIFY to the browser's side has made a dialog with %s", tag)
+	}
+	w.pbx.answer(two, 489, "Bad Event", "x", "", "")
+	b.response(489, sip.SUBSCRIBE)
 	_ = b.conn.CloseNow()
 	eventually(t, "forgotten", func() bool { return w.srv.passages.at(req.Contact().Address.User) == nil })
 	w.tells(req, 1, "active;expires=600")
