@@ -15,19 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// While packets flow, the relay thread waits in secret, which is without telling Go's scheduler, busyWait at a time. A thread that says
-// so costs more than all else, for it keeps the scheduler's watchdog awake: of one that waits for more than 10 ms the watchdog takes the
-// place, and then looks every 20 µs for a while, and again when the thread comes back. A single call, whose packets come 10 ms apart, would
-// cost as much as thirty. Who waits in secret is sent a signal each 10 or 20 ms instead, and goes on. When nothing came for busyTime the
-// thread says that it waits, and an idle engine costs nothing.
+// While packets flow, the relay thread waits in secret, which is without telling Go's scheduler. A thread that says so costs more than all
+// else, for it keeps the scheduler's watchdog awake: of one that waits for more than 10 ms the watchdog takes the place, and then looks
+// every 20 µs for a while, and again when the thread comes back. A single call, whose packets come 10 ms apart, would cost as much as
+// thirty. Who waits in secret is sent a signal each 10 or 20 ms instead, and goes on. When nothing came for busyTime the thread says that it
+// waits, and an idle engine costs nothing.
 //
 // A thread that waits in secret keeps one of the scheduler's GOMAXPROCS places. Whoever wants to stop the world, the
 // garbage collector above all, sends it a signal, which ends the wait (EINTR; the system never begins epoll_pwait
 // again). Where there is only one place, the thread never waits in secret.
-const (
-	busyWait = 8 * time.Millisecond
-	busyTime = 100 * time.Millisecond
-)
+const busyTime = 100 * time.Millisecond
 
 // maxEvents is how many sockets are told of in one wait.
 const maxEvents = 128
@@ -49,7 +46,7 @@ type relay struct {
 	bundle bundle
 	lone   bool          // the scheduler has one place
 	waits  int           // in secret
-	secret time.Duration // how long a wait in secret may be
+	secret time.Duration // how long it waits in secret after packets
 	nap    unix.Timespec // after each round
 }
 
@@ -78,7 +75,7 @@ func newRelay(nap time.Duration) (*relay, error) {
 	}
 	r := &relay{
 		epoll: epoll, wake: wake, table: make([]entry, 1),
-		lone: runtime.GOMAXPROCS(0) == 1, secret: busyWait, nap: unix.NsecToTimespec(nap.Nanoseconds()),
+		lone: runtime.GOMAXPROCS(0) == 1, secret: busyTime, nap: unix.NsecToTimespec(nap.Nanoseconds()),
 	}
 	if err := r.watch(wake, slot{index: wakeSlot}); err != nil {
 		unix.Close(wake)
@@ -171,7 +168,7 @@ func (r *relay) release() {
 func (r *relay) run(clock func() time.Duration) {
 	var now, last time.Duration // last: when packets came
 	for {
-		n := r.wait(now-last < busyTime)
+		n := r.wait(now-last < r.secret)
 		now = clock()
 		if n == 0 {
 			continue
@@ -242,6 +239,9 @@ func (r *relay) sockets(n int) (ready, queues []*socket, ended bool) {
 			ready = append(ready, one.socket)
 		}
 	}
-	r.queues = append(r.queues[:0], r.gathered...)
+	r.queues = r.queues[:0]
+	if len(ready) > 1 || len(ready) == 1 && ready[0].batch != nil { // what one party sends alone goes on at once
+		r.queues = append(r.queues, r.gathered...)
+	}
 	return ready, r.queues, false
 }
