@@ -192,6 +192,25 @@ func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
 	return clear, nil
 }
 
+// resume opens the first packet of a source under a key whose sender counts rollovers on from those under the key before (RFC 3711
+// §3.3.1). It is for packets that open did not take as those of a sender who begins at zero.
+func (s *inbound) resume(p []byte, h rtpHeader, before *sources) ([]byte, error) {
+	if s.mki != nil {
+		p = s.unmarked(p, s.behindMKI.media, h.size)
+	}
+	old := before.find(h.ssrc)
+	if old == nil || s.media.find(h.ssrc) != nil || s.media.full() {
+		return nil, errForged
+	}
+	index := old.index(h.seq)
+	clear, ok := s.transform.open(p, h.size, index)
+	if !ok {
+		return nil, errForged
+	}
+	s.media.note(nil, h.ssrc, index)
+	return clear, nil
+}
+
 // openControl checks and decrypts an SRTCP packet in place.
 func (s *inbound) openControl(p []byte) ([]byte, error) {
 	if s.mki != nil {
@@ -258,6 +277,14 @@ func (s *outbound) seal(p []byte, h rtpHeader) ([]byte, error) {
 		return nil, errExhausted
 	}
 	return s.transform.seal(p, h.size, index), nil
+}
+
+// rolled says whether the numbers of a source have rolled over.
+func (s *outbound) rolled(ssrc uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.media.find(ssrc)
+	return w != nil && w.top>>16 != 0
 }
 
 // sealControl encrypts an RTCP packet into a buffer of its own: reports are rare.
