@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -69,6 +70,61 @@ func TestNewStreamForAnotherKey(t *testing.T) {
 				}
 				if int32(second.Timestamp-first.Timestamp) <= 0 {
 					t.Errorf("timestamp %d after %d", second.Timestamp, first.Timestamp)
+				}
+			})
+		}
+	}
+}
+
+// A party whose rollovers we can't know of is understood after some packets: it was silent to us while its numbers went on for more than
+// half their range, so that the guess of RFC 3711 appendix A is wrong, or it counts on with a key that we, started anew, never heard.
+func TestRolloversMissed(t *testing.T) {
+	for id, s := range suites {
+		for _, tt := range []struct {
+			name     string
+			from, to uint16 // numbers
+			roc      uint32 // of to
+		}{
+			{"half a range and more", 40000, 20000, 1}, {"two ranges", 40000, 39000, 3}, {"never heard", 0, 700, 1}, {"never heard for a day", 0, 60000, 67},
+		} {
+			t.Run(s.name+", "+tt.name, func(t *testing.T) {
+				ours, _, out := contexts(t, id)
+				seal := func(seq uint16) []byte {
+					p, err := out.EncryptRTP(nil, sound(seq, 9), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return append(make([]byte, 0, bufferSize), p...)
+				}
+				open := func(p []byte) bool {
+					h, _ := parseRTP(p)
+					clear, err := ours.in.open(p, h)
+					return err == nil && bytes.Equal(clear, sound(h.seq, 9))
+				}
+				if tt.from > 0 && !open(seal(tt.from)) {
+					t.Fatal("the first packet is not opened")
+				}
+				out.SetROC(9, tt.roc)
+				late := 0
+				var last []byte
+				for seq := tt.to; ; seq++ {
+					p := seal(seq)
+					last = append(make([]byte, 0, bufferSize), p...)
+					if open(p) {
+						break
+					}
+					if late++; late > 1000 {
+						t.Fatal("never opened")
+					}
+				}
+				if most := int(tt.roc) * probeEach; late > most {
+					t.Errorf("opened after %d packets, want %d at most", late, most)
+				}
+				if open(last) {
+					t.Error("a packet is opened twice")
+				}
+				if !open(seal(tt.to+uint16(late)+1)) || !open(seal(tt.to+uint16(late)+200)) {
+					t.Error("the next ones are not opened")
 				}
 			})
 		}
