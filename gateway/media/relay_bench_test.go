@@ -1,6 +1,7 @@
 package media
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -31,7 +32,13 @@ type bench struct {
 
 func newBench(b testing.TB, profile dtls.SRTPProtectionProfile) bench {
 	b.Helper()
-	e, err := New(Config{Listen: "127.0.0.1:0", Ports: "20600-20619"}, slog.New(slog.DiscardHandler))
+	return newBenches(b, profile, 1)[0]
+}
+
+// newBenches are so many calls of one engine.
+func newBenches(b testing.TB, profile dtls.SRTPProtectionProfile, calls int) (all []bench) {
+	b.Helper()
+	e, err := New(Config{Listen: "127.0.0.1:0", Ports: fmt.Sprintf("20600-%d", 20600+max(20, 3*calls)-1)}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -41,6 +48,14 @@ func newBench(b testing.TB, profile dtls.SRTPProtectionProfile) bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { sink.close() })
+	for range calls {
+		all = append(all, newCall(b, e, sink, profile))
+	}
+	return all
+}
+
+func newCall(b testing.TB, e *Engine, sink *socket, profile dtls.SRTPProtectionProfile) bench {
+	b.Helper()
 	addr := sink.addr()
 	s := &session{engine: e, legs: map[string]*leg{}, log: e.log}
 	browser, err := s.join(alice)

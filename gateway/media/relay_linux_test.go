@@ -4,6 +4,7 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -346,28 +347,42 @@ func TestRelayAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What a packet costs between the two kernel queues, and with them.
+// What a packet costs between the two kernel queues, and with them: the same however many calls there are.
 func BenchmarkRelay(b *testing.B) {
-	x := newBench(b, dtls.SRTP_AEAD_AES_128_GCM)
-	e := x.secure.engine
-	e.relay.stop()
-	p := voice(b, 0)
-	seq := uint16(0)
-	b.ReportAllocs()
-	for b.Loop() { // batches of 20 packets from the PBX to the browser
-		e.browsers.keep(true)
-		for range 20 {
-			seq++
-			p[2], p[3] = byte(seq>>8), byte(seq)
-			if err := x.near.send(p, x.plain.media.addr()); err != nil {
-				b.Fatal(err)
+	for _, calls := range []int{1, 50, 200, 400, 1000} {
+		b.Run(fmt.Sprint("calls=", calls), func(b *testing.B) {
+			all := newBenches(b, dtls.SRTP_AEAD_AES_128_GCM, calls)
+			e := all[0].secure.engine
+			e.relay.stop()
+			p := voice(b, 0)
+			seq, next := uint16(0), 0
+			before := processor(b)
+			b.ReportAllocs()
+			for b.Loop() { // batches of 20 packets from the PBX to the browsers
+				e.browsers.keep(true)
+				for range 20 {
+					if next++; next == len(all) {
+						next = 0
+						seq++
+						p[2], p[3] = byte(seq>>8), byte(seq)
+					}
+					x := &all[next]
+					if err := x.near.send(p, x.plain.media.addr()); err != nil {
+						b.Fatal(err)
+					}
+					x.plain.media.receive(&e.relay.bundle, 0)
+				}
+				e.browsers.keep(false)
 			}
-			x.plain.media.receive(&e.relay.bundle, 0)
-		}
-		e.browsers.keep(false)
-	}
-	if sent := x.secure.leg.count.packetsOut.Load(); sent < uint64(20*b.N) {
-		b.Fatalf("%d of %d packets relayed", sent, 20*b.N)
+			b.ReportMetric(float64(processor(b)-before)/float64(20*b.N), "cpu-ns/packet")
+			sent := uint64(0)
+			for _, x := range all {
+				sent += x.secure.leg.count.packetsOut.Load()
+			}
+			if sent < uint64(20*b.N) {
+				b.Fatalf("%d of %d packets relayed", sent, 20*b.N)
+			}
+		})
 	}
 }
 
