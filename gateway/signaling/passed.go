@@ -58,7 +58,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusBadRequest, "Bad Refer-To", warning(err.Error())...)
 		return
 	}
-	ctx, stop := context.WithTimeout(context.Background(), answerTime)
+	ctx, stop := context.WithTimeout(context.Background(), limitOf(out))
 	defer stop()
 	passContent(req, out)
 	out.SetBody(req.Body())
