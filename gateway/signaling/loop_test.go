@@ -193,7 +193,8 @@ func TestOverloadRefusesNewWorkOnly(t *testing.T) {
 	w := newWorld(t, ModeExtension)
 	alice := w.dial("alice", true)
 	ok, _ := w.up(alice)
-	w.srv.load.under.Add(overloadUnder + 1)
+	w.srv.SetBusy(10)
+	w.srv.load.under.Add(11)
 	for _, method := range []string{"REGISTER", "INVITE", "OPTIONS", "MESSAGE"} {
 		alice.send(alice.build(method, "sip:200@office.example", "<sip:200@office.example>", token(), token(), ""))
 		res := alice.response(503, sip.RequestMethod(method))
@@ -209,7 +210,7 @@ func TestOverloadRefusesNewWorkOnly(t *testing.T) {
 	alice.send(alice.within("BYE", ok, seq+1, ""))
 	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
 	alice.response(200, sip.BYE)
-	w.srv.load.under.Add(-overloadUnder - 1)
+	w.srv.load.under.Add(-11)
 	alice.invite("200")
 	w.pbx.request(sip.INVITE)
 }
