@@ -30,12 +30,16 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // seq is the CSeq number that was used last.
 func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
 	var tried []*target
+	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
 		res, err = s.once(ctx, req)
 		again := s.elsewhere(req, &tried, res, err)
 		if again == nil {
 			again = s.detour(ctx, req, res, err)
+		}
+		if again == nil {
+			again = s.back(ctx, req, given, res)
 		}
 		if again != nil {
 			req, try = again, -1
@@ -118,12 +122,17 @@ func plain(err error) error {
 // second one); a 2xx is for the caller to acknowledge. When ctx ends first, or the peer shows no sign of life, the
 // INVITE is given up: cancelled (RFC 3261 §9.1) or, if it is answered all the same, acknowledged and ended by BYE.
 func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, *sip.Request, error) {
+	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
 		if err := l.reachable(); err != nil {
 			return nil, req, err
 		}
 		res, err := s.inviteOnce(ctx, l, req, provisional)
-		if next := s.detour(ctx, req, res, err); next != nil {
+		next := s.detour(ctx, req, res, err)
+		if next == nil {
+			next = s.back(ctx, req, given, res)
+		}
+		if next != nil {
 			req, try = next, -1
 			continue
 		}
