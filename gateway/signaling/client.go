@@ -173,6 +173,7 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 				l.pbx.learnCall(req, res)
 			}
 			if !res.IsProvisional() {
+				l.took(res)
 				return res, nil
 			}
 			silence.Stop()
@@ -236,11 +237,22 @@ func (s *Server) refuse(l *leg, req *sip.Request, res *sip.Response) {
 	l.bye(ctx, nil)
 }
 
-// repeated takes a 2xx that comes again: our ACK was lost, or a proxy's second branch answered too (RFC 3261 §13.2.2.4).
+// took notes in which dialog an INVITE of ours was answered first.
+func (l *leg) took(res *sip.Response) {
+	if !res.IsSuccess() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken, _ = res.To().Params.Get("tag")
+}
+
+// repeated takes a 2xx that comes again: our ACK was lost, or a proxy's second branch answered too (RFC 3261 §13.2.2.4). Before the first one is
+// noted it waits for its next repeat.
 func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	tag, _ := res.To().Params.Get("tag")
 	l.mu.Lock()
-	same := tag == l.remote.tag
+	same := tag == l.taken || l.taken == ""
 	var stray *leg
 	if !same {
 		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, hop: l.hop, flow: l.flow, creds: l.creds,

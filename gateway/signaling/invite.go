@@ -48,7 +48,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	s.mu.Unlock()
 	if draining {
-		s.reply(req, tx, sip.StatusServiceUnavailable, "Cordboard Stops")
+		s.replyFailure(req, tx, stopped)
 		return
 	}
 	defer s.routed.Done()

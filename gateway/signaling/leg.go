@@ -60,6 +60,7 @@ type leg struct {
 	theirs        bool         // and the peer has asked for it
 	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
+	taken         string       // the peer's tag in the first 2xx to an INVITE of ours
 	host          netip.Addr   // of the remote target, toward the PBX
 	there         bool         // the leg can be found by its token
 	placed        netip.Addr   // where it is counted; see farHosts

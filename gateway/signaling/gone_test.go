@@ -1,0 +1,80 @@
+package signaling
+
+import (
+	"testing"
+
+	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/call"
+)
+
+// Who calls may give up by BYE too, once it rings (RFC 3261 §15). The call was not answered by that.
+func TestByeWhileItRings(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	alice.invite("200")
+	invite := w.pbx.request(sip.INVITE)
+	w.pbx.answer(invite, 180, "Ringing", "phone", "<sip:phone@"+w.pbx.addr()+">", "")
+	rings := alice.response(180, sip.INVITE)
+	alice.send(alice.within("BYE", rings, 2, ""))
+	alice.response(200, sip.BYE)
+	alice.response(487, sip.INVITE)
+	w.pbx.answer(w.pbx.request(sip.CANCEL), 200, "OK", "", "", "")
+	w.pbx.answer(invite, 487, "Request Terminated", "phone", "", "")
+	w.pbx.request(sip.ACK)
+	w.over()
+	eventually(t, "record", func() bool { return len(w.kept.records()) == 1 })
+	if r := w.kept.records()[0]; !r.Answered.IsZero() || r.Reason != call.ReasonHungUp {
+		t.Errorf("the history says %+v", r)
+	}
+}
+
+// Who calls while Cordboard stops hears so, instead of ringing on.
+func TestCallersHearOfTheEnd(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	bob := w.dial("bob", true)
+	bob.register()
+	atBob := w.ringsAtBob(bob, "x")
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		w.stop()
+	}()
+	w.pbx.response(503, sip.INVITE)
+	bob.answer(bob.request(sip.CANCEL), 200, "OK", "", "", "")
+	bob.answer(atBob, 487, "Request Terminated", "b", "", "")
+	<-stopped
+}
+
+// An answer that comes again before the first one is dealt with is that one still, whoever has rung last.
+func TestAnswerComesAgainAtOnce(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	for range 5 {
+		alice.invite("200")
+		invite := w.pbx.request(sip.INVITE)
+		for _, tag := range []string{"a", "b", "a"} {
+			w.pbx.answer(invite, 180, "Ringing", tag, "<sip:"+tag+"@"+w.pbx.addr()+">", "")
+		}
+		for range 3 {
+			w.pbx.answer(invite, 200, "OK", "b", "<sip:b@"+w.pbx.addr()+">", "v=0 of phone")
+		}
+		ok := alice.response(200, sip.INVITE)
+		alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+		w.pbx.request(sip.ACK)
+		alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+		bye := w.pbx.request(sip.BYE)
+		if bye.Recipient.User != "b" {
+			t.Errorf("hung up by\n%s", bye)
+		}
+		w.pbx.answer(bye, 200, "OK", "", "", "")
+		alice.response(200, sip.BYE)
+		w.over()
+		for _, m := range append(w.pbx.kept, alice.kept...) {
+			if req, ok := m.(*sip.Request); ok && req.Method == sip.BYE {
+				t.Fatalf("besides came\n%s", req)
+			}
+		}
+		alice.seq += 10
+	}
+}
