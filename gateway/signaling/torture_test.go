@@ -91,7 +91,7 @@ var tortures = []torture{
 	{"3.3.13", "cparam02", "watson", "understood", 200, 403, "unknown parameter of the Contact's URI", hasHeader("Contact", "<sip:+19725552222@gw1.example.net;unknownparam>;expires=600")},
 	{"3.3.14", "regescrt", "user", "understood", 200, 403, "headers in a Contact's URI", hasHeader("Contact", "<sip:user@example.com?Route=%3Csip:sip.example.com%3E>;expires=600")},
 	{"3.3.15", "sdp01", "", "406", 406, 406, "a caller who takes no session description", nil},
-	{"3.4.1", "inv2543", "", "understood", 400, 400, "no tag in From: sipgo can't tell its transaction and says so", nil},
+	{"3.4.1", "inv2543", "", "understood, by those who keep up RFC 2543", 400, 400, "neither a tag in From nor a Contact, without which a call has no dialog that others could name (RFC 3261 §8.1.1.3, §8.1.1.8)", nil},
 }
 
 func hasHeader(name, value string) func(*testing.T, *sip.Response) {
