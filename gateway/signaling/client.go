@@ -260,7 +260,7 @@ func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	}
 	l.mu.Unlock()
 	if same {
-		l.repeatAck()
+		l.acknowledgeAgain(req)
 		return
 	}
 	s.routed.Go(func() { s.refuse(stray, req, res) })

@@ -78,3 +78,63 @@ func TestAnswerComesAgainAtOnce(t *testing.T) {
 		alice.seq += 10
 	}
 }
+
+// A 2xx that comes again is acknowledged under its own number, even when the next change is through already.
+func TestOldAnswerComesAgain(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	ok, _ := w.up(alice)
+	seq := int(ok.CSeq().SeqNo)
+	var old *sip.Request
+	for i := range 2 {
+		seq++
+		alice.send(alice.within("INVITE", ok, seq, "v=0 hold "+itoa(i)))
+		change := w.pbx.request(sip.INVITE)
+		w.pbx.answer(change, 200, "OK", "", "<sip:phone@"+w.pbx.addr()+">", "v=0 held")
+		alice.response(200, sip.INVITE)
+		alice.send(alice.within("ACK", ok, seq, ""))
+		w.pbx.request(sip.ACK)
+		if old == nil {
+			old = change
+		}
+	}
+	w.pbx.answer(old, 200, "OK", "", "<sip:phone@"+w.pbx.addr()+">", "v=0 held")
+	if ack := w.pbx.request(sip.ACK); ack.CSeq().SeqNo != old.CSeq().SeqNo || ack.To().Value() != old.To().Value() {
+		t.Errorf("to the change\n%s\ncame again\n%s", old, ack)
+	}
+	alice.send(alice.within("BYE", ok, seq+1, ""))
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+}
+
+// Who declines at one device declines for all of them.
+func TestDeclinesForAllDevices(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		all    bool
+	}{{603, true}, {486, false}} {
+		w := newWorld(t, ModeExtension)
+		desk, mobile := w.dial("bob", true), w.dial("bob", true)
+		desk.register()
+		mobile.register()
+		w.pbx.send(w.fromPhone(w.pbx.contact("102"), "c-x", "x", "v=0 of x"))
+		atDesk, atMobile := desk.request(sip.INVITE), mobile.request(sip.INVITE)
+		mobile.answer(atMobile, 180, "Ringing", "m", "<sip:bob@"+mobile.host+";transport=ws>", "")
+		w.pbx.response(180, sip.INVITE)
+		desk.answer(atDesk, tt.status, "No", "d", "", "")
+		if !tt.all {
+			mobile.answer(atMobile, 480, "Not now", "m", "", "")
+			w.pbx.response(486, sip.INVITE)
+			w.over()
+			continue
+		}
+		w.pbx.response(tt.status, sip.INVITE)
+		cancel := mobile.request(sip.CANCEL)
+		if got := valueOf(cancel, "Reason"); got != `SIP;cause=603;text="Declined elsewhere"` {
+			t.Errorf("Reason: %s", got)
+		}
+		mobile.answer(cancel, 200, "OK", "", "", "")
+		mobile.answer(atMobile, 487, "Request Terminated", "m", "", "")
+		w.over()
+	}
+}

@@ -105,6 +105,20 @@ type event struct {
 	err error
 }
 
+// declinesForAll says whether a user, at one of several devices, has refused the call for all of them (RFC 3261 §16.7 step 5, §21.6). Others that ring too are
+// not theirs to silence.
+func (e event) declinesForAll(live map[*leg]bool) bool {
+	if e.res == nil || e.res.StatusCode < 600 || e.leg.user == "" || len(live) == 0 {
+		return false
+	}
+	for l := range live {
+		if l.user != e.leg.user {
+			return false
+		}
+	}
+	return true
+}
+
 func (u *setup) run(ctx context.Context, from caller) {
 	plan, err := u.srv.route(ctx, from, u.req)
 	u.concerns(from, plan)
@@ -180,6 +194,14 @@ func (u *setup) run(ctx context.Context, from caller) {
 				worst = append(worst, failureOf(e.res, e.leg))
 			}
 			delete(live, e.leg)
+			if e.declinesForAll(live) {
+				u.giveUp(live, reason(e.res.StatusCode, "Declined elsewhere"))
+				stop(errAbandoned)
+				unwanted()
+				e.leg.drop()
+				u.fail(best(worst))
+				return
+			}
 			u.breadth.left += e.leg.breadth
 			if len(live) > 0 {
 				u.endEarly(e.leg)

@@ -312,6 +312,32 @@ func (l *leg) repeatAck() {
 	}
 }
 
+// acknowledgeAgain acknowledges a repeated 2xx to an INVITE of ours: by the ACK that was sent for it, or, where later changes have ACKs of their own, by
+// one like it. The first one is still to come when what it acknowledges is not dealt with yet.
+func (l *leg) acknowledgeAgain(invite *sip.Request) {
+	seq := invite.CSeq().SeqNo
+	l.mu.Lock()
+	if l.ack == nil || l.ack.CSeq().SeqNo < seq {
+		l.mu.Unlock()
+		return
+	}
+	if l.ack.CSeq().SeqNo == seq {
+		l.mu.Unlock()
+		l.repeatAck()
+		return
+	}
+	req := l.build(sip.ACK, seq)
+	l.mu.Unlock()
+	appendAll(req, credentialsOf(invite))
+	req.SetBody(nil)
+	if err := l.srv.prepare(context.Background(), req); err != nil || l.reachable() != nil || len(invite.Body()) == 0 { // with an answer of ours it can't be made again
+		return
+	}
+	if err := l.srv.write(req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+	}
+}
+
 // bye ends the leg's dialog. more are headers that say why.
 func (l *leg) bye(ctx context.Context, more []sip.Header) {
 	if l.reachable() != nil {
