@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/emiago/sipgo/sip"
@@ -136,5 +137,50 @@ func TestDeclinesForAllDevices(t *testing.T) {
 		mobile.answer(cancel, 200, "OK", "", "", "")
 		mobile.answer(atMobile, 487, "Request Terminated", "m", "", "")
 		w.over()
+	}
+}
+
+// Who does not answer a request inside a call leaves its caller the call: to JsSIP a 408 would be its end.
+func TestSilenceInsideACall(t *testing.T) {
+	t.Parallel() // it waits for seconds
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	ok, _ := w.up(alice)
+	seq := int(ok.CSeq().SeqNo)
+	w.pbx.setMute(true)
+	alice.send(alice.within("INFO", ok, seq+1, ""))
+	alice.response(504, sip.INFO)
+	w.pbx.setMute(false)
+	if c := w.srv.Calls(); len(c) != 1 {
+		t.Errorf("calls = %+v, want the one that is up", c)
+	}
+	alice.send(alice.within("BYE", ok, seq+2, ""))
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+}
+
+// A CANCEL that crosses the answer changes nothing (RFC 3261 §9.2).
+func TestCancelAfterTheAnswer(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	bob := w.dial("bob", true)
+	bob.register()
+	text := w.fromPhone(w.pbx.contact("102"), "c-x", "x", "v=0 of x")
+	w.pbx.send(text)
+	atBob := bob.request(sip.INVITE)
+	bob.answer(atBob, 200, "OK", "b", "<sip:bob@"+bob.host+";transport=ws>", "v=0 of bob")
+	ok := w.pbx.response(200, sip.INVITE)
+	cancel := strings.ReplaceAll(text[:strings.Index(text, "Content-Type:")], "INVITE", "CANCEL") + "Content-Length: 0\r\n\r\n"
+	w.pbx.send(cancel)
+	w.pbx.response(200, sip.CANCEL)
+	w.pbx.send(w.insidePhone("ACK", ok, 7))
+	bob.request(sip.ACK)
+	w.pbx.send(w.insidePhone("BYE", ok, 8))
+	bob.answer(bob.request(sip.BYE), 200, "OK", "", "", "")
+	w.pbx.response(200, sip.BYE)
+	w.over()
+	for _, m := range w.pbx.kept {
+		if res, is := m.(*sip.Response); is && res.StatusCode == 487 {
+			t.Errorf("after the answer came\n%s", res)
+		}
 	}
 }

@@ -64,7 +64,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	out.SetBody(req.Body())
 	res, err := peer.do(ctx, out)
 	if err != nil {
-		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
+		s.replyFailure(req, tx, silent)
 		return
 	}
 	status, challenge := answerFor(peer, l, res)
