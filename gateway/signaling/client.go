@@ -27,8 +27,8 @@ var (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
-// seq is the CSeq number that was used last.
-func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+// seq is the CSeq number that was used last. The request that answers a challenge has the next number, or what renumber gives it.
+func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials, renumber func(*sip.Request)) (res *sip.Response, seq uint32, err error) {
 	var tried []*target
 	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
@@ -51,6 +51,9 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 		again, err = answerChallenge(req, res, creds, try)
 		if err != nil || again == nil {
 			return res, seq, err
+		}
+		if renumber != nil {
+			renumber(again)
 		}
 		req = again
 	}
@@ -146,9 +149,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 		if err != nil || again == nil {
 			return res, req, err
 		}
-		l.mu.Lock()
-		l.localSeq = again.CSeq().SeqNo
-		l.mu.Unlock()
+		l.renumber(again)
 		req = again
 	}
 }

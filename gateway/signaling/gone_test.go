@@ -184,3 +184,35 @@ func TestCancelAfterTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Two requests inside a call that are both asked for a password go out again under numbers of their own.
+func TestChallengesInsideACall(t *testing.T) {
+	w := newWorld(t, ModeExtension)
+	alice := w.dial("alice", true)
+	ok, _ := w.up(alice)
+	seq := int(ok.CSeq().SeqNo)
+	alice.send(alice.within("INVITE", ok, seq+1, "v=0 hold"))
+	hold := w.pbx.request(sip.INVITE)
+	alice.send(alice.within("INFO", ok, seq+2, ""))
+	info := w.pbx.request(sip.INFO)
+	last := info.CSeq().SeqNo
+	for _, req := range []*sip.Request{hold, info} {
+		w.pbx.challenged(req)
+		again := w.pbx.request(req.Method)
+		if n := again.CSeq().SeqNo; n <= last {
+			t.Errorf("%s again under number %d, after %d", req.Method, n, last)
+		} else {
+			last = n
+		}
+		w.pbx.answer(again, 200, "OK", "", "<sip:phone@"+w.pbx.addr()+">", map[bool]string{true: "v=0 held"}[again.IsInvite()])
+		alice.response(200, req.Method)
+	}
+	alice.send(alice.within("ACK", ok, seq+1, ""))
+	alice.send(alice.within("BYE", ok, seq+3, ""))
+	bye := w.pbx.request(sip.BYE)
+	if bye.CSeq().SeqNo <= last {
+		t.Errorf("BYE under number %d, after %d", bye.CSeq().SeqNo, last)
+	}
+	w.pbx.answer(bye, 200, "OK", "", "", "")
+	w.over()
+}

@@ -359,11 +359,20 @@ func (l *leg) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	if err := l.reachable(); err != nil {
 		return nil, err
 	}
-	res, seq, err := l.srv.do(ctx, req, l.creds)
+	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber)
 	l.mu.Lock()
 	l.localSeq = max(l.localSeq, seq)
 	l.mu.Unlock()
 	return res, err
+}
+
+// renumber gives a request that goes out once more, under a number after its first one, one that no other request of the dialog has had meanwhile (RFC
+// 3261 §12.2.1.1).
+func (l *leg) renumber(again *sip.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.localSeq = max(l.localSeq+1, again.CSeq().SeqNo)
+	again.CSeq().SeqNo = l.localSeq
 }
 
 // awaitAck gives the ACK of the 2xx we send for INVITE number seq.
