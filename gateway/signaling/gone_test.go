@@ -216,3 +216,33 @@ func TestChallengesInsideACall(t *testing.T) {
 	w.pbx.answer(bye, 200, "OK", "", "", "")
 	w.over()
 }
+
+// A call whose one party asks much while the other keeps silent does not take what all calls share.
+func TestManyRequestsOfOneCall(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	ok, _ := w.up(alice)
+	seq := int(ok.CSeq().SeqNo)
+	var waiting []*sip.Request
+	for range maxPassing {
+		seq++
+		alice.send(alice.within("INFO", ok, seq, ""))
+		waiting = append(waiting, w.pbx.request(sip.INFO))
+	}
+	seq++
+	alice.send(alice.within("INFO", ok, seq, ""))
+	if res := alice.response(500, sip.INFO); valueOf(res, "Retry-After") == "" {
+		t.Errorf("too many at a time:\n%s", res)
+	}
+	for _, req := range waiting {
+		w.pbx.answer(req, 200, "OK", "", "", "")
+		alice.response(200, sip.INFO)
+	}
+	seq++
+	alice.send(alice.within("INFO", ok, seq, ""))
+	w.pbx.answer(w.pbx.request(sip.INFO), 200, "OK", "", "", "")
+	alice.response(200, sip.INFO)
+	alice.send(alice.within("BYE", ok, seq+1, ""))
+	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+}

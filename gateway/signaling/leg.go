@@ -73,6 +73,7 @@ type leg struct {
 	early        map[string]*early // by the callee's tag
 	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
 	parked       int               // changes by the peer that wait for that
+	passing      int               // other requests of the peer that wait for an answer of the other leg's
 	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
 	timer        sessionTimer
 
