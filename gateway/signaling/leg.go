@@ -72,6 +72,7 @@ type leg struct {
 	hides        bool              // its party has asked not to be known (RFC 3323)
 	early        map[string]*early // by the callee's tag
 	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	orderly      order             // of the peer's requests
 	parked       int               // changes by the peer that wait for that
 	passing      int               // other requests of the peer that wait for an answer of the other leg's
 	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
@@ -357,10 +358,15 @@ func (l *leg) bye(ctx context.Context, more []sip.Header) {
 
 // do sends a request inside the dialog and gives its final response.
 func (l *leg) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	return l.doThen(ctx, req, func() {})
+}
+
+// doThen is do that tells when the request has been sent.
+func (l *leg) doThen(ctx context.Context, req *sip.Request, sent func()) (*sip.Response, error) {
 	if err := l.reachable(); err != nil {
 		return nil, err
 	}
-	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber)
+	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber, sent)
 	l.mu.Lock()
 	l.localSeq = max(l.localSeq, seq)
 	l.mu.Unlock()
