@@ -27,16 +27,17 @@ type address struct {
 
 // leg is one side of a call: a dialog (RFC 3261 §12), or the beginning of one, with one peer.
 type leg struct {
-	srv   *Server
-	call  *bridge
-	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
-	party call.Party // its media
-	user  string     // whose browser it is; empty toward the PBX
-	payer string     // toward the PBX: the user on whose account we call
-	pbx   *pbx       // nil toward a browser
-	guest *guest     // whose browser it is at a PBX in mode passthrough
-	hop   *target    // the PBX's server that made or took the call; nil: the one in use
-	tried []*target  // servers that failed to take this call before
+	srv    *Server
+	call   *bridge
+	token  string     // the user part of our Contact; a request inside the dialog finds its leg by it
+	party  call.Party // its media
+	user   string     // whose browser it is; empty toward the PBX
+	device string     // which of the user's browsers, its +sip.instance; empty: it has no name, or came back after a restart
+	payer  string     // toward the PBX: the user on whose account we call
+	pbx    *pbx       // nil toward a browser
+	guest  *guest     // whose browser it is at a PBX in mode passthrough
+	hop    *target    // the PBX's server that made or took the call; nil: the one in use
+	tried  []*target  // servers that failed to take this call before
 
 	breadth int // over how many branches the call may fork behind this leg
 
