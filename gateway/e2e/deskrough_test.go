@@ -69,12 +69,10 @@ type deskRough struct {
 // microphone.
 //
 // A clock that is 2000 millionths fast is soon followed, for 3 s at least: on a busy machine the buffer has more to make up for than the clock. On a quiet
-// one, CORDBOARD_DESK_DRIFT, as "3m", has the clock 200 millionths fast, and judges all that time, in which no tone may make a step.
+// one, CORDBOARD_DESK_DRIFT, as "3m", has the clock 200 millionths fast, and judges all that time: of the 36 ms by which the clocks are apart then at most
+// 25 may be left, as the buffer knows when sound comes to two frames of 10 ms, and no tone may make a step.
 func (r deskRough) clock(t *testing.T) {
 	enough := 0.4 * r.fast // so far from it
-	if r.judged {
-		enough = 0.25 * r.fast
-	}
 	begun := len(r.speaker.heard(t).samples)
 	stood := standstills()
 	defer stood()
@@ -85,16 +83,17 @@ func (r deskRough) clock(t *testing.T) {
 		if s = r.speaker.since(begun); s.duration() < r.least {
 			return false
 		}
-		if !r.judged {
+		left := enough
+		if r.judged {
+			left = 25e3 / s.duration().Seconds()
+		} else {
 			s = s.last(r.least)
 		}
 		slowed, steps = s.slowness(tonePhone)
-		speed = r.speaker.fast()
-		return math.Abs(slowed-r.fast) < enough && math.Abs(speed-r.fast) < enough
+		speed = r.speaker.fast(begun)
+		return math.Abs(slowed-r.fast) < left && math.Abs(speed-r.fast) < enough
 	})
-	ms := s.duration().Seconds() / 1e3
-	t.Logf("in %.1f s, with devices fast by %.0f ppm, the loudspeaker's tone is slowed down by %.0f, with %d steps; %.1f ms of %.1f are left",
-		s.duration().Seconds(), speed, slowed, len(steps), (r.fast-slowed)*ms, r.fast*ms)
+	t.Logf("in %.1f s, with devices fast by %.0f ppm, the loudspeaker's tone is slowed down by %.0f, with %d steps", s.duration().Seconds(), speed, slowed, len(steps))
 	if !ok {
 		t.Errorf("devices fast by %.0f ppm, want %.0f, and the loudspeaker's tone slowed down by that; it is by %.0f", speed, r.fast, slowed)
 	}
@@ -103,8 +102,14 @@ func (r deskRough) clock(t *testing.T) {
 	if math.Abs(at) > enough {
 		t.Errorf("the phone hears the microphone slowed down by %.0f ppm", at)
 	}
-	if stills := stood(); r.judged && len(steps)+len(breaks) > 0 {
-		t.Errorf("steps in the loudspeaker's tone at %v, in the phone's at %v; the machine stood still %v", steps, breaks, stills)
+	if !r.judged {
+		return
+	}
+	for _, x := range stood() {
+		t.Logf("%v before the end the machine stood still for %v", time.Since(x.at).Round(10*time.Millisecond), x.length)
+	}
+	if len(steps)+len(breaks) > 0 {
+		t.Errorf("steps in the loudspeaker's tone at %v, in the phone's at %v", steps, breaks)
 	}
 }
 
@@ -116,7 +121,7 @@ func (r deskRough) loss(t *testing.T) {
 		name        string
 		heard       func() sound
 		tone, least float64
-		begun       int // samples when the network began to be rough
+		begun       int // samples, before those that are judged
 		share, rms  float64
 	}
 	ears := []ear{
@@ -124,22 +129,31 @@ func (r deskRough) loss(t *testing.T) {
 		{name: "the phone", heard: func() sound { return r.phone.heard(t) }, tone: toneDesk, least: 0.75},
 	}
 	for i := range ears {
-		e, s := &ears[i], ears[i].heard()
-		e.begun = len(s.samples)
-		e.share, e.rms = s.last(calm).there(e.tone, calm)
+		e := &ears[i]
+		e.share, e.rms = e.heard().last(calm).there(e.tone, calm)
 	}
-	began := time.Now()
 	r.way.rough.Store(true)
-	time.Sleep(rough)
-	for _, e := range ears {
-		s := e.heard()
-		length := time.Since(began)
-		s.samples = s.samples[min(e.begun, len(s.samples)):]
-		share, rms := s.there(e.tone, length)
-		louder := 20 * math.Log10(rms/e.rms)
-		t.Logf("%s: %.1f %% of the tone is there, %.1f %% on the calm network, and %+.1f dB as loud", e.name, 100*share, 100*e.share, louder)
-		if share < e.least || math.Abs(louder) > 1 {
-			t.Errorf("%s: %.1f %% of the tone is there, %+.1f dB as loud, want %.0f %% at least and 1 dB at most: %v", e.name, 100*share, louder, 100*e.least, s)
+	for try := 1; ; try++ { // a machine that stands still loses more than the network
+		began, well := time.Now(), true
+		for i := range ears {
+			ears[i].begun = len(ears[i].heard().samples)
+		}
+		time.Sleep(rough)
+		for _, e := range ears {
+			s := e.heard()
+			length := time.Since(began)
+			s.samples = s.samples[min(e.begun, len(s.samples)):]
+			share, rms := s.there(e.tone, length)
+			louder := 20 * math.Log10(rms/e.rms)
+			t.Logf("%s: %.1f %% of the tone is there, %.1f %% on the calm network, and %+.1f dB as loud; want %.0f %%, 1 dB: %v", e.name, 100*share, 100*e.share, louder, 100*e.least, s)
+			well = well && share >= e.least && math.Abs(louder) <= 1
+		}
+		if well {
+			break
+		}
+		if try == 6 {
+			t.Error("too little of the tones is there")
+			break
 		}
 	}
 	r.way.rough.Store(false)
@@ -213,12 +227,14 @@ func (m *meter) since(samples int) sound {
 	return s
 }
 
-// fast is by how many millionths the device's clock is faster than the machine's. What comes late on its way to us tells nothing: the earliest of
+// fast is by how many millionths the device's clock is faster than the machine's, after so many samples. What comes late on its way to us tells nothing: the earliest of
 // the first and of the last pieces count.
-func (m *meter) fast() float64 {
+func (m *meter) fast(samples int) float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	quarter := len(m.pieces) / 4
+	first := slices.IndexFunc(m.pieces, func(c piece) bool { return c.first >= samples })
+	pieces := m.pieces[max(first, 0):]
+	quarter := len(pieces) / 4
 	earliest := func(list []piece) (best piece) {
 		for i, c := range list {
 			if i == 0 || c.at.Sub(best.at) < lasting(c.end-best.end, meterRate) {
@@ -227,7 +243,7 @@ func (m *meter) fast() float64 {
 		}
 		return best
 	}
-	a, b := earliest(m.pieces[:quarter]), earliest(m.pieces[len(m.pieces)-quarter:])
+	a, b := earliest(pieces[:quarter]), earliest(pieces[len(pieces)-quarter:])
 	took := b.at.Sub(a.at)
 	return 1e6 * float64(lasting(b.end-a.end, meterRate)-took) / float64(max(took, 1))
 }
