@@ -35,6 +35,7 @@ type phoneOptions struct {
 	Codecs     []string      // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
 	Packets    time.Duration // length of the sound in a packet that it sends and asks for; 0: 20 ms
 	Buffer     string        // packets that wait for late ones, least and most; empty: "1-5"
+	On         *machine      // that it runs on, behind a rough way; nil: this one
 	Encryption string        // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 
@@ -102,18 +103,27 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	listen := freePorts(t, 2) // for SIP, and its neighbour for SIP over TLS
 	sip, ctrl := listen[0], freePort(t)
 	first, last := freeRange(t, 40)
-	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, cmp.Or(o.Talks, 3*time.Minute)),
-		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t), cmp.Or(o.Buffer, "1-5")))
+	host, control := k.host, ctrl.addr()
+	if o.On != nil {
+		host, control = roughFar, fmt.Sprintf("%s:%d", o.On.addr(), ctrl.number)
+		modules = append(modules, "net_interface		"+roughCard+"\n")
+	}
+	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", host, sip.number), toneFile(t, o.Tone, 16000, cmp.Or(o.Talks, 3*time.Minute)),
+		first, last, strings.Join(modules, ""), control, p.dir, phoneModules(t), cmp.Or(o.Buffer, "1-5")))
 	p.write(t, "accounts", fmt.Sprintf("%s<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
 		display, number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))
 	p.write(t, "contacts", "")
 	for _, held := range append(listen, ctrl) {
 		held.release()
 	}
-	cmd := exec.Command(program(t, "baresip"), "-f", p.dir, "-v")
+	args := []string{program(t, "baresip"), "-f", p.dir, "-v"}
+	cmd := exec.Command(args[0], args[1:]...)
+	if o.On != nil {
+		cmd = o.On.command(args...)
+	}
 	cmd.Env = append(os.Environ(), "HOME="+p.dir)
 	p.process = start(t, "baresip-"+number, cmd)
-	p.control = dialControl(t, ctrl.addr())
+	p.control = dialControl(t, control)
 	k.wantRegistered(t, number)
 	return p
 }

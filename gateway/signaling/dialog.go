@@ -101,7 +101,12 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
-	l.call.enter(call.Talking) // who sends BYE knows of the answer, even if it overtakes the ACK
+	l.mu.Lock()
+	answered := l.confirmed
+	l.mu.Unlock()
+	if answered { // who sends BYE knows of that, even if it overtakes the ACK; a caller may send it before (RFC 3261 §15)
+		l.call.enter(call.Talking)
+	}
 	l.call.endLater(l, "", passing(req)...)
 }
 

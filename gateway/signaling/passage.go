@@ -195,7 +195,7 @@ func expiryOf(res *sip.Response, req *sip.Request) time.Duration {
 }
 
 // notifiedThrough carries a NOTIFY of the PBX to the browser and its answer back. It may be faster than the answer to the SUBSCRIBE (RFC 6665
-// §4.1.2.4), which some browsers' programs do not expect: it waits for that a little.
+// §4.1.2.4), which some browsers' programs do not expect: it goes down the flow after that, which comes or is given up in answerTime.
 func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip.ServerTransaction) {
 	tag, _ := req.From().Params.Get("tag")
 	own, _ := req.To().Params.Get("tag")
@@ -214,10 +214,7 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 		return
 	}
 	p.far.refresh(req)
-	select {
-	case <-p.answered:
-	case <-time.After(sip.T1):
-	}
+	<-p.answered
 	p.near.mu.Lock()
 	p.near.local.tag = tag
 	p.near.mu.Unlock()

@@ -165,6 +165,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
       s.on("accepted", (e) => told("answer", e.response));
     }
     s.on("confirmed", () => enter("talking"));
+    s.on("hold", (e) => note(`hold ${e.originator}`));
     s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
