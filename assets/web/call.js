@@ -28,7 +28,7 @@ const fresh = {
   held: false, // we put the other side on hold
   heldBy: false, // the other side put us on hold
   resuming: false, // taken over from the page that was here before
-  renewing: false, // the connection was lost; it is taken over by a new one
+  renewing: false, // the connection was lost; it is taken over by a new one, or rings again there
   pass: null, // passing the other side on: from transfer.js
   from: null, // who passed us on to this one
   since: 0, // when talking began, in ms since 1970

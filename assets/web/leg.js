@@ -43,6 +43,12 @@ export class Leg extends EventTarget {
   /** @returns {{callId: string, local: string, remote: string} | null} once the call is up */
   get dialog() { return this.#dialog; }
 
+  /** The Call-ID of a call that came in. */
+  get callId() { return this.#request?.call_id; }
+
+  /** Whether the connection is gone. */
+  get cutOff() { return !this.#ua.isConnected(); }
+
   /** Whether it has ended. */
   get over() { return this.#over; }
 
@@ -70,6 +76,12 @@ export class Leg extends EventTarget {
   /** Answers a call that rings with 486. */
   refuse() {
     this.#session.terminate({ status_code: 486, reason_phrase: "Busy Here" });
+  }
+
+  /** Forgets a call that rings, without a word. */
+  drop() {
+    this.#over = true;
+    if (!this.#session.isEnded()) this.#session.terminate();
   }
 
   /** Sends a key: as RFC 4733 event where that was agreed on, else by INFO, which the gateway turns into what the other side takes. */

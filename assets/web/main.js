@@ -95,7 +95,7 @@ function openPhone(session) {
   phone.addEventListener("change", () => phone.call.state === "ended" && line.connection === "lost" && stillSignedIn());
   line.addEventListener("connection", comeBack);
   window.addEventListener("online", () => phone.networkChanged());
-  window.addEventListener("beforeunload", (e) => phone.live && phone.resumable.length === 0 && e.preventDefault());
+  window.addEventListener("beforeunload", (e) => phone.live && !phone.rings && phone.resumable.length === 0 && e.preventDefault());
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (e) => e.persisted && location.reload());
 
@@ -105,11 +105,11 @@ function openPhone(session) {
   line.start({ uri: session.sip.uri, url: `${scheme}//${location.host}${session.sip.ws}`, display: session.display || session.user });
 }
 
-/** Leaves calls that are up for the next page to take over; hangs up anything else. */
+/** Leaves calls that are up for the next page to take over, and those that ring to ring there; hangs up anything else. */
 function leave() {
   const calls = phone.resumable;
   if (calls.length) keep(sessionStorage, calls, Date.now());
-  else phone.line.stop();
+  else if (!phone.rings) phone.line.stop();
 }
 
 /** Goes on with the calls that the page before this one left. */

@@ -9,6 +9,7 @@ import { progress } from "./transfer.js";
 
 const lingers = 4_000; // ms that a plain end stays before the page is ready for the next call
 const measures = 2_000; // ms between two looks at the sound's quality
+const returns = 12_000; // ms in which a call that rang when the line was lost rings again; the gateway waits 10 s
 const most = 4; // calls at a time; one more hears busy
 
 /**
@@ -91,6 +92,9 @@ export class Phone extends EventTarget {
     if (await this.#open(talk, "calling")) talk.leg.call(peer.uri, talk.stream);
   }
 
+  /** Whether a call rings here. */
+  get rings() { return this.#all.some(({ state }) => state === "incoming"); }
+
   /** What a page needs that comes after this one to go on with its calls, the one on stage first. */
   get resumable() {
     return this.#all.filter(({ state, dialog }) => state === "talking" && dialog).map(({ facts, dialog }) => {
@@ -114,7 +118,7 @@ export class Phone extends EventTarget {
     this.#stage.hold(true);
     this.#show(talk);
     talk.call.learn({ answering: true, trouble: "" });
-    if (await this.#open(talk, "incoming")) talk.leg.answer(talk.stream);
+    if (await this.#open(talk, "incoming") && !talk.facts.renewing) talk.leg.answer(talk.stream);
   }
 
   /** Hangs up, gives up or declines. */
@@ -180,7 +184,7 @@ export class Phone extends EventTarget {
 
   /** The network may be another one: whatever connection there was is made anew, and with it the calls. */
   networkChanged() {
-    if (this.#all.some(({ state }) => state === "talking")) this.line.reconnect();
+    if (this.#all.some(({ state }) => state === "talking" || state === "incoming")) this.line.reconnect();
   }
 
   #fail(peer, key) {
@@ -307,6 +311,11 @@ export class Phone extends EventTarget {
   }
 
   #incoming({ leg, peer, callee }) {
+    const before = this.#all.find((t) => t.state === "incoming" && t.facts.renewing && t.leg.callId === leg.callId);
+    if (before) {
+      before.ringAgain(leg);
+      return;
+    }
     if (this.#all.filter(({ call }) => call.live).length >= most) {
       leg.refuse();
       this.#remember(peer, "in", true);
@@ -371,10 +380,22 @@ export class Phone extends EventTarget {
     return facts.renewing ? cause === "Request Timeout" : cause === "RTP Timeout" && this.line.connection === "lost";
   }
 
+  /** A call that rings on a connection that is gone can't be answered there. The gateway lets it ring again on the next one. */
+  #suspend(talk) {
+    if (talk.state !== "incoming" || talk.facts.renewing || !talk.leg.cutOff) return;
+    const { leg } = talk;
+    leg.drop();
+    talk.call.learn({ renewing: true });
+    setTimeout(() => talk.leg === leg && this.#gone(talk, { by: "system", cause: "Connection Error" }), returns);
+  }
+
   /** When the line is back, calls that were up are taken over by legs on the new connection. */
   #connection() {
     const { connection } = this.line;
-    if (connection === "lost") this.#lost = true;
+    if (connection === "lost") {
+      this.#lost = true;
+      for (const talk of this.#all) this.#suspend(talk);
+    }
     if (connection !== "ready" || !this.#lost) return;
     this.#lost = false;
     for (const talk of this.#all) if (talk.state === "talking") talk.renew(this.line.begin());

@@ -27,7 +27,7 @@ function phone(t, open = async () => stream()) {
     const n = legs.length;
     const note = (name) => (...args) => { did.push([n ? `${n}:` : "", name, ...args].filter((a) => typeof a === "string" && a).join(" ")); };
     const one = Object.assign(new EventTarget(), {
-      peerConnection: null, dialog: null, over: false,
+      peerConnection: null, dialog: null, over: false, callId: "", cutOff: true,
       call(uri, stream, dialog) {
         note("call")(uri, dialog?.callId && `for ${dialog.callId}`);
         this.stream = stream;
@@ -35,7 +35,10 @@ function phone(t, open = async () => stream()) {
       answer(stream) {
         note("answer")();
         this.stream = stream;
-      }, hangUp: note("hang up"), refuse: note("refuse"), key: note("key"), mute: note("mute"), pass: note("pass"),
+      }, hangUp: note("hang up"), drop() {
+        note("drop")();
+        this.over = true;
+      }, refuse: note("refuse"), key: note("key"), mute: note("mute"), pass: note("pass"),
       connect: (other) => note("connect")(String(legs.indexOf(other))), hold: (on) => note(on ? "hold" : "resume")(),
     });
     legs.push(one);
@@ -60,7 +63,7 @@ function phone(t, open = async () => stream()) {
     if (type === "accepted") legs[n].dialog = { callId: `c${n}`, local: "l", remote: "r" };
     legs[n].dispatchEvent(new CustomEvent(type, { detail }));
   };
-  const incoming = (peer) => line.dispatchEvent(new CustomEvent("incoming", { detail: { leg: leg(), peer, callee: "Alice" } }));
+  const incoming = (peer, callId = "") => line.dispatchEvent(new CustomEvent("incoming", { detail: { leg: Object.assign(leg(), { callId }), peer, callee: "Alice" } }));
   const connect = (state) => {
     line.connection = state;
     line.dispatchEvent(new Event("connection"));
@@ -131,6 +134,59 @@ test("no microphone: an own call ends, another's goes on ringing", async (t) => 
   assert.equal(p.call.state, "incoming");
   assert.equal(p.call.facts.trouble, "microphone.none");
   assert.deepEqual([did, sounds], [[], ["silence", "ring", "silence", "ring"]]);
+});
+
+test("a call that rings on a line that is lost rings again on the next one", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const answering of [false, true]) {
+    const { p, did, sounds, legs, incoming, connect, tell } = phone(t);
+    incoming(bob, "one");
+    connect("lost");
+    assert.equal(p.call.state, "incoming");
+    if (answering) await p.answer();
+    connect("ready");
+    incoming(bob, "one");
+    tell("ended", { by: "remote", cause: "Canceled" }, 0); // of the leg that is forgotten
+    assert.deepEqual([p.call.state, p.others.length], ["incoming", 0]);
+    t.mock.timers.tick(20_000);
+    if (!answering) await p.answer();
+    assert.deepEqual(did, ["drop", "1: answer"]);
+    tell("accepted");
+    assert.equal(p.call.state, "talking");
+    assert.equal(legs.length, 2);
+    assert.deepEqual(sounds, ["silence", "ring", "silence"]);
+    assert.deepEqual(p.recent.entries, []);
+  }
+});
+
+test("a call that does not ring again after the line was lost is missed", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { p, did, incoming, connect } = phone(t);
+  incoming(bob, "one");
+  connect("lost");
+  connect("lost");
+  connect("ready");
+  t.mock.timers.tick(20_000);
+  assert.equal(p.call.facts.outcome.key, "failed.connection");
+  assert.equal(p.recent.entries.length, 1);
+  assert.deepEqual(did, ["drop"]);
+});
+
+test("a call rings on where only the registration fails, and one that rings elsewhere is another", (t) => {
+  const { p, did, legs, incoming, connect } = phone(t);
+  incoming(bob, "one");
+  legs[0].cutOff = false;
+  connect("lost");
+  assert.deepEqual([p.call.state, p.call.facts.renewing, did], ["incoming", false, []]);
+  legs[0].cutOff = true;
+  connect("connecting");
+  connect("lost");
+  incoming(bob, "two");
+  assert.equal(p.others.length, 1);
+  p.hangUp(p.others[0]);
+  assert.deepEqual(did, ["drop", "1: hang up"]);
+  p.hangUp(); // nobody to tell
+  assert.deepEqual(did, ["drop", "1: hang up"]);
 });
 
 test("hanging up while the browser still asks for the microphone", async (t) => {

@@ -66,6 +66,13 @@ export class Talk extends EventTarget {
     leg.call(this.facts.peer.uri, this.#stream, this.#dialog);
   }
 
+  /** Rings by a new leg, after the connection was lost on which it rang before; answers at once if that was asked for. */
+  ringAgain(leg) {
+    this.take(leg);
+    this.call.learn({ renewing: false });
+    if (this.facts.answering && this.#stream) leg.answer(this.#stream);
+  }
+
   mute(muted) {
     this.leg?.mute(muted);
     this.call.learn({ muted });

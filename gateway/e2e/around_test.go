@@ -145,6 +145,7 @@ func (k *pbx) tellVoicemail(t *testing.T, user, counts string) {
 // The lamps of desk phones, by one subscription at the PBX for each, and voice mail.
 func TestLampsAndVoicemail(t *testing.T) {
 	t.Parallel()
+	office := t
 	proves(t, "Voice mail without subscription (NOTIFY)", sipTest)
 	k := startPBX(t, pbxOptions{Presence: true})
 	one := startPhone(t, k, "201", phoneOptions{})
@@ -195,6 +196,29 @@ func TestLampsAndVoicemail(t *testing.T) {
 		})
 		k.tellVoicemail(t, "101", "5/0 (0/0)")
 		a.wantMail(t, `{"new":5,"old":0}`)
+	})
+	t.Run("after a crash of the gateway", func(t *testing.T) {
+		before := k.output()
+		g.kill()
+		g.start(office)
+		a, b = signIn(t, g, alice).events(office, "202"), signIn(t, g, bob).events(office, "202,201")
+		a.wantLamp(t, "202", "idle")
+		b.wantLamp(t, "202", "idle")
+		b.wantLamp(t, "201", "idle")
+		one.dial(t, "202")
+		a.wantLamp(t, "202", "ringing")
+		b.wantLamp(t, "202", "ringing")
+		one.hangUp(t)
+		a.wantLamp(t, "202", "idle")
+		a.wantMail(t, `{"new":5,"old":0}`)
+		k.tellVoicemail(t, "101", "8/0 (0/0)")
+		a.wantMail(t, `{"new":8,"old":0}`)
+		now := k.output()[len(before):]
+		for _, number := range []string{"101", "102", "201", "202"} {
+			if n := strings.Count(now, "SUBSCRIBE sip:"+number+"@"); n > 2 { // the challenge makes it two
+				t.Errorf("%d SUBSCRIBEs for %s after the crash, want 2", n, number)
+			}
+		}
 	})
 	g.stop()
 	eventually(t, 10*time.Second, "the streams' end", func() bool {

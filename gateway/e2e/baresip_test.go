@@ -34,8 +34,8 @@ type phoneOptions struct {
 	Talks      time.Duration // then it hangs up; 0: 3 minutes
 	Codecs     []string      // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
 	Packets    time.Duration // length of the sound in a packet that it sends and asks for; 0: 20 ms
-	Buffer     string        // packets that wait for late ones, least and most; empty: "1-5"
 	On         *machine      // that it runs on, behind a rough way; nil: this one
+	Buffer     string        // packets that wait for late ones, least and most; empty: "1-5"
 	Encryption string        // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 

@@ -19,7 +19,14 @@ import (
 // long after the start the phone heard the client, which says tone, and the client the phone. The new process lives until t ends.
 func (g *gateway) crash(t *testing.T, lost func(), tone float64, phone, client listener) (atPhone, atClient time.Duration) {
 	t.Helper()
+	return g.crashFor(t, 0, lost, tone, phone, client)
+}
+
+// crashFor is crash with the gateway gone for as long as outage at least.
+func (g *gateway) crashFor(t *testing.T, outage time.Duration, lost func(), tone float64, phone, client listener) (atPhone, atClient time.Duration) {
+	t.Helper()
 	g.kill()
+	killed := time.Now()
 	lost()
 	before := 0 // samples in the phone's recording, which goes on where it stopped
 	eventually(t, 10*time.Second, "silence", func() bool {
@@ -27,6 +34,7 @@ func (g *gateway) crash(t *testing.T, lost func(), tone float64, phone, client l
 		before = max(before, len(heard.samples))
 		return len(heard.samples) == 0 && !client.heard(t).speaks(tonePhone)
 	})
+	time.Sleep(outage - time.Since(killed))
 	begun := time.Now()
 	g.start(t)
 	eventually(t, 20*time.Second, "tones at both ends", func() bool {
@@ -40,6 +48,8 @@ func (g *gateway) crash(t *testing.T, lost func(), tone float64, phone, client l
 		}
 		return atPhone > 0 && atClient > 0
 	})
+	backAfterCrash.want(t, "the client at the phone", atPhone)
+	backAfterCrash.want(t, "the phone at the client", atClient)
 	return atPhone, atClient
 }
 
@@ -82,21 +92,23 @@ func TestPageCallSurvivesACrash(t *testing.T) {
 	proves(t, "Call survives a crash of the gateway", page, desk)
 	o, office := openOffice(t, ""), t
 	for _, tt := range []struct {
-		name  string
-		setUp func()
+		name    string
+		setUp   func()
+		outages []time.Duration // at least so long each
 	}{
-		{"page called", func() { o.pageCallsPhone(t, o.alice, toneAlice) }},
-		{"phone called", func() { o.phoneCallsPage(t, o.alice, "101", toneAlice) }},
+		{"page called", func() { o.pageCallsPhone(t, o.alice, toneAlice) }, []time.Duration{0, 0}},
+		{"phone called", func() { o.phoneCallsPage(t, o.alice, "101", toneAlice) }, []time.Duration{9 * time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.setUp()
 			o.gateway.wantNotOnDisk(t, o.alice.passwords(t), "m=audio")
 			o.phone.forget()
-			for range 2 {
-				atPhone, atPage := o.gateway.crash(office, func() { o.alice.wantConnection(t, "lost") }, toneAlice, o.phone, o.alice)
-				t.Logf("after the start the phone hears the page in %s, the page the phone in %s", atPhone, atPage)
+			seen := o.pbx.invites()
+			for _, outage := range tt.outages {
+				o.gateway.crashFor(office, outage, func() { o.alice.wantConnection(t, "lost") }, toneAlice, o.phone, o.alice)
 				o.alice.wantState(t, "talking")
 			}
+			o.wantUndisturbed(t, seen)
 			o.gateway.wantNotOnDisk(t, o.alice.passwords(t), "m=audio")
 			o.alice.hangUp(t)
 			o.phone.wantEvent(t, "CALL_CLOSED")
@@ -157,10 +169,13 @@ func TestClientCallSurvivesACrash(t *testing.T) {
 			phone.wantEvent(t, "CALL_INCOMING")
 			phone.answer(t)
 			c.talksWith(t, phone)
-			atPhone, atClient := g.crash(office, func() {
+			seen := k.invites()
+			g.crash(office, func() {
 				eventually(t, 10*time.Second, "disconnected client", func() bool { return c.truth("window.log.some((l) => l.startsWith('disconnected'))") })
 			}, toneAlice, phone, c)
-			t.Logf("after the start the phone hears the client in %s, the client the phone in %s", atPhone, atClient)
+			if now := k.invites(); len(seen) == 0 || len(now) > len(seen) {
+				t.Errorf("INVITEs at the PBX: %q, want those from before: %q", now, seen)
+			}
 			c.do(t, "await phone.hangUp()")
 			phone.wantEvent(t, "CALL_CLOSED")
 			c.do(t, "await phone.stop()")

@@ -27,13 +27,14 @@ var (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
-// seq is the CSeq number that was used last. The request that answers a challenge has the next number, or what renumber gives it.
-func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials, renumber func(*sip.Request)) (res *sip.Response, seq uint32, err error) {
+// seq is the CSeq number that was used last. The request that answers a challenge has the next number, or what renumber gives it;
+// sent is called, maybe more than once, when the request has been sent.
+func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials, renumber func(*sip.Request), sent func()) (res *sip.Response, seq uint32, err error) {
 	var tried []*target
 	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
-		res, err = s.once(ctx, req)
+		res, err = s.onceThen(ctx, req, sent)
 		again := s.elsewhere(req, &tried, res, err)
 		if again == nil {
 			again = s.detour(ctx, req, res, err)
@@ -69,6 +70,11 @@ func limitOf(req *sip.Request) time.Duration {
 }
 
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	return s.onceThen(ctx, req, func() {})
+}
+
+// onceThen sends a request and gives its final response; sent is called in between.
+func (s *Server) onceThen(ctx context.Context, req *sip.Request, sent func()) (*sip.Response, error) {
 	limit := limitOf(req)
 	if limit == answerTime && s.severalHops(ctx, req) { // the next one shall have its time too
 		limit /= 2
@@ -80,6 +86,7 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		return nil, plain(err)
 	}
 	defer tx.Terminate()
+	sent()
 	for {
 		select {
 		case res := <-tx.Responses():

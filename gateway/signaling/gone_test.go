@@ -246,3 +246,37 @@ func TestManyRequestsOfOneCall(t *testing.T) {
 	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
 	w.over()
 }
+
+// Of two phones that both answer behind a proxy the first one has the call; the other is acknowledged and hung up (RFC 3261 §13.2.2.4).
+func TestSecondPhoneAnswersToo(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	alice.invite("200")
+	invite := w.pbx.request(sip.INVITE)
+	for _, tag := range []string{"a", "b"} {
+		w.pbx.answer(invite, 180, "Ringing", tag, "<sip:"+tag+"@"+w.pbx.addr()+">", "")
+	}
+	w.pbx.answer(invite, 200, "OK", "a", "<sip:a@"+w.pbx.addr()+">", "v=0 of a")
+	ok := alice.response(200, sip.INVITE)
+	w.pbx.answer(invite, 200, "OK", "b", "<sip:b@"+w.pbx.addr()+">", "v=0 of b")
+	bye := w.pbx.request(sip.BYE)
+	if tagOf(t, ok.To().Params) != "a" || tagOf(t, bye.To().Params) != "b" || bye.Recipient.User != "b" {
+		t.Errorf("hung up, while %s has the call:\n%s", tagOf(t, ok.To().Params), bye)
+	}
+	w.pbx.answer(bye, 200, "OK", "", "", "")
+	alice.send(alice.within("ACK", ok, int(ok.CSeq().SeqNo), ""))
+	acked := make(map[string]bool)
+	for range 2 {
+		acked[tagOf(t, w.pbx.request(sip.ACK).To().Params)] = true
+	}
+	if !acked["a"] || !acked["b"] {
+		t.Errorf("acknowledged: %v", acked)
+	}
+	alice.send(alice.within("BYE", ok, int(ok.CSeq().SeqNo)+1, ""))
+	last := w.pbx.request(sip.BYE)
+	if tagOf(t, last.To().Params) != tagOf(t, ok.To().Params) {
+		t.Errorf("at the end\n%s", last)
+	}
+	w.pbx.answer(last, 200, "OK", "", "", "")
+	w.over()
+}

@@ -95,6 +95,7 @@ type setup struct {
 	pickups chan *pickup
 	trail   trail   // of a call that is redirected
 	breadth breadth // over how many branches it may fork; the set-up's goroutine owns it
+	away    absences
 }
 
 // event is a response on a branch, or its failure without one.
@@ -103,6 +104,8 @@ type event struct {
 	req *sip.Request // the INVITE that was answered
 	res *sip.Response
 	err error
+
+	late bool // the browser did not come back in time
 }
 
 // declinesForAll says whether a user, at one of several devices, has refused the call for all of them (RFC 3261 §16.7 step 5, §21.6). Others that ring too are
@@ -150,11 +153,15 @@ func (u *setup) run(ctx context.Context, from caller) {
 	}
 	unwanted := sync.OnceFunc(func() { close(u.done) })
 	defer unwanted()
+	defer u.leaveAbsent()
 	ring := time.NewTimer(ringTime)
 	defer ring.Stop()
 	for len(live) > 0 {
 		select {
 		case e := <-u.events:
+			if e.late && !live[e.leg] { // it came back at that moment
+				continue
+			}
 			if next := e.elsewhere(ctx); next != nil {
 				u.trail.instead(e.leg, next)
 				next.breadth, e.leg.breadth = e.leg.breadth, 0
@@ -174,7 +181,11 @@ func (u *setup) run(ctx context.Context, from caller) {
 				e.leg.drop()
 				u.gone(ctx, live)
 				return
+			case u.waits(e):
+				u.ringAgain(ringing, live)
+				continue
 			case e.err != nil:
+				delete(u.away.legs, e.leg)
 				worst = append(worst, failureOn(e.leg, e.err))
 			case e.res.IsProvisional():
 				if e.res.StatusCode != sip.StatusTrying {
@@ -211,6 +222,8 @@ func (u *setup) run(ctx context.Context, from caller) {
 			if e.unreached() {
 				u.next(ringing, &plan, live)
 			}
+		case <-u.away.back:
+			u.ringAgain(ringing, live)
 		case p := <-u.pickups:
 			if sdp, ok := u.takes(ctx, p); ok {
 				u.giveUp(live, reason(sip.StatusOK, "Call completed elsewhere"))
@@ -246,6 +259,9 @@ func (u *setup) ring(ctx context.Context, l *leg, live map[*leg]bool) error {
 		return err
 	}
 	live[l] = true
+	if l.flow != nil {
+		u.away.rung = append(u.away.rung, l.flow)
+	}
 	u.srv.routed.Go(func() { u.follow(ctx, l, req) })
 	return nil
 }
@@ -306,7 +322,7 @@ func (u *setup) follow(ctx context.Context, l *leg, req *sip.Request) {
 	if u.a.guest != nil && err == nil {
 		u.srv.judged(u.a.guest, sent, res)
 	}
-	if !tell(event{l, sent, res, err}) {
+	if !tell(event{leg: l, req: sent, res: res, err: err}) {
 		if err == nil && res.IsSuccess() { // answered in the moment in which another was faster, or the caller gave up
 			u.srv.refuse(l, sent, res)
 		}

@@ -27,16 +27,17 @@ type address struct {
 
 // leg is one side of a call: a dialog (RFC 3261 §12), or the beginning of one, with one peer.
 type leg struct {
-	srv   *Server
-	call  *bridge
-	token string     // the user part of our Contact; a request inside the dialog finds its leg by it
-	party call.Party // its media
-	user  string     // whose browser it is; empty toward the PBX
-	payer string     // toward the PBX: the user on whose account we call
-	pbx   *pbx       // nil toward a browser
-	guest *guest     // whose browser it is at a PBX in mode passthrough
-	hop   *target    // the PBX's server that made or took the call; nil: the one in use
-	tried []*target  // servers that failed to take this call before
+	srv    *Server
+	call   *bridge
+	token  string     // the user part of our Contact; a request inside the dialog finds its leg by it
+	party  call.Party // its media
+	user   string     // whose browser it is; empty toward the PBX
+	device string     // which of the user's browsers, its +sip.instance; empty: it has no name, or came back after a restart
+	payer  string     // toward the PBX: the user on whose account we call
+	pbx    *pbx       // nil toward a browser
+	guest  *guest     // whose browser it is at a PBX in mode passthrough
+	hop    *target    // the PBX's server that made or took the call; nil: the one in use
+	tried  []*target  // servers that failed to take this call before
 
 	breadth int // over how many branches the call may fork behind this leg
 
@@ -72,6 +73,7 @@ type leg struct {
 	hides        bool              // its party has asked not to be known (RFC 3323)
 	early        map[string]*early // by the callee's tag
 	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	orderly      order             // of the peer's requests
 	parked       int               // changes by the peer that wait for that
 	passing      int               // other requests of the peer that wait for an answer of the other leg's
 	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
@@ -357,10 +359,15 @@ func (l *leg) bye(ctx context.Context, more []sip.Header) {
 
 // do sends a request inside the dialog and gives its final response.
 func (l *leg) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	return l.doThen(ctx, req, func() {})
+}
+
+// doThen is do that tells when the request has been sent.
+func (l *leg) doThen(ctx context.Context, req *sip.Request, sent func()) (*sip.Response, error) {
 	if err := l.reachable(); err != nil {
 		return nil, err
 	}
-	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber)
+	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber, sent)
 	l.mu.Lock()
 	l.localSeq = max(l.localSeq, seq)
 	l.mu.Unlock()

@@ -135,10 +135,12 @@ func (s *Server) resubscribeThrough(p *passage, req *sip.Request, tx sip.ServerT
 	if !ok {
 		return
 	}
-	switch {
-	case from.guest != p.guest || req.Recipient.User != p.near.token || !p.near.accepts(req, from.flow):
+	if from.guest != p.guest || req.Recipient.User != p.near.token || !p.near.accepts(req, from.flow) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
-	case !p.near.inOrder(req):
+		return
+	}
+	switch _, ok := p.near.inOrder(req, false); {
+	case !ok:
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 	case !s.mayTry(p.guest, req):
 		s.replyFailure(req, tx, statusOf(errTooManyTries))
@@ -209,10 +211,12 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
-	if !p.far.inOrder(req) {
+	release, ok := p.far.inOrder(req, true)
+	if !ok {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return
 	}
+	defer release()
 	p.far.refresh(req)
 	<-p.answered
 	p.near.mu.Lock()
@@ -222,7 +226,7 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 	passAround(req, out)
 	ctx, stop := context.WithTimeout(s.around.life, answerTime)
 	defer stop()
-	res, err := p.near.do(ctx, out)
+	res, err := p.near.doThen(ctx, out, release)
 	if state, _, _ := subscriptionState(req); state == "terminated" || err != nil || res.StatusCode == sip.StatusCallTransactionDoesNotExists {
 		s.passages.forget(p)
 	}

@@ -32,10 +32,11 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.refuseReferral(req, tx)
 		return
 	}
-	l := s.dialog(req, tx)
+	l, release := s.dialogOf(req, tx, req.Method != sip.UPDATE)
 	if l == nil {
 		return
 	}
+	defer release()
 	if err := s.mayRefer(l, req); err != nil {
 		f := statusOf(err)
 		s.reply(req, tx, f.status, f.reason, f.headers...)
@@ -86,7 +87,7 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	defer stop()
 	passContent(req, out)
 	out.SetBody(req.Body())
-	res, err := peer.do(ctx, out)
+	res, err := peer.doThen(ctx, out, release)
 	if err != nil {
 		s.replyFailure(req, tx, silent)
 		return

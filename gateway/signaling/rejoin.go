@@ -21,6 +21,12 @@ const (
 // returned is told that a browser has registered on a flow for the first time. Calls of a user with the same contact are the same
 // program's: it kept its dialogs and has only connected again.
 func (s *Server) returned(user string, b binding) {
+	var rings []*bridge
+	defer func() {
+		for _, call := range rings {
+			call.back()
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.legs {
@@ -30,6 +36,12 @@ func (s *Server) returned(user string, b binding) {
 		l.mu.Lock()
 		if l.confirmed && l.flow != b.flow && b.made(l.target) {
 			l.move(b.flow, yieldTime)
+		}
+		if !l.confirmed && l.flow != b.flow {
+			rings = append(rings, l.call)
+			if l.device != "" && l.device == b.instance || b.made(l.target) { // it may have left the old one without a word
+				l.flow.prove()
+			}
 		}
 		l.mu.Unlock()
 	}

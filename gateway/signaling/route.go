@@ -124,7 +124,7 @@ func (s *Server) toUsers(from caller, users []auth.User, req *sip.Request) (plan
 			target := b.contact
 			target.Headers = nil // they are no part of a Request-URI (RFC 3261 §19.1.1)
 			p.branches = append(p.branches, &leg{
-				user: user.Name, flow: b.flow, routes: b.path, backups: b.backups, target: target, local: local,
+				user: user.Name, device: b.instance, flow: b.flow, routes: b.path, backups: b.backups, target: target, local: local,
 				remote: address{display: user.Display, uri: sip.Uri{Scheme: "sip", User: user.Name, Host: s.cfg.Domain}},
 				party:  b.flow.media(),
 			})
