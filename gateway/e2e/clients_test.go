@@ -195,13 +195,8 @@ func (c *plainClient) restarts(t *testing.T, p *phone, api *session) {
 		after, _ = evaluate[path](c.tab, icePair)
 		return after.Now != before.Now && after.Mine == after.Now && after.Pair != before.Pair
 	})
-	for l, freq := range map[listener]float64{p: toneAlice, c: tonePhone} {
-		heard := l.heard(t).last(3 * time.Second)
-		if t.Logf("while ICE restarts %.0f Hz is heard in %.2f of the time", freq, heard.steady(freq)); heard.steady(freq) < 0.5 {
-			t.Errorf("while ICE restarts %.0f Hz is heard in %.2f of the time: %v", freq, heard.steady(freq), heard)
-		}
-	}
-	c.talksWith(t, p)
+	wantSteady(t, "the phone", p, toneAlice)
+	wantSteady(t, "the client", c, tonePhone)
 	if now := leg(t, api.media(t), "browser").Lost; now > lost {
 		t.Errorf("%d packets of the browser are missing after a restart of ICE", now-lost)
 	}
