@@ -85,7 +85,7 @@ type User struct {
 	Record string `toml:"record"` // never | always | ask: instead of [recording] enabled
 }
 
-// Guard is the [guard] table: what users may do through a PBX, and who is never banned.
+// Guard is the [guard] table: what users may do through a PBX, who is never banned, and how much is done at a time.
 type Guard struct {
 	Allow       []string `toml:"allow"`        // beginnings of numbers; empty: all but those of Deny
 	Deny        []string `toml:"deny"`         // of a number that begins like some of both the longest decides
@@ -97,6 +97,7 @@ type Guard struct {
 	SiteMinutes int      `toml:"site_minutes"` //
 	Emergency   []string `toml:"emergency"`    // numbers that nothing limits
 	NeverBan    []string `toml:"never_ban"`    // networks; PBXs and trusted proxies are among them anyway
+	Busy        int      `toml:"busy"`         // requests and calls being set up at a time; who comes then is sent away
 }
 
 // Audio is the [audio] table: the phone that this machine is.
@@ -188,6 +189,7 @@ func defaults() Config {
 		Guard: Guard{
 			Emergency: []string{"112", "110", "911", "999", "000", "111", "118", "119"},
 			NeverBan:  []string{"127.0.0.0/8", "::1/128"},
+			Busy:      signaling.MostBusy,
 		},
 	}
 }

@@ -188,7 +188,7 @@ func (g *Gateway) join(ctx context.Context, host Host) error {
 		ListenTLS: cfg.Listen.SIPS,
 		PBX:       cfg.PBX,
 		Origins:   cfg.Web.Origins, TrustedProxies: cfg.Listen.proxies(),
-		RequireHandshake: cfg.Auth.RequireHandshake,
+		RequireHandshake: cfg.Auth.RequireHandshake, Busy: cfg.Guard.Busy,
 	}, signaling.Deps{
 		Users: g.accounts, Ephemeral: ephemeral, Digest: auth.NewDigest(digest), Sessions: sessions,
 		Media: g.media, Judge: g.media, UsersChanged: g.changed, History: measured.Counted(g.accounts.store), Knowledge: g.accounts.store,
@@ -301,6 +301,7 @@ func (g *Gateway) Reload(cfg Config) (waiting []string, err error) {
 		return nil, err
 	}
 	g.setGuard(cfg)
+	g.signaling.SetBusy(cfg.Guard.Busy)
 	g.recordings.Change(cfg.Recording, cfg.recordingRules())
 	if g.neighbours != nil {
 		g.neighbours.SetStrangers(cfg.Discovery.Strangers)

@@ -13,6 +13,8 @@ import (
 const (
 	maxCalls   = 1000
 	maxMinutes = 24 * 60
+
+	maxBusy = 100_000 // requests under way at a time
 )
 
 // checkGuard finds rules that could not be meant.
@@ -26,6 +28,9 @@ func (c *Config) checkGuard(check *checker) {
 	check.between("guard.minutes", &c.Guard.Minutes, maxMinutes)
 	check.between("guard.site_calls", &c.Guard.SiteCalls, maxCalls)
 	check.between("guard.site_minutes", &c.Guard.SiteMinutes, maxCalls*maxMinutes)
+	if n := c.Guard.Busy; n < 1 || n > maxBusy {
+		check.add("guard.busy", "%d, want 1 to %d", n, maxBusy)
+	}
 	for i, text := range c.Guard.NeverBan {
 		if _, err := parsePrefix(text); err != nil {
 			check.add("guard.never_ban"+index0(i), "%q is not a range of addresses like 10.0.0.0/8", text)

@@ -73,6 +73,7 @@ never_ban = ["10.0.0.0/40"]
 site_allow = ["x", "y"]
 site_calls = 1001
 site_minutes = -5
+busy = 0
 [[user]]
 name = "alice"
 deny = ["0+49"]
@@ -89,9 +90,10 @@ minutes = 1.5
 		`cordboard.toml:8: [guard] site_allow: "y" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
 		`cordboard.toml:9: [guard] site_calls: 1001, want 0 for no limit, or up to 1000`,
 		`cordboard.toml:10: [guard] site_minutes: -5, want 0 for no limit, or up to 1440000`,
-		`cordboard.toml:13: [[user]] deny: "0+49" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
-		`cordboard.toml:14: [[user]] calls: has a text, want a whole number`,
-		`cordboard.toml:15: [[user]] minutes: has a number, want a whole number`,
+		`cordboard.toml:11: [guard] busy: 0, want 1 to 100000`,
+		`cordboard.toml:14: [[user]] deny: "0+49" is not the beginning of a number like "0049", "+49" or "x" for any digit`,
+		`cordboard.toml:15: [[user]] calls: has a text, want a whole number`,
+		`cordboard.toml:16: [[user]] minutes: has a number, want a whole number`,
 	}
 	if err == nil || err.Error() != strings.Join(want, "\n") {
 		t.Errorf("faults:\n%v\nwant\n%s", err, strings.Join(want, "\n"))

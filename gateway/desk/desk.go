@@ -132,6 +132,7 @@ func (p *Phone) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pause := attachEvery
 		if problem := p.soundless(); problem != "" {
+			p.belong(ctx)
 			p.report(problem)
 			pause = lookEvery
 		} else {

@@ -130,8 +130,11 @@ func (p *Phone) cancelled(req *sip.Request) {
 
 // whyCancelled says why a call stops to ring (RFC 3326).
 func whyCancelled(req *sip.Request) string {
-	if strings.Contains(value(req, "Reason"), "cause=200") {
+	switch why := value(req, "Reason"); {
+	case strings.Contains(why, "cause=200"):
 		return "Answered elsewhere"
+	case strings.Contains(why, "cause=603"):
+		return call.ReasonDeclined
 	}
 	return call.ReasonHungUp
 }

@@ -19,6 +19,18 @@ func (p *Phone) Reown() {
 	p.giveUp()
 }
 
+// belong finds out whose the phone is while it has no line, so that they are told what keeps it from being one.
+func (p *Phone) belong(ctx context.Context) {
+	if p.State().Owner != "" {
+		return // or Reown tells
+	}
+	if owner, display, err := p.deps.Owner(ctx); err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.owner, p.display = owner, display
+	}
+}
+
 // giveUp ends the line of an owner who is none any more, as soon as no call is up and the server has answered all: what it has not
 // dealt with ends with the line. The caller holds p.mu.
 func (p *Phone) giveUp() {

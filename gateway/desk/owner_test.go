@@ -19,6 +19,10 @@ type owned struct {
 
 // changing runs a phone of alice's that may get another owner, beside those of the office.
 func (o *office) changing() *owned {
+	return o.changingWith(&fakeCard{})
+}
+
+func (o *office) changingWith(card *fakeCard) *owned {
 	w := &owned{name: "alice", display: "ALICE"}
 	w.Phone = New(Config{Domain: "office.example", Version: "test"}, Deps{
 		Attach: func(user string) (Line, error) { return o.srv.Attach(user) },
@@ -30,7 +34,7 @@ func (o *office) changing() *owned {
 			}
 			return w.name, w.display, nil
 		},
-		Voice: o.media.voice, Card: &fakeCard{},
+		Voice: o.media.voice, Card: card,
 	}, slog.New(slog.DiscardHandler))
 	w.host = "other.invalid"
 	ctx, cancel := context.WithCancel(context.Background())
@@ -99,4 +103,13 @@ func TestOwnerChangesAfterCalls(t *testing.T) {
 	o.must(o.phones["carol"].HangUp(talks.ID))
 	w.wants(t, "alice")
 	eventually(t, "no call is left", func() bool { return len(o.srv.Calls()) == 0 })
+}
+
+// Without sound there is no phone, but it is known whose it would be: who asks is told what is missing.
+func TestOwnerWithoutSound(t *testing.T) {
+	w := newOffice(t, "alice").changingWith(&fakeCard{missing: true})
+	eventually(t, "the owner is known", func() bool {
+		s := w.State()
+		return s.Owner == "alice" && !s.Ready && s.Problem == "This machine has no loudspeaker. Plug one in."
+	})
 }

@@ -34,6 +34,8 @@ type phoneOptions struct {
 	Talks      time.Duration // then it hangs up; 0: 3 minutes
 	Codecs     []string      // in order of preference: "g722", "pcma", "pcmu"; empty: pcmu, pcma
 	Packets    time.Duration // length of the sound in a packet that it sends and asks for; 0: 20 ms
+	On         *machine      // that it runs on, behind a rough way; nil: this one
+	Buffer     string        // packets that wait for late ones, least and most; empty: "1-5"
 	Encryption string        // baresip's mediaenc: "srtp" (keys that need not be used), "srtp-mand", "dtls_srtp"; empty: none
 }
 
@@ -51,7 +53,7 @@ audio_buffer		20-160
 ausrc_srate		16000
 auplay_srate		16000
 rtp_ports		%[3]d-%[4]d
-jitter_buffer_delay	1-5
+jitter_buffer_delay	%[9]s
 module_path		%[8]s
 %[5]smodule			sndfile.so
 module			aufile.so
@@ -101,18 +103,27 @@ func startPhone(t *testing.T, k *pbx, number string, o phoneOptions) *phone {
 	listen := freePorts(t, 2) // for SIP, and its neighbour for SIP over TLS
 	sip, ctrl := listen[0], freePort(t)
 	first, last := freeRange(t, 40)
-	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", k.host, sip.number), toneFile(t, o.Tone, 16000, cmp.Or(o.Talks, 3*time.Minute)),
-		first, last, strings.Join(modules, ""), ctrl.addr(), p.dir, phoneModules(t)))
+	host, control := k.host, ctrl.addr()
+	if o.On != nil {
+		host, control = roughFar, fmt.Sprintf("%s:%d", o.On.addr(), ctrl.number)
+		modules = append(modules, "net_interface		"+roughCard+"\n")
+	}
+	p.write(t, "config", fmt.Sprintf(phoneConfig, fmt.Sprintf("%s:%d", host, sip.number), toneFile(t, o.Tone, 16000, cmp.Or(o.Talks, 3*time.Minute)),
+		first, last, strings.Join(modules, ""), control, p.dir, phoneModules(t), cmp.Or(o.Buffer, "1-5")))
 	p.write(t, "accounts", fmt.Sprintf("%s<sip:%s@%s>;auth_user=%s;auth_pass=%s;answermode=%s;regint=60;audio_codecs=%s%s\n",
 		display, number, k.addr(), number, pbxPassword(number), answer, strings.Join(o.Codecs, ","), encryption))
 	p.write(t, "contacts", "")
 	for _, held := range append(listen, ctrl) {
 		held.release()
 	}
-	cmd := exec.Command(program(t, "baresip"), "-f", p.dir, "-v")
+	args := []string{program(t, "baresip"), "-f", p.dir, "-v"}
+	cmd := exec.Command(args[0], args[1:]...)
+	if o.On != nil {
+		cmd = o.On.command(args...)
+	}
 	cmd.Env = append(os.Environ(), "HOME="+p.dir)
 	p.process = start(t, "baresip-"+number, cmd)
-	p.control = dialControl(t, ctrl.addr())
+	p.control = dialControl(t, control)
 	k.wantRegistered(t, number)
 	return p
 }

@@ -135,7 +135,8 @@ func TestSoundCard(t *testing.T) {
 // TestSoundCardChanges pulls devices out and plugs others in while somebody talks, and kills the sound server.
 func TestSoundCardChanges(t *testing.T) {
 	p, card := openCard(t, device.Config{})
-	speaker, feed := p.sink("loudspeaker"), p.microphone("microphone")
+	p.sink("loudspeaker")
+	p.microphone("microphone")
 	p.pactl("set-default-sink", "loudspeaker")
 	p.play("microphone_feed", toneBob)
 	d := &talker{tone: audio.NewTone(toneAlice, audio.CardRate, 9000)}
@@ -151,31 +152,33 @@ func TestSoundCardChanges(t *testing.T) {
 	// Another default.
 	p.sink("other")
 	p.microphone("headset")
-	p.play("headset_feed", tonePhone)
+	voice := p.play("headset_feed", tonePhone)
+	other := p.measureAtWork("other.monitor")
+	changed := time.Now()
 	p.pactl("set-default-sink", "other")
 	p.pactl("set-default-source", "headset")
-	wantTone(t, "who talks, by the new default", d, tonePhone)
-	wantTone(t, "the new default loudspeaker", p.record("other.monitor"), toneAlice)
+	wantReopened(t, "another default microphone", changed, d, tonePhone)
+	wantReopened(t, "another default loudspeaker", changed, other, toneAlice)
 
-	// The default before, when the new one is pulled out and that one is plugged in again.
-	p.unload(speaker)
-	p.unload(feed)
-	p.sink("loudspeaker")
-	p.microphone("microphone")
-	p.pactl("set-default-sink", "loudspeaker")
-	p.pactl("set-default-source", "microphone")
-	p.play("microphone_feed", toneBob)
-	wantTone(t, "who talks, by the one plugged in again", d, toneBob)
-	wantTone(t, "the loudspeaker plugged in again", p.record("loudspeaker.monitor"), toneAlice)
+	// The default before, when the new one is pulled out.
+	voice.stop() // PulseAudio would move it
+	before := p.measureAtWork("loudspeaker.monitor")
+	changed = time.Now()
+	p.pull("other")
+	p.pull("headset_feed")
+	wantReopened(t, "the microphone that is left", changed, d, toneBob)
+	wantReopened(t, "the loudspeaker that is left", changed, before, toneAlice)
 
 	// Nothing, then devices again.
 	p.pactl("unload-module", "module-null-sink")
 	eventually(t, 5*time.Second, "word of no sound card", func() bool { return strings.HasPrefix(card.State(), "This machine has no sound card.") })
+	changed = time.Now()
 	p.sink("loudspeaker")
 	p.microphone("microphone")
 	p.play("microphone_feed", tonePhone)
-	wantTone(t, "who talks, after there was no device", d, tonePhone)
-	wantTone(t, "the loudspeaker after there was none", p.record("loudspeaker.monitor"), toneAlice)
+	again := p.measure("loudspeaker.monitor")
+	wantReopened(t, "a microphone plugged in", changed, d, tonePhone)
+	wantReopened(t, "a loudspeaker plugged in", changed, again, toneAlice)
 
 	// A crash of the server.
 	p.kill()

@@ -92,6 +92,7 @@ func TestPlainClients(t *testing.T) {
 			}
 		})
 	}
+	api := signIn(t, g, alice)
 	for _, kind := range []string{"sipjs", "jssip"} {
 		t.Run(kind+" and the desk phone", func(t *testing.T) {
 			client := published[kind]
@@ -103,6 +104,8 @@ func TestPlainClients(t *testing.T) {
 			phone.wantEvent(t, "CALL_INCOMING")
 			phone.answer(t)
 			c.talksWith(t, phone)
+			proves(t, "ICE restart", client)
+			c.restarts(t, phone, api)
 			c.do(t, "await phone.hangUp()")
 			phone.wantEvent(t, "CALL_CLOSED")
 
@@ -170,6 +173,41 @@ func (c *plainClient) talksWith(t *testing.T, p *phone) {
 	p.wantEvent(t, "CALL_ESTABLISHED")
 	wantTone(t, "the phone", p, toneAlice)
 	wantTone(t, "the client", c, tonePhone)
+}
+
+// icePair is JavaScript for the candidate pair by which the call's media goes, and the name by which the browser's checks of now go.
+const icePair = `(async () => {
+  const stats = [...(await window.pc.getStats()).values()];
+  const pair = stats.find((s) => s.type === "transport")?.selectedCandidatePairId ?? "";
+  const mine = stats.find((s) => s.id === stats.find((s) => s.id === pair)?.localCandidateId)?.usernameFragment ?? "";
+  return { pair, mine, now: /^a=ice-ufrag:(.*)$/m.exec(window.pc.localDescription.sdp)[1].trim() };
+})()`
+
+// restarts has alice's client restart ICE in its call with the phone (RFC 8445 §9), and checks that the media takes the new way without a packet
+// lost: what they say is heard all the time.
+func (c *plainClient) restarts(t *testing.T, p *phone, api *session) {
+	t.Helper()
+	type path struct{ Pair, Mine, Now string }
+	var before, after path
+	before, lost := eval[path](t, c.tab, icePair), leg(t, api.media(t), "browser").Lost
+	c.do(t, "await phone.restart()")
+	eventually(t, patience, "way that the new checks have found", func() bool {
+		after, _ = evaluate[path](c.tab, icePair)
+		return after.Now != before.Now && after.Mine == after.Now && after.Pair != before.Pair
+	})
+	for l, freq := range map[listener]float64{p: toneAlice, c: tonePhone} {
+		heard := l.heard(t).last(3 * time.Second)
+		if t.Logf("while ICE restarts %.0f Hz is heard in %.2f of the time", freq, heard.steady(freq)); heard.steady(freq) < 0.5 {
+			t.Errorf("while ICE restarts %.0f Hz is heard in %.2f of the time: %v", freq, heard.steady(freq), heard)
+		}
+	}
+	c.talksWith(t, p)
+	if now := leg(t, api.media(t), "browser").Lost; now > lost {
+		t.Errorf("%d packets of the browser are missing after a restart of ICE", now-lost)
+	}
+	if n := eval[int](t, c.tab, `(async () => [...(await window.pc.getStats()).values()].find((s) => s.type === "inbound-rtp").packetsLost)()`); n > 0 {
+		t.Errorf("the browser misses %d packets after a restart of ICE", n)
+	}
 }
 
 // callsEcho hears itself.

@@ -132,7 +132,7 @@ func wantBoth(t *testing.T, who string, l listener, one, other float64) {
 // The machine's microphone and loudspeaker call, and are called by, a browser and a phone at the PBX.
 func TestDesk(t *testing.T) {
 	p := deskSound(t)
-	o := openOffice(t, withDesk)
+	o := openOffice(t, withDesk+"country = \"us\"\n\n")
 	o.withBob(t)
 	d, office := openDesk(t, p, o.gateway, alice), t
 	run := func(name string, f func(*testing.T)) {
@@ -166,15 +166,17 @@ func TestDesk(t *testing.T) {
 	run("by command", func(t *testing.T) {
 		proves(t, "Call out", thisMachine)
 		proves(t, "DTMF (RFC 4733)", thisMachine)
+		proves(t, "DTMF from the other side", thisMachine)
+		proves(t, "Call-progress tones by country", thisMachine)
 		o.phone.startOver()
 		cmd := exec.Command(must(buildGateway()), "call", "201", "--data", o.gateway.data)
 		said := start(t, "call", cmd)
 		o.phone.wantEvent(t, "CALL_INCOMING")
+		wantBoth(t, "the loudspeaker while it rings", d, 440, 480)
 		o.phone.answer(t)
 		wantTone(t, "the phone", o.phone, toneDesk)
 		wantTone(t, "the loudspeaker", d, tonePhone)
-		d.does(t, d.with(t, "201", "talking"), "digits", map[string]any{"digits": "7"})
-		o.phone.wantEvent(t, "CALL_DTMF_START")
+		d.presses(t, o.phone, d.with(t, "201", "talking"))
 		said.signal(syscall.SIGINT)
 		o.phone.wantEvent(t, "CALL_CLOSED")
 		<-said.done
@@ -190,6 +192,10 @@ func TestDesk(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), "No call with nobody: No such name or number.") {
 			t.Errorf("cordboard call nobody: %v, says %q", err, out)
 		}
+		d.wantBeat(t, 250*time.Millisecond) // congestion
+		d.dial(t, "9486")
+		wantBoth(t, "the loudspeaker of who calls somebody busy", d, 480, 620)
+		d.wantBeat(t, 500*time.Millisecond)
 	})
 	run("conference", func(t *testing.T) {
 		defer d.tellIfFailed(t)
@@ -303,38 +309,16 @@ func TestDesk(t *testing.T) {
 	})
 	run("microphone and loudspeaker pulled out", func(t *testing.T) {
 		proves(t, "Device pulled out and plugged in within a call", thisMachine)
-		o.bob.dial(t, "desk")
-		d.does(t, d.with(t, "bob", "ringing"), "answer", nil)
-		o.bob.wantState(t, "talking")
-		wantTone(t, "bob's page", o.bob, toneDesk)
-		wantTone(t, "the loudspeaker", d, toneBob)
+		o.phone.startOver()
+		d.dial(t, "201")
+		o.phone.wantEvent(t, "CALL_INCOMING")
+		o.phone.answer(t)
+		wantTone(t, "the phone", o.phone, toneDesk)
+		wantTone(t, "the loudspeaker", d, tonePhone)
 		o.replug(t, p, d)
-		o.bob.hangUp(t)
+		o.phone.hangUp(t)
 		d.wantFree(t)
 	})
-}
-
-// replug pulls microphone and loudspeaker out and plugs them in again, in a call with bob's page.
-func (o *office) replug(t *testing.T, p *pulse, d *deskPhone) {
-	t.Helper()
-	talks := func() bool {
-		calls := d.calls(t)
-		return len(calls) == 1 && calls[0]["state"] == "talking"
-	}
-	p.pull("loudspeaker")
-	p.pull("microphone_feed")
-	o.gateway.wantLog(t, "This machine has no microphone.")
-	wantNoTone(t, "bob's page", o.bob, toneDesk)
-	if !talks() {
-		t.Fatalf("without microphone and loudspeaker the calls are %v", d.calls(t))
-	}
-	p.voice.stop() // PulseAudio would move it
-	p.plug()
-	wantTone(t, "bob's page", o.bob, toneDesk)
-	wantTone(t, "the loudspeaker", p.record("loudspeaker.monitor"), toneBob)
-	if !talks() {
-		t.Errorf("with microphone and loudspeaker again the calls are %v", d.calls(t))
-	}
 }
 
 // rings says whether there is any sound.

@@ -215,12 +215,18 @@ func findsPBX(t *testing.T, avahi, board *machine) {
 	if s := names(); s != "" {
 		t.Errorf("found before there is a PBX: %s", s)
 	}
-	publish := start(t, "avahi-publish", avahi.command("avahi-publish", "-s", "Main PBX", "_sip._tcp", "5070"))
-	want := "Main PBX box3.local sip:" + avahi.addr() + ":5070;transport=tcp"
+	var published []*process
+	for service, port := range map[string]string{"_sip._udp": "5060", "_sip._tcp": "5070", "_sips._tcp": "5061"} {
+		published = append(published, start(t, "avahi-publish "+service, avahi.command("avahi-publish", "-s", "Main PBX", service, port)))
+	}
+	at := "Main PBX box3.local sip:" + avahi.addr()
+	want := at + ":5060, " + at + ":5061;transport=tls, " + at + ":5070;transport=tcp"
 	if !within(15*time.Second, func() bool { return names() == want }) {
 		t.Errorf("found %q, want %q", names(), want)
 	}
-	publish.stop()
+	for _, p := range published {
+		p.stop()
+	}
 	if !within(15*time.Second, func() bool { return names() == "" }) {
 		t.Errorf("still found: %s", names())
 	}

@@ -135,18 +135,7 @@ func digitsReachPhone(t *testing.T, o *office) {
 	const digits = "159*0#"
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.alice.press(t, digits)
-	var got string
-	if !within(8*time.Second, func() bool {
-		got = ""
-		for _, e := range o.phone.recent() {
-			if e.Type == "CALL_DTMF_START" {
-				got += e.Param
-			}
-		}
-		return got == digits
-	}) {
-		t.Errorf("the phone got the digits %q, want %q", got, digits)
-	}
+	o.phone.wantKeys(t, digits)
 	wantTone(t, "the phone", o.phone, toneAlice)
 	o.alice.hangUp(t)
 }

@@ -16,11 +16,12 @@ func TestFirefox(t *testing.T) {
 	proves(t, "DTMF (RFC 4733)", fox)
 	proves(t, "Call survives a page reload", fox)
 	proves(t, "Media by TCP, for want of UDP", fox)
+	proves(t, "Bad network (loss, jitter, MTU 1200)", fox)
 	if !inNamespace(t) {
 		return
 	}
 	o := &office{pbx: startPBX(t, pbxOptions{})}
-	o.phone = startPhone(t, o.pbx, "201", phoneOptions{})
+	o.phone = startPhone(t, o.pbx, "201", phoneOptions{Buffer: airBuffer})
 	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(o.pbx), At: spaceAddr})
 	o.alice = openPage(t, startFirefox(t, toneAlice, o.gateway.ca()), o.gateway, alice)
 	o.pbx.wantRegistered(t, "101", "102")
@@ -56,8 +57,14 @@ func TestFirefox(t *testing.T) {
 		o.phone.wantEvent(t, "CALL_CLOSED")
 	})
 	t.Run("digits", func(t *testing.T) { digitsReachPhone(t, o) })
-	t.Run("reload", func(t *testing.T) {
+	t.Run("bad network, then reload", func(t *testing.T) {
+		a := openAir(t, o.gateway)
+		a.through(t, o.alice)
+		a.bad(true)
 		o.pageCallsPhone(t, o.alice, toneAlice)
+		wantSteady(t, "the phone", o.phone, toneAlice)
+		wantSteady(t, "the page", o.alice, tonePhone)
+		a.wantBad(t, signIn(t, o.gateway, alice))
 		f := o.alice.fox
 		f.browser.must(t, "browsingContext.reload", map[string]any{"context": f.context, "wait": "complete"}, nil)
 		o.alice.wantState(t, "talking")

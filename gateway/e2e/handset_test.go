@@ -62,9 +62,20 @@ func listenUDP(t *testing.T) *net.UDPConn {
 
 // answer takes what the gateway asks, until the socket closes.
 func (h *handset) answer() {
+	answerCalls(h.sip, func(offer []byte) []byte {
+		h.mu.Lock()
+		h.to = soundAddress(string(offer))
+		h.mu.Unlock()
+		return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n",
+			h.rtp.LocalAddr().(*net.UDPAddr).Port)
+	})
+}
+
+// answerCalls answers each request with 200, offers with what describe makes of them, until the socket closes.
+func answerCalls(conn *net.UDPConn, describe func(offer []byte) []byte) {
 	b := make([]byte, 1<<16)
 	for {
-		n, from, err := h.sip.ReadFromUDP(b)
+		n, from, err := conn.ReadFromUDP(b)
 		if err != nil {
 			return
 		}
@@ -75,15 +86,11 @@ func (h *handset) answer() {
 		}
 		res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
 		if req.IsInvite() {
-			h.mu.Lock()
-			h.to = soundAddress(string(req.Body()))
-			h.mu.Unlock()
-			res.AppendHeader(sip.NewHeader("Contact", "<sip:200@"+h.sip.LocalAddr().String()+">"))
+			res.AppendHeader(sip.NewHeader("Contact", "<sip:200@"+conn.LocalAddr().String()+">"))
 			res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-			res.SetBody(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n",
-				h.rtp.LocalAddr().(*net.UDPAddr).Port))
+			res.SetBody(describe(req.Body()))
 		}
-		_, _ = h.sip.WriteToUDP([]byte(res.String()), from)
+		_, _ = conn.WriteToUDP([]byte(res.String()), from)
 	}
 }
 

@@ -9,8 +9,9 @@ import "testing"
 type office struct {
 	pbx        *pbx
 	gateway    *gateway
-	phone      *phone // 201
-	alice, bob *tab   // 101 and, for those who ask for it, 102
+	phone      *phone   // 201
+	alice, bob *tab     // 101 and, for those who ask for it, 102
+	browser    *browser // alice's, in bothWays
 }
 
 // openOffice builds an office in extension mode, with alice signed in.

@@ -75,6 +75,14 @@ func TestOpusOnly(t *testing.T) {
 			c.talksWith(t, phone)
 			wantOpus(c)
 			wantLong()
+			proves(t, "DTMF with a clock of 48 kHz", published[kind], desk)
+			c.do(t, `window.pc.getSenders().find((s) => s.dtmf).dtmf.insertDTMF("4")`)
+			if e := phone.wantEvent(t, "CALL_DTMF_START"); e.Param != "4" {
+				t.Errorf("the phone got the key %q, want 4", e.Param)
+			}
+			phone.command(t, "sndcode", "7")
+			wantKey(t, kind, c, "7")
+			wantTone(t, "the phone", phone, toneAlice)
 			c.do(t, "await phone.hangUp()")
 			phone.wantEvent(t, "CALL_CLOSED")
 

@@ -25,10 +25,17 @@ type pulse struct {
 	proc    *process
 	voice   *process      // who talks into the microphone, of plug
 	latency time.Duration // that who plays and records asks for
+	fast    float64       // by which its devices' clock is too fast, in millionths
 }
 
 // startPulse runs a PulseAudio without any device until the test ends.
 func startPulse(t *testing.T) *pulse {
+	t.Helper()
+	return startFastPulse(t, 0)
+}
+
+// startFastPulse is startPulse with devices whose clock is fast by so many millionths: a second of the server's is as much shorter.
+func startFastPulse(t *testing.T, fast float64) *pulse {
 	t.Helper()
 	program(t, "pulseaudio")
 	program(t, "pactl")
@@ -37,7 +44,7 @@ func startPulse(t *testing.T) *pulse {
 		t.Fatalf("start pulseaudio: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	p := &pulse{t: t, dir: dir, latency: 20 * time.Millisecond}
+	p := &pulse{t: t, dir: dir, latency: 20 * time.Millisecond, fast: fast}
 	p.start()
 	return p
 }
@@ -51,11 +58,24 @@ func (p *pulse) start() {
 		"--use-pid-file=no", "--realtime=no", "--high-priority=no", "--log-level=error",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
 	cmd.Env = append(os.Environ(), p.env()...)
+	if p.fast != 0 {
+		cmd.Env = append(cmd.Env, "LD_PRELOAD="+faketime(p.t), fmt.Sprintf("FAKETIME=+0 x%.6f", 1+p.fast/1e6))
+	}
 	p.proc = start(p.t, "pulseaudio", cmd)
 	eventually(p.t, 10*time.Second, "answer of PulseAudio", func() bool {
 		_, err := p.try("info")
 		return err == nil
 	})
+}
+
+// faketime is the library that has a program's clocks run at another speed.
+func faketime(t *testing.T) string {
+	t.Helper()
+	found, _ := filepath.Glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+	if len(found) == 0 {
+		missing(t, "libfaketime is not installed")
+	}
+	return found[0]
 }
 
 // kill ends the server at once, as a crash would.

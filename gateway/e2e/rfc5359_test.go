@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/audio"
+	"cordboard/audio/codec"
 )
 
 // The service examples of RFC 5359: sipp plays the PBX and its phones, a raw SIP client the browser.
@@ -43,6 +46,11 @@ func TestServiceExamples(t *testing.T) {
 
 		{"music on hold", "music.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
+			tell := func() { // for that the phone waits
+				b.send(t, c.request("INFO", ""))
+				b.response(t, 200, sip.INFO)
+			}
+			tell()
 			for _, direction := range []string{"sendonly", "sendrecv"} {
 				req := b.request(t, sip.INVITE)
 				if len(req.Body()) > 0 {
@@ -52,9 +60,8 @@ func TestServiceExamples(t *testing.T) {
 				if ack := b.request(t, sip.ACK); !strings.Contains(string(ack.Body()), "a="+direction) {
 					t.Errorf("the browser's offer is answered by\n%s\nwant %s", ack.Body(), direction)
 				}
-				if direction == "sendonly" { // the phone waits for it before it takes the call back
-					b.send(t, c.request("INFO", ""))
-					b.response(t, 200, sip.INFO)
+				if direction == "sendonly" {
+					tell()
 				}
 			}
 			c.hangUp(t)
@@ -80,6 +87,8 @@ func TestServiceExamples(t *testing.T) {
 
 		{"unattended transfer by the phone", "transfer.xml", func(t *testing.T, b *client) {
 			c := b.call(t, "200")
+			b.send(t, c.request("INFO", ""))
+			b.response(t, 200, sip.INFO)
 			refer := b.request(t, sip.REFER)
 			if got := refer.GetHeader("Refer-To").Value(); got != "<sip:300@"+domain+">" {
 				t.Errorf("the browser shall call %s, want 300 here", got)
@@ -184,6 +193,9 @@ func startScenario(t *testing.T, name string, on *port) (log func() []string) {
 	if err := os.WriteFile(file, scenario.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, musicFile), music(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	rtp, _ := freeRange(t, 4)
 	on.release()
 	logs := filepath.Join(dir, "log")
@@ -200,6 +212,18 @@ func startScenario(t *testing.T, name string, on *port) (log func() []string) {
 		text, _ := os.ReadFile(logs)
 		return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 	}
+}
+
+// What a music server plays: a second of toneMusic in G.711.
+const (
+	toneMusic = 900.0
+	musicFile = "music.ulaw"
+)
+
+func music() []byte {
+	samples := make([]int16, codec.G711Rate)
+	audio.NewTone(toneMusic, codec.G711Rate, 9000).Fill(samples)
+	return codec.PCMU.Encode(nil, samples)
 }
 
 const (
@@ -239,17 +263,11 @@ var scenarioWords = template.FuncMap{
 		return sendText(fmt.Sprintf("SIP/2.0 %d %s\n", status, reason) + fmt.Sprintf(lastHeaders, "") + ourContact + described(direction))
 	},
 	// ask sends a request inside the call; body is a direction for a description, or text.
-	"ask": func(method string, seq int, headers, body string) string {
-		if headers != "" {
-			headers += "\n"
-		}
-		end := described(body)
-		if strings.Contains(body, " ") {
-			end = "Content-Length: [len]\n\n" + body + "\n"
-		}
-		return sendText(method + " [$contact] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n" +
-			"From: [$to];tag=a[$number]\nTo: [$from]\nCall-ID: [call_id]\nCSeq: " + strconv.Itoa(seq) + " " + method + "\nMax-Forwards: 70\n" +
-			ourContact + headers + end)
+	"ask": ask,
+	// play answers what is offered to a music server, and has it play.
+	"play": func(seq int) string {
+		return strings.Replace(ask("ACK", seq, "", "sendonly"), "[media_port]", "[rtpstream_audio_port]", 1) + `
+  <nop><action><exec rtp_stream="` + musicFile + `,-1,0"/></action></nop>`
 	},
 	// log has a phone say something. It belongs to what the phone receives: while it takes a step of its own sipp bears no message.
 	"log": func(text string) string {
@@ -263,6 +281,19 @@ var scenarioWords = template.FuncMap{
 		}
 		return text
 	},
+}
+
+func ask(method string, seq int, headers, body string) string {
+	if headers != "" {
+		headers += "\n"
+	}
+	end := described(body)
+	if strings.Contains(body, " ") {
+		end = "Content-Length: [len]\n\n" + body + "\n"
+	}
+	return sendText(method + " [$contact] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n" +
+		"From: [$to];tag=a[$number]\nTo: [$from]\nCall-ID: [call_id]\nCSeq: " + strconv.Itoa(seq) + " " + method + "\nMax-Forwards: 70\n" +
+		ourContact + headers + end)
 }
 
 func described(direction string) string {

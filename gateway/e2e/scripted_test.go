@@ -36,8 +36,10 @@ func TestStrictPhone(t *testing.T) {
 	proves(t, "Reliable responses (100rel)", page, sipTest)
 	proves(t, "Session timers", page, sipTest)
 	proves(t, "Hold of old (0.0.0.0)", page, sipTest)
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "strict")})
-	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
+	site := openSite(t)
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "strict"), Extra: forSite(site)})
+	b := startBrowser(t, toneAlice, g.ca())
+	p := openPage(t, b, g, alice)
 	p.dial(t, "200")
 	p.wantHold(t, "remote") // as soon as its refreshes are done
 	wantNoTone(t, "the page on hold", p, toneAlice)
@@ -49,6 +51,19 @@ func TestStrictPhone(t *testing.T) {
 	p.wantHold(t, "")
 	wantTone(t, "the page", p, toneAlice)
 	p.hangUp(t)
+
+	proves(t, "Reliable responses (100rel)", jsSIP)
+	proves(t, "Hold of old (0.0.0.0)", jsSIP)
+	c := openClient(t, b, site, "jssip", g.ws()+credentialQuery(alice.Name, time.Now().Add(time.Hour)), alice.Name, "")
+	c.do(t, "await phone.call('200')")
+	eventually(t, patience, "hold by the phone", func() bool { return c.truth(`window.log.includes("hold remote")`) })
+	wantNoTone(t, "JsSIP on hold", c, toneAlice)
+	c.do(t, "await phone.hold(true)")
+	wantNoTone(t, "JsSIP that holds", c, toneAlice)
+	c.do(t, "await phone.hold(false)")
+	wantTone(t, "JsSIP", c, toneAlice)
+	c.do(t, "await phone.hangUp()")
+	c.wantState(t, "ended")
 }
 
 // A hold that crosses a change of the phone is tried again, and one that the phone refuses does not end the call.

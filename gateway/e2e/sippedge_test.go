@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A call that may go no further, and one that comes round, end at once.
+// A call that may go no further, and one that comes round, end at once; and of too many calls those that are too many.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	program(t, "npm")
@@ -24,20 +24,26 @@ func TestRounds(t *testing.T) {
 	}
 	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer site.Close()
-	proves(t, "Calls that go round (482, 483)", sipTest)
+	phones := freePort(t)
+	startScenario(t, "phone.xml", phones)
 	scenario, err := filepath.Abs("testdata/rounds.xml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: "[[pbx]]\nname = \"office\"\nuri = \"sip:127.0.0.1:9\"\nmode = \"peer\"\n",
-		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, site.URL)})
-	c := openClient(t, startBrowser(t, toneAlice, g.ca()), site.URL, "jssip", g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
-	cmd := exec.Command(program(t, "sipp"), g.sip.addr(), "-sf", scenario, "-i", "127.0.0.1", "-s", alice.Extension, "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error")
-	cmd.Dir = t.TempDir()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("sipp: %v\n%.2000s", err, out)
-	}
-	c.wantState(t, "ended")
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"peer\"\n", phones.addr()),
+		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n[guard]\nbusy = %d\n", secret, site.URL, busy)})
+	b := startBrowser(t, toneAlice, g.ca())
+	c := openClient(t, b, site.URL, "jssip", g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+	t.Run("one that goes round", func(t *testing.T) {
+		proves(t, "Calls that go round (482, 483)", sipTest)
+		cmd := exec.Command(program(t, "sipp"), g.sip.addr(), "-sf", scenario, "-i", "127.0.0.1", "-s", alice.Extension, "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error")
+		cmd.Dir = t.TempDir()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("sipp: %v\n%.2000s", err, out)
+		}
+		c.wantState(t, "ended")
+	})
+	t.Run("too many", func(t *testing.T) { floods(t, g, b, site.URL, c) })
 }
 
 // A registrar that names a way (RFC 3608) is called by it.

@@ -106,6 +106,31 @@ func wantNoTone(t *testing.T, who string, l listener, freq float64) {
 	}
 }
 
+// steady is in how much of the sound's time a tone of freq Hz is what is heard: in 0.8 of it when nothing of toneFile's is lost.
+func (s sound) steady(freq float64) float64 {
+	all, good := 0, 0
+	for rest := s.samples; s.rate > 0 && len(rest) >= s.rate/10; rest = rest[s.rate/10:] {
+		all++
+		if piece := rest[:s.rate/10]; audio.RMS(piece) >= 100 && audio.Goertzel(piece, s.rate, freq) > 0.4 {
+			good++
+		}
+	}
+	return float64(good) / float64(max(1, all))
+}
+
+// wantSteady waits until l hears freq in more than half of three seconds.
+func wantSteady(t *testing.T, who string, l listener, freq float64) {
+	t.Helper()
+	var last sound
+	if !within(12*time.Second, func() bool {
+		last = l.heard(t).last(3 * time.Second)
+		return last.duration() > 2500*time.Millisecond && last.steady(freq) > 0.5
+	}) {
+		t.Fatalf("%s hears %.0f Hz in %.2f of the time: %v", who, freq, last.steady(freq), last)
+	}
+	t.Logf("%s hears %.0f Hz in %.2f of the time", who, freq, last.steady(freq))
+}
+
 // toneFile writes a tone as a WAV file, in pulses of 400 ms with pauses of
 // 100 ms, since noise suppression takes a steady tone for noise.
 func toneFile(t *testing.T, freq float64, rate int, length time.Duration) string {

@@ -107,8 +107,8 @@ func TestOverTLS(t *testing.T) {
 				more += fmt.Sprintf("cert = %q\nkey = %q\n", cert, key)
 			}
 			secure.release()
-			o := &office{pbx: startPBX(t, pbxOptions{TLS: files})}
-			options := gatewayOptions{Users: []gatewayUser{alice},
+			o, site := &office{pbx: startPBX(t, pbxOptions{TLS: files})}, openSite(t)
+			options := gatewayOptions{Users: []gatewayUser{alice}, Extra: forSite(site),
 				PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = %q\nmode = \"extension\"\n%s\n", fmt.Sprintf(tt.scheme, secure.addr()), more)}
 			if tt.listening {
 				options.SIPS = freePort(t)
@@ -116,6 +116,10 @@ func TestOverTLS(t *testing.T) {
 			o.gateway = startGateway(t, options)
 			o.pbx.wantRegistered(t, "101")
 			bothWays(t, o, alice, "101")
+			if !tt.listening {
+				proves(t, "SIP by TLS", jsSIP)
+				o.callsPhone(t, site, "jssip")
+			}
 			if log := o.pbx.output(); !strings.Contains(log, "REGISTER sip:") && !strings.Contains(log, "REGISTER sips:") || !strings.Contains(log, "by tls call") {
 				t.Error("the PBX saw no request by TLS")
 			}
@@ -136,10 +140,15 @@ func TestOverIPv6(t *testing.T) {
 	l.Close()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
-			o := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]"})}
-			o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", PBX: pbxTable(o.pbx, "extension", transport, "")})
+			o, site := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]"})}, openSite(t)
+			o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", PBX: pbxTable(o.pbx, "extension", transport, ""), Extra: forSite(site)})
 			o.pbx.wantRegistered(t, "101")
 			bothWays(t, o, alice, "101")
+			if transport == "tcp" {
+				proves(t, "IPv6", jsSIP)
+				proves(t, "SIP by TCP", page, desk, jsSIP)
+				o.callsPhone(t, site, "jssip")
+			}
 		})
 	}
 	t.Run("tls", func(t *testing.T) {
@@ -148,11 +157,15 @@ func TestOverIPv6(t *testing.T) {
 		files := &pbxTLS{Addr: fmt.Sprintf("[::1]:%d", secure.number)}
 		files.Cert, files.Key = ca.leaf(t, "pbx")
 		secure.release()
-		o := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}
-		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]",
+		o, site := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}, openSite(t)
+		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", Extra: forSite(site),
 			PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=tls\"\nmode = \"extension\"\nca = %q\n", files.Addr, ca.file)})
 		o.pbx.wantRegistered(t, "101")
 		bothWays(t, o, alice, "101")
+		proves(t, "IPv6", sipJS)
+		proves(t, "SIP by TLS", sipJS)
+		proves(t, "SIP by TLS over IPv6", sipJS)
+		o.callsPhone(t, site, "sipjs")
 		if !strings.Contains(o.pbx.output(), "by tls call") {
 			t.Error("the PBX saw no request by TLS")
 		}

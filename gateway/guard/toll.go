@@ -157,6 +157,14 @@ func (t *Toll) Permits(user, dialled string) error {
 	return t.rules.Site.permits(number, "")
 }
 
+// Emergency says whether a dialled number is one that nothing limits.
+func (t *Toll) Emergency(dialled string) bool {
+	number := Number(dialled)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Contains(t.rules.Emergency, number)
+}
+
 // Enter begins a call of a user to a number outside. It ends with Leave, which the caller owes also for a call that was not begun.
 // The error is a *Refusal or a fault of what tells of earlier calls.
 func (t *Toll) Enter(ctx context.Context, call, user, dialled string, now time.Time) error {

@@ -139,3 +139,23 @@ func TestExtendedReportsOfAPhone(t *testing.T) {
 		}
 	}
 }
+
+// What a phone throws away because it came too late counts as lost on the way to it, and is asked for.
+func TestMetricsOfAPhone(t *testing.T) {
+	e := startEngine(t, "23220-23229")
+	a, b := newPhone(t), newPhone(t)
+	offer := must(t)(e.Offer(t.Context(), "call", desk, pbx, a.description("sendrecv")))
+	if !strings.Contains(string(offer), "a=rtcp-xr:voip-metrics\r\n") {
+		t.Errorf("it is not asked for:\n%s", offer)
+	}
+	b.hear(offer)
+	a.hear(must(t)(e.Answer(t.Context(), "call", pbx, desk, b.description("sendrecv"))))
+	ours := reaches(t, a.mouth, b, "voice").SSRC
+	reaches(t, b.mouth, a, "voice")
+	b.control.WriteToUDPAddrPort(compound(t, &rtcp.ReceiverReport{SSRC: b.ssrc, Reports: []rtcp.ReceptionReport{{SSRC: ours, FractionLost: 64}}},
+		&rtcp.ExtendedReport{SenderSSRC: b.ssrc, Reports: []rtcp.ReportBlock{&rtcp.VoIPMetricsReportBlock{SSRC: ours, DiscardRate: 32, RoundTripDelay: 80, MOSLQ: 35}}}), b.remote.RTCP)
+	waitFor(t, "the phone's report", func() bool { return stats(t, e, "call", pbx.Leg).Reports > 0 })
+	if r := stats(t, e, "call", pbx.Leg).Remote; r.Discarded != 0.125 || r.MOS != 3.5 || r.RoundTrip != 80*time.Millisecond || r.Share != 0.25 {
+		t.Errorf("told %+v", r)
+	}
+}

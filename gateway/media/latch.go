@@ -42,9 +42,13 @@ type target struct {
 	latched  bool           // addr is where the party really sends from
 }
 
-// admits says whether packets may come from that host at all.
+// admits says whether packets may come from that host at all. Of a link's own addresses only what comes has a zone for sure.
 func (t *target) admits(src netip.AddrPort) bool {
-	return t != nil && (src.Addr() == t.signaled.Addr() || src.Addr() == t.host)
+	if t == nil {
+		return false
+	}
+	addr := src.Addr().WithZone("")
+	return addr == t.signaled.Addr().WithZone("") || addr == t.host.WithZone("")
 }
 
 // retarget is the target after a new description: free to latch again when it names another address.
@@ -52,6 +56,8 @@ func (t *target) retarget(signaled netip.AddrPort, host netip.Addr) *target {
 	signaled = netip.AddrPortFrom(signaled.Addr().Unmap(), signaled.Port())
 	if a := signaled.Addr(); !a.IsValid() || a.IsMulticast() || a.IsUnspecified() || signaled.Port() == 0 {
 		signaled = netip.AddrPort{}
+	} else if a.IsLinkLocalUnicast() && a.Is6() && host.IsLinkLocalUnicast() { // by the same link
+		signaled = netip.AddrPortFrom(a.WithZone(host.Zone()), signaled.Port())
 	}
 	next := &target{signaled: signaled, host: host.Unmap(), addr: signaled}
 	if t != nil && t.latched && t.signaled == signaled && next.admits(t.addr) {

@@ -30,6 +30,17 @@ func TestRetarget(t *testing.T) {
 	if moved := latched.retarget(addr("192.0.2.9:1"), sipHost); moved.addr != addr("192.0.2.9:1") || moved.latched {
 		t.Errorf("other address: %+v", moved)
 	}
+	// A description has no zone (RFC 4566 has none), what comes from a link's own address has one; what goes there needs it.
+	link, there := addr("[fe80::1]:4000"), addr("[fe80::1%2]:5000")
+	for _, zoned := range []*target{(*target)(nil).retarget(link, netip.Addr{}), (*target)(nil).retarget(netip.AddrPort{}, link.Addr()),
+		(*target)(nil).retarget(netip.AddrPort{}, netip.MustParseAddr("fe80::1%eth0"))} {
+		if !zoned.admits(there) || zoned.admits(addr("[fe80::2%2]:5000")) {
+			t.Errorf("of %+v is heard %v, of another one %v", zoned, zoned.admits(there), zoned.admits(addr("[fe80::2%2]:5000")))
+		}
+	}
+	if got := (*target)(nil).retarget(link, netip.MustParseAddr("fe80::9%2")).addr; got != addr("[fe80::1%2]:4000") {
+		t.Errorf("sent to %v, want by the link of signaling", got)
+	}
 	elsewhere := &target{signaled: signaledHost, host: sipHost, addr: addr("198.51.100.1:7"), latched: true}
 	if gone := elsewhere.retarget(signaledHost, netip.MustParseAddr("198.51.100.2")); gone.latched || gone.addr != signaledHost {
 		t.Errorf("latched to a host of signaling that changed: %+v", gone)

@@ -85,11 +85,14 @@ type moment struct {
 	at    time.Duration
 }
 
-// newOutgoing draws the numbers that a stream begins with. The first sequence number is low, so that lost packets can't
-// make a receiver guess the roll-over count of SRTP wrong (RFC 3711 §3.3.1).
+// newOutgoing draws the numbers that a stream begins with.
 func newOutgoing() outgoing {
-	return outgoing{ssrc: random32(), top: uint16(random32() & 0x7FFF), stamp: random32()}
+	return outgoing{ssrc: random32(), top: newSequence(), stamp: random32()}
 }
+
+// newSequence is the number before the first one of a stream. It is low, so that lost packets can't make a receiver guess the roll-over
+// count of SRTP wrong (RFC 3711 §3.3.1).
+func newSequence() uint16 { return uint16(random32() & 0x7FFF) }
 
 // ticks is how far timestamps of a rate in Hz go on in d; not at all when d is negative.
 func ticks(d time.Duration, rate uint32) uint32 {
@@ -205,12 +208,24 @@ func (o *outgoing) renew() bool {
 	if o.looped {
 		return false
 	}
-	o.looped, o.former = true, o.ssrc
+	o.looped = true
+	o.rename()
+	return true
+}
+
+// rename takes another SSRC.
+func (o *outgoing) rename() {
+	o.former = o.ssrc
 	for o.ssrc == o.former {
 		o.ssrc = random32()
 	}
 	o.packets, o.octets = 0, 0
-	return true
+}
+
+// restart takes another SSRC, whose sequence numbers begin low as newOutgoing's do.
+func (o *outgoing) restart() {
+	o.rename()
+	o.cut, o.top = true, newSequence()
 }
 
 // synchronize takes from a report of the source which of its timestamps is at that moment. A report that contradicts the packets

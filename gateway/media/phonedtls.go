@@ -38,9 +38,12 @@ type dtlsPort struct {
 	security security
 }
 
-// settle takes what an exchange of descriptions agreed on. Whether RTCP has a port of its own stays as it was agreed first.
+// settle takes what an exchange of descriptions agreed on. Whether RTCP has a port of its own stays as it was agreed first with a phone.
 func (d *handshakes) settle(client bool, remote *sdp.Remote) {
 	d.mu.Lock()
+	if d.media != nil && d.line.muxed.Load() != remote.Mux && d.media.security.expects() != remote.Fingerprint {
+		d.end() // it is another phone
+	}
 	if d.media == nil {
 		d.line.muxed.Store(remote.Mux)
 		d.line.secret.Store(new(secret))
@@ -74,6 +77,11 @@ func (d *handshakes) port(ctx context.Context, control bool) *dtlsPort {
 func (d *handshakes) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.end()
+}
+
+// end is forget for who holds mu.
+func (d *handshakes) end() {
 	if d.cancel != nil {
 		d.cancel()
 	}

@@ -4,33 +4,27 @@ package media
 
 import (
 	"fmt"
-	"math/bits"
 	"os"
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// While packets flow, the relay thread waits in secret, which is without telling Go's scheduler, for at most busyWait.
-// A thread that says so thousands of times a second keeps the scheduler's watchdog awake, which costs a third more than
-// all else: after each honest wait the watchdog looks every 20 µs for a while, so that a single call whose packets come 10 ms
-// apart would cost as much as thirty. When nothing came for busyWait the thread says so, and an idle engine costs nothing.
-// Beyond 10 ms the watchdog would take the thread for one that never yields, and send it a signal each time.
-//
-// Packets flow when of the last eight times busyTimes came within busyWait of those before. What a single stream brings, each 20 ms, does
-// not: a wait in secret would end without any, and be followed by an honest one.
+// While packets flow, the relay thread waits in secret, which is without telling Go's scheduler. A thread that says so costs more than all
+// else, for it keeps the scheduler's watchdog awake: of one that waits for more than 10 ms the watchdog takes the place, and then looks
+// every 20 µs for a while, and again when the thread comes back. A single call, whose packets come 10 ms apart, would cost as much as
+// thirty. Who waits in secret is sent a signal each 10 or 20 ms instead, and goes on. When nothing came for busyTime the thread says that it
+// waits, and an idle engine costs nothing.
 //
 // A thread that waits in secret keeps one of the scheduler's GOMAXPROCS places. Whoever wants to stop the world, the
 // garbage collector above all, sends it a signal, which ends the wait (EINTR; the system never begins epoll_pwait
 // again). Where there is only one place, the thread never waits in secret.
-const (
-	busyWait  = 8 * time.Millisecond
-	busyTimes = 3
-)
+const busyTime = 100 * time.Millisecond
 
 // maxEvents is how many sockets are told of in one wait.
 const maxEvents = 128
@@ -50,11 +44,9 @@ type relay struct {
 	ready  [maxEvents]*socket
 	queues []*socket
 	bundle bundle
-	last   time.Duration // when packets came, of the engine's clock
-	soon   uint8         // a bit for each of the last times: they came within secret of the ones before
 	lone   bool          // the scheduler has one place
 	waits  int           // in secret
-	secret time.Duration // how long a wait in secret may be
+	secret time.Duration // how long it waits in secret after packets
 	nap    unix.Timespec // after each round
 }
 
@@ -81,7 +73,10 @@ func newRelay(nap time.Duration) (*relay, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("wait for packets: %w", os.NewSyscallError("eventfd", err))
 	}
-	r := &relay{epoll: epoll, wake: wake, table: make([]entry, 1), secret: busyWait, nap: unix.NsecToTimespec(nap.Nanoseconds())}
+	r := &relay{
+		epoll: epoll, wake: wake, table: make([]entry, 1),
+		lone: runtime.GOMAXPROCS(0) == 1, secret: busyTime, nap: unix.NsecToTimespec(nap.Nanoseconds()),
+	}
 	if err := r.watch(wake, slot{index: wakeSlot}); err != nil {
 		unix.Close(wake)
 		unix.Close(epoll)
@@ -171,20 +166,18 @@ func (r *relay) release() {
 // preempts it every 10 ms. A locked thread would hand its place to another thread then, sleep, and be woken by a third; so it goes
 // on at once. While it waits, openly or not, no other goroutine can be on it anyway.
 func (r *relay) run(clock func() time.Duration) {
+	var now, last time.Duration // last: when packets came
 	for {
-		n := r.wait()
+		n := r.wait(now-last < r.secret)
+		now = clock()
 		if n == 0 {
 			continue
 		}
+		last = now
 		ready, queues, ended := r.sockets(n)
 		if ended {
 			return
 		}
-		now := clock()
-		if r.soon <<= 1; now-r.last <= r.secret {
-			r.soon |= 1
-		}
-		r.last = now
 		for _, s := range queues {
 			s.keep(true)
 		}
@@ -210,23 +203,22 @@ func (r *relay) rest() {
 	}
 }
 
-// wait waits for packets and says how many sockets have some; 0 when it was disturbed.
-func (r *relay) wait() int {
+// wait waits for packets, in secret while they flow, and says how many sockets have some; 0 when it was disturbed or waited in secret for
+// long enough.
+func (r *relay) wait(flow bool) int {
 	events, most := uintptr(unsafe.Pointer(&r.events[0])), uintptr(maxEvents)
-	if bits.OnesCount8(r.soon) >= busyTimes && !r.lone {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, uintptr(r.secret.Milliseconds()), 0, 0)
-		if r.waits++; r.waits%(1<<10) == 0 {
-			r.lone = runtime.GOMAXPROCS(0) == 1
-		}
-		switch {
-		case errno != 0:
-			return 0
-		case n > 0:
-			return int(n)
-		}
+	var n uintptr
+	var errno syscall.Errno
+	if flow && !r.lone {
+		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, uintptr(r.secret.Milliseconds()), 0, 0)
+		r.waits++
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, ^uintptr(0), 0, 0)
+		r.waits = 0
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), events, most, ^uintptr(0), 0, 0)
-	r.lone = runtime.GOMAXPROCS(0) == 1
+	if r.waits%(1<<10) == 0 {
+		r.lone = runtime.GOMAXPROCS(0) == 1
+	}
 	if errno != 0 {
 		return 0
 	}
@@ -247,6 +239,9 @@ func (r *relay) sockets(n int) (ready, queues []*socket, ended bool) {
 			ready = append(ready, one.socket)
 		}
 	}
-	r.queues = append(r.queues[:0], r.gathered...)
+	r.queues = r.queues[:0]
+	if len(ready) > 1 || len(ready) == 1 && ready[0].batch != nil { // what one party sends alone goes on at once
+		r.queues = append(r.queues, r.gathered...)
+	}
 	return ready, r.queues, false
 }

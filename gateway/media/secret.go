@@ -198,7 +198,12 @@ func (s *plainLine) take(c sdp.Crypto) error {
 	k.in.marked(sdesSuites[i], c.MKI)
 	next := &secret{media: sides{k, k}, control: sides{k, k}}
 	if old := s.secret.Load(); b.theirs != nil && old != nil {
-		next.before = old.media.in
+		if next.before = old.before; next.before == nil { // else nothing came since the key changed last
+			next.before = old.media.in
+		}
+		if old.media.out != nil {
+			s.leg.streams.readdress(&old.media.out.out, s.engine.now())
+		}
 		if b.suite == c.Suite { // our key stays: another context would use its numbers again
 			next.media.out, next.control.out = old.media.out, old.control.out
 		}
@@ -257,8 +262,12 @@ func (s *plainLine) open(k *secret, p []byte, h rtpHeader) ([]byte, bool) {
 		clear, err := k.media.in.in.open(p, h)
 		return clear, err == nil
 	}
-	again := append(make([]byte, 0, bufferSize), p...) // what could not be opened is worth nothing
+	copied := func() []byte { return append(make([]byte, 0, bufferSize), p...) } // what could not be opened is worth nothing
+	again, more := copied(), copied()
 	clear, err := k.media.in.in.open(p, h)
+	if err != nil {
+		clear, err = k.media.in.in.resume(more, h, &k.before.in.media)
+	}
 	if err == nil {
 		settled := *k
 		settled.before = nil

@@ -20,6 +20,13 @@ const (
 // maxControl is the greatest index of an RTCP packet (RFC 3711 §3.4).
 const maxControl = 1<<31 - 1
 
+// Of how many packets in a row that could not be opened one is tried with rollovers that we don't know of, and how many of those are
+// tried, by turns: a day's at 50 packets a second.
+const (
+	probeEach = 8
+	maxProbes = 128
+)
+
 var (
 	// errSource reports a packet of one source more than a leg may have.
 	errSource = errors.New("too many sources")
@@ -146,6 +153,7 @@ type inbound struct {
 	media     sources // of SRTP
 	control   sources // of SRTCP
 
+	failed    uint32 // packets of sources without a window, since the last one got one
 	mki       []byte // that stands in each packet (RFC 3711 §3.1); nil: none does
 	behindMKI struct{ media, control int }
 }
@@ -169,7 +177,8 @@ func (s *inbound) unmarked(p []byte, behind, least int) []byte {
 	return p[:at+copy(p[at:], p[end:])]
 }
 
-// open checks and decrypts an SRTP packet in place.
+// open checks and decrypts an SRTP packet in place. Who was silent to us for more than half a range of sequence numbers, or whose
+// rollovers we never knew, is understood after some packets.
 func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
 	if s.mki != nil {
 		p = s.unmarked(p, s.behindMKI.media, h.size)
@@ -178,17 +187,52 @@ func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var index uint64
-	if w == nil {
-		index = uint64(h.seq)
-	} else if index = w.index(h.seq); !w.fresh(index) {
+	index, failed, unseen := uint64(h.seq), &s.failed, true
+	if w != nil {
+		index, failed = w.index(h.seq), &w.failed
+		unseen = w.fresh(index)
+	}
+	var probe []byte
+	if *failed%probeEach == probeEach-1 {
+		probe = append(make([]byte, 0, bufferSize), p...) // what could not be opened is worth nothing
+	}
+	if unseen {
+		if clear, ok := s.transform.open(p, h.size, index); ok {
+			s.media.note(w, h.ssrc, index)
+			*failed = 0
+			return clear, nil
+		}
+	}
+	if probe != nil {
+		index += uint64(1+*failed/probeEach%maxProbes) << 16
+		if clear, ok := s.transform.open(probe, h.size, index); ok {
+			s.media.note(w, h.ssrc, index)
+			*failed = 0
+			return clear, nil
+		}
+	}
+	if *failed++; !unseen {
 		return nil, errReplayed
 	}
+	return nil, errForged
+}
+
+// resume opens the first packet of a source under a key whose sender counts rollovers on from those under the key before (RFC 3711
+// §3.3.1). It is for packets that open did not take as those of a sender who begins at zero.
+func (s *inbound) resume(p []byte, h rtpHeader, before *sources) ([]byte, error) {
+	if s.mki != nil {
+		p = s.unmarked(p, s.behindMKI.media, h.size)
+	}
+	old := before.find(h.ssrc)
+	if old == nil || s.media.find(h.ssrc) != nil || s.media.full() {
+		return nil, errForged
+	}
+	index := old.index(h.seq)
 	clear, ok := s.transform.open(p, h.size, index)
 	if !ok {
 		return nil, errForged
 	}
-	s.media.note(w, h.ssrc, index)
+	s.media.note(nil, h.ssrc, index)
 	return clear, nil
 }
 
@@ -258,6 +302,14 @@ func (s *outbound) seal(p []byte, h rtpHeader) ([]byte, error) {
 		return nil, errExhausted
 	}
 	return s.transform.seal(p, h.size, index), nil
+}
+
+// rolled says whether the numbers of a source have rolled over.
+func (s *outbound) rolled(ssrc uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.media.find(ssrc)
+	return w != nil && w.top>>16 != 0
 }
 
 // sealControl encrypts an RTCP packet into a buffer of its own: reports are rare.

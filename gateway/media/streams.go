@@ -64,6 +64,17 @@ func (s *streams) collide(now time.Duration) {
 	}
 }
 
+// readdress begins another stream, if the numbers of the one that went out by those keys have rolled over: whoever changes its key may be
+// somebody else, who can't know of that (RFC 4568 §7.1.4), or still count on.
+func (s *streams) readdress(by *outbound, now time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if by.rolled(s.out.ssrc) {
+		s.out.restart()
+		s.due = now // to say goodbye for the old one
+	}
+}
+
 // send sends a packet to the party as part of its one stream.
 func (s *streams) send(p []byte, h rtpHeader, rate uint32, now time.Duration, by line) error {
 	s.mu.Lock()

@@ -7,6 +7,7 @@ const windowSize = 128
 // §3.3.1), for RTCP the number that stands in the packet. Its zero value has seen nothing.
 type window struct {
 	started bool
+	failed  uint32    // packets that were not opened, since the last one that was
 	top     uint64    // newest index: roll-over count << 16 | sequence number
 	seen    [2]uint64 // bit i: index top-i passed
 }

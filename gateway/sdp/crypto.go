@@ -54,7 +54,8 @@ func (c Crypto) line() string {
 
 // readCrypto reads the value of an a=crypto line; ok is false for one that is malformed or asks for what we don't do: an unknown
 // suite, several keys, a key derivation rate, and packets that are not encrypted or not authenticated. Who offers several
-// lines leaves the others to choose from (RFC 4568 §5.1.2).
+// lines leaves the others to choose from (RFC 4568 §5.1.2). Several keys in one line (§6.1) are for who changes keys in a call without
+// telling of it; phones tell of it by another offer, and those that we know take no such line either.
 func readCrypto(value string) (c Crypto, ok bool) {
 	f := strings.Fields(value)
 	if len(f) < 3 {

@@ -155,6 +155,7 @@ func guarded(p Profile) Local {
 
 func TestTranslateKeys(t *testing.T) {
 	pcma := "m=audio 20000 %s 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=maxptime:150\r\n"
+	pcmaOffered := pcma + "a=rtcp-xr:voip-metrics\r\n"
 	line := "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" + key30 + "\r\n"
 	dtls := func(setup string) string {
 		return "a=rtcp-mux\r\na=fingerprint:sha-256 " + print32 + "\r\na=setup:" + setup + "\r\n"
@@ -166,10 +167,10 @@ func TestTranslateKeys(t *testing.T) {
 		to          Local
 		want        string
 	}{
-		{"offer SDES", "", guarded(SDES), headRTP + fmt.Sprintf(pcma, "RTP/SAVP") + line},
-		{"offer keys that need not be used", "", guarded(OSRTP), headRTP + fmt.Sprintf(pcma, "RTP/AVP") + line},
-		{"offer DTLS", "", guarded(DTLS), headRTP + fmt.Sprintf(pcma, "UDP/TLS/RTP/SAVP") + dtls("actpass")},
-		{"offer nothing of it", "", towardPBX, headRTP + fmt.Sprintf(pcma, "RTP/AVP")},
+		{"offer SDES", "", guarded(SDES), headRTP + fmt.Sprintf(pcmaOffered, "RTP/SAVP") + line},
+		{"offer keys that need not be used", "", guarded(OSRTP), headRTP + fmt.Sprintf(pcmaOffered, "RTP/AVP") + line},
+		{"offer DTLS", "", guarded(DTLS), headRTP + fmt.Sprintf(pcmaOffered, "UDP/TLS/RTP/SAVP") + dtls("actpass")},
+		{"offer nothing of it", "", towardPBX, headRTP + fmt.Sprintf(pcmaOffered, "RTP/AVP")},
 		{"answer SDES with feedback", strings.Replace(strings.Replace(snom, "/SAVP 9", "/SAVPF 8", 1), "9 G722", "8 PCMA", 1), guarded(SDES), headRTP + fmt.Sprintf(pcma, "RTP/SAVPF") + line},
 		{"answer DTLS with feedback", strings.Replace(said, "/SAVP 8", "/SAVPF 8", 1), passive, headRTP + fmt.Sprintf(pcma, "UDP/TLS/RTP/SAVPF") + dtls("passive")},
 		{"answer DTLS as of old", strings.Replace(said, "UDP/TLS/", "", 1), passive, headRTP + fmt.Sprintf(pcma, "RTP/SAVP") + dtls("passive")},

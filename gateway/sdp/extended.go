@@ -16,6 +16,10 @@ func (s session) extended(m *sdp.MediaDescription) (x Extended) {
 	return x
 }
 
+// wished is what we ask phones for: what was lost in their own buffers is in no other report. Who knows nothing of it passes it over, as it
+// binds nobody to an answer (RFC 3611 §5.2).
+var wished = Extended{Metrics: true}
+
 // lines is what we answer to who asks for that: we read them too.
 func (x Extended) lines() []string {
 	var kinds []string

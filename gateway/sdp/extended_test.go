@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A phone that asks for extended reports is told that it gets those that we make; a browser has others.
+// A phone that asks for extended reports is told that it gets those that we make; a browser has others. Of phones we want those that say what they threw away.
 func TestExtendedReports(t *testing.T) {
 	for _, tt := range []struct {
 		text string
@@ -36,6 +36,11 @@ func TestExtendedReports(t *testing.T) {
 			if tt.line != "" && !strings.Contains(string(answer), tt.line) || tt.line == "" && strings.Contains(string(answer), "rtcp-xr") {
 				t.Errorf("%q is answered by\n%s", tt.text, answer)
 			}
+		}
+	}
+	for to, asked := range map[*Local]bool{&towardPBX: true, &toBrowser: false, &toVoice: false} {
+		if offer, err := Translate([]byte(phone+pcmu), nil, *to); err != nil || strings.Contains(string(offer), "a=rtcp-xr:voip-metrics\r\n") != asked {
+			t.Errorf("%s is asked for reports: %v\n%s", to.Profile, err, offer)
 		}
 	}
 	if r, err := Parse([]byte(strings.Replace(chromium, "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-xr:voip-metrics\r\n", 1))); err != nil || r.Extended.Metrics {

@@ -37,7 +37,7 @@ func TestLayout(t *testing.T) {
 	toBrowserPCMU := func(mid, setup, direction string) string {
 		return "m=audio 8443 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:0 PCMU/8000\r\n" + secured(mid, setup) + "a=" + direction + "\r\n"
 	}
-	const toPhonePCMU = "m=audio 20000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+	const toPhonePCMU = "m=audio 20000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\n"
 	const noCamera = "m=video 0 UDP/TLS/RTP/SAVPF 120\r\nc=IN IP4 0.0.0.0\r\na=mid:cam\r\na=rtpmap:120 VP8/90000\r\na=inactive\r\n"
 	for _, tt := range []struct {
 		name, text, offer string
@@ -57,7 +57,7 @@ func TestLayout(t *testing.T) {
 			name: "a browser's data channel, for a phone", to: towardPBX,
 			text: strings.Replace(jssip, "m=video 9 UDP/TLS/RTP/SAVPF 120 121", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", 1),
 			want: headRTP + "m=application 0 udp octet-stream\r\na=inactive\r\nm=audio 20000 RTP/AVP 9 0 8 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n" +
-				"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendonly\r\n",
+				"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtcp-xr:voip-metrics\r\na=sendonly\r\n",
 		},
 		{
 			name: "a phone that says nothing of hold answers one that is", text: phone + pcmu, offer: jssip, to: answering(toBrowser),
@@ -86,7 +86,7 @@ func TestLayout(t *testing.T) {
 		},
 		{
 			name: "limits of bandwidth, but not those of RTCP", text: linphone, to: towardPBX,
-			want: headRTP + "m=audio 20000 RTP/AVP 0 8\r\nb=AS:64\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n",
+			want: headRTP + "m=audio 20000 RTP/AVP 0 8\r\nb=AS:64\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\n",
 		},
 		{
 			name: "audio given up", text: phone + "m=audio 0 RTP/AVP 0\r\n", to: knowing(toBrowser, jssip, "mic"),
@@ -96,7 +96,7 @@ func TestLayout(t *testing.T) {
 		{
 			name: "other people's lines and order", to: towardPBX,
 			text: "v=0\no=- 1 1 IN IP4 192.0.2.9\ns=R\xe9union\ni=x\nu=:\ne=x@example.com\nb=FOO:1\nt=0 0\nr=x\nk=clear:x\nm=audio 4000/2 RTP/AVP 9 0 300\na=rtpmap:9 G722/16000\na=rtpmap:x\na=ptime:30\nc=IN IP4 192.0.2.9\n\n",
-			want: headRTP + "m=audio 20000 RTP/AVP 9 0\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=ptime:30\r\na=sendrecv\r\n",
+			want: headRTP + "m=audio 20000 RTP/AVP 9 0\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=ptime:30\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\n",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

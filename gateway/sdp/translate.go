@@ -79,6 +79,9 @@ func (d *Description) translate(offer *Description, wanted func(Codec) bool, to 
 		bandwidth: said.streams[said.audio].bandwidth, rejected: d.remote.Rejected,
 	}
 	if offer == nil {
+		if to.Profile.phone() && to.Profile != PCM {
+			audio.lines = append(audio.lines, wished.lines()...)
+		}
 		video := to.videoFor(said, nil, audio.codecs)
 		audio.codecs = to.withEvents(to.extend(audio.codecs, told, video.types()), nil, video.types())
 		return to.write(to.offering(said, video != nil), audio, video)

@@ -81,7 +81,7 @@ func TestTranslate(t *testing.T) {
 		{
 			name: "Chromium's offer for a phone", text: chromium, to: towardPBX,
 			want: headRTP + "m=audio 20000 RTP/AVP 9 0 8 13 126\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
-				"a=rtpmap:126 telephone-event/8000\r\na=sendrecv\r\nm=video 0 RTP/AVP 31\r\na=inactive\r\n",
+				"a=rtpmap:126 telephone-event/8000\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\nm=video 0 RTP/AVP 31\r\na=inactive\r\n",
 		},
 		{
 			name: "a phone's offer for a browser", text: baresip, to: toBrowser,
@@ -107,7 +107,7 @@ func TestTranslate(t *testing.T) {
 		{
 			name: "static types without rtpmap, hold of old, IPv6", to: six,
 			text: "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8\r\n",
-			want: "v=0\r\no=- 1 2 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendonly\r\n",
+			want: "v=0\r\no=- 1 2 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtcp-xr:voip-metrics\r\na=sendonly\r\n",
 		},
 		{
 			name: "never fewer streams than before", text: "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", to: longer,

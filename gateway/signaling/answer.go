@@ -186,11 +186,17 @@ func (u *setup) answerLocally(ctx context.Context, callee string) {
 	u.enter(call.Talking)
 }
 
-// gone ends a set-up that the caller gave up.
+// gone ends a set-up that the caller gave up, or that was ended from here. Its INVITE is owed a final response (RFC 3261 §15.1.2), which after a CANCEL
+// it has got.
 func (u *setup) gone(ctx context.Context, live map[*leg]bool) {
 	var c canceled
 	errors.As(context.Cause(ctx), &c)
 	u.giveUp(live, c.why()...)
+	f := failure{status: sip.StatusRequestTerminated, reason: "Request Terminated"}
+	if u.srv.stops() {
+		f = stopped
+	}
+	u.srv.replyFailure(u.req, u.tx, f)
 	u.close(u.a, sip.StatusRequestTerminated, whyGone(ctx))
 }
 

@@ -158,6 +158,16 @@ func nameOf(l *leg) string {
 	}
 }
 
+// stopped is what callers hear while the server stops.
+var stopped = failure{status: sip.StatusServiceUnavailable, reason: "Cordboard Stops"}
+
+// stops says whether the server takes no new calls any more.
+func (s *Server) stops() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
 // hangUpAll ends every call and takes no new ones.
 func (s *Server) hangUpAll() {
 	s.mu.Lock()

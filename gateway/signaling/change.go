@@ -115,6 +115,9 @@ func (c *change) cross(ctx context.Context) {
 		res, sent, err = s.ask(ctx, peer, build, c.free, c.again)
 	}
 	switch {
+	case errors.Is(err, errNoAnswer):
+		c.refused(ctx, silent)
+		return
 	case err != nil:
 		c.refused(ctx, statusOf(err))
 		return

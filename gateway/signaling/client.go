@@ -27,15 +27,20 @@ var (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // do sends a request that is not an INVITE and gives its final response, having answered a challenge with creds;
-// seq is the CSeq number that was used last.
-func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials) (res *sip.Response, seq uint32, err error) {
+// seq is the CSeq number that was used last. The request that answers a challenge has the next number, or what renumber gives it;
+// sent is called, maybe more than once, when the request has been sent.
+func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credentials, renumber func(*sip.Request), sent func()) (res *sip.Response, seq uint32, err error) {
 	var tried []*target
+	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
 		seq = req.CSeq().SeqNo
-		res, err = s.once(ctx, req)
+		res, err = s.onceThen(ctx, req, sent)
 		again := s.elsewhere(req, &tried, res, err)
 		if again == nil {
 			again = s.detour(ctx, req, res, err)
+		}
+		if again == nil {
+			again = s.back(ctx, req, given, res)
 		}
 		if again != nil {
 			req, try = again, -1
@@ -47,6 +52,9 @@ func (s *Server) do(ctx context.Context, req *sip.Request, creds auth.Credential
 		again, err = answerChallenge(req, res, creds, try)
 		if err != nil || again == nil {
 			return res, seq, err
+		}
+		if renumber != nil {
+			renumber(again)
 		}
 		req = again
 	}
@@ -62,6 +70,11 @@ func limitOf(req *sip.Request) time.Duration {
 }
 
 func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	return s.onceThen(ctx, req, func() {})
+}
+
+// onceThen sends a request and gives its final response; sent is called in between.
+func (s *Server) onceThen(ctx context.Context, req *sip.Request, sent func()) (*sip.Response, error) {
 	limit := limitOf(req)
 	if limit == answerTime && s.severalHops(ctx, req) { // the next one shall have its time too
 		limit /= 2
@@ -73,6 +86,7 @@ func (s *Server) once(ctx context.Context, req *sip.Request) (*sip.Response, err
 		return nil, plain(err)
 	}
 	defer tx.Terminate()
+	sent()
 	for {
 		select {
 		case res := <-tx.Responses():
@@ -118,12 +132,17 @@ func plain(err error) error {
 // second one); a 2xx is for the caller to acknowledge. When ctx ends first, or the peer shows no sign of life, the
 // INVITE is given up: cancelled (RFC 3261 §9.1) or, if it is answered all the same, acknowledged and ended by BYE.
 func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, *sip.Request, error) {
+	given := req.MessageData.Destination()
 	for try := 0; ; try++ {
 		if err := l.reachable(); err != nil {
 			return nil, req, err
 		}
 		res, err := s.inviteOnce(ctx, l, req, provisional)
-		if next := s.detour(ctx, req, res, err); next != nil {
+		next := s.detour(ctx, req, res, err)
+		if next == nil {
+			next = s.back(ctx, req, given, res)
+		}
+		if next != nil {
 			req, try = next, -1
 			continue
 		}
@@ -137,9 +156,7 @@ func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provision
 		if err != nil || again == nil {
 			return res, req, err
 		}
-		l.mu.Lock()
-		l.localSeq = again.CSeq().SeqNo
-		l.mu.Unlock()
+		l.renumber(again)
 		req = again
 	}
 }
@@ -164,6 +181,7 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 				l.pbx.learnCall(req, res)
 			}
 			if !res.IsProvisional() {
+				l.took(res)
 				return res, nil
 			}
 			silence.Stop()
@@ -227,11 +245,22 @@ func (s *Server) refuse(l *leg, req *sip.Request, res *sip.Response) {
 	l.bye(ctx, nil)
 }
 
-// repeated takes a 2xx that comes again: our ACK was lost, or a proxy's second branch answered too (RFC 3261 §13.2.2.4).
+// took notes in which dialog an INVITE of ours was answered first.
+func (l *leg) took(res *sip.Response) {
+	if !res.IsSuccess() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken, _ = res.To().Params.Get("tag")
+}
+
+// repeated takes a 2xx that comes again: our ACK was lost, or a proxy's second branch answered too (RFC 3261 §13.2.2.4). Before the first one is
+// noted it waits for its next repeat.
 func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	tag, _ := res.To().Params.Get("tag")
 	l.mu.Lock()
-	same := tag == l.remote.tag
+	same := tag == l.taken || l.taken == ""
 	var stray *leg
 	if !same {
 		stray = &leg{srv: s, call: l.call, token: l.token, pbx: l.pbx, hop: l.hop, flow: l.flow, creds: l.creds,
@@ -239,7 +268,7 @@ func (s *Server) repeated(l *leg, req *sip.Request, res *sip.Response) {
 	}
 	l.mu.Unlock()
 	if same {
-		l.repeatAck()
+		l.acknowledgeAgain(req)
 		return
 	}
 	s.routed.Go(func() { s.refuse(stray, req, res) })

@@ -25,6 +25,7 @@ type Config struct {
 	Origins          []string
 	TrustedProxies   []netip.Prefix
 	RequireHandshake bool
+	Busy             int // requests under way at a time, beyond which new ones are refused; 0: MostBusy
 }
 
 // Modes of a PBX: how it knows us.

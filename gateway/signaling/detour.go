@@ -17,13 +17,19 @@ import (
 // awayTime is for how long a server that failed a request inside a dialog is passed over where there is another.
 const awayTime = 30 * time.Second
 
-// away are servers that a request inside a dialog found silent or busy (RFC 3263 §4.3). The zero away is empty and ready.
+// away are servers that a request inside a dialog found silent or busy (RFC 3263 §4.3), or that know nothing of it. The zero away is empty and ready.
 type away struct {
 	mu    sync.Mutex
-	until map[netip.AddrPort]time.Time
+	until map[awayFor]time.Time
 }
 
-func (a *away) add(addr netip.AddrPort, now time.Time) {
+// awayFor is a server and the Call-ID that it does not know; empty: it is away for all.
+type awayFor struct {
+	addr   netip.AddrPort
+	callID string
+}
+
+func (a *away) add(addr netip.AddrPort, callID string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, until := range a.until {
@@ -32,15 +38,15 @@ func (a *away) add(addr netip.AddrPort, now time.Time) {
 		}
 	}
 	if a.until == nil {
-		a.until = make(map[netip.AddrPort]time.Time)
+		a.until = make(map[awayFor]time.Time)
 	}
-	a.until[addr] = now.Add(awayTime)
+	a.until[awayFor{addr, callID}] = now.Add(awayTime)
 }
 
-func (a *away) has(addr netip.AddrPort, now time.Time) bool {
+func (a *away) has(addr netip.AddrPort, callID string, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	until, ok := a.until[addr]
+	until, ok := a.until[awayFor{addr, callID}]
 	return ok && !now.After(until)
 }
 
@@ -50,10 +56,14 @@ func within(req *sip.Request) bool {
 	return tagged
 }
 
-// best is the first of several servers that is not away, or the first one when all are.
-func (a *away) best(list []locate.Target) locate.Target {
+// best is the first of several servers that is not away and knows the call; where there is none, the first that knows it.
+func (a *away) best(list []locate.Target, callID string) locate.Target {
 	now := time.Now()
-	if i := slices.IndexFunc(list, func(t locate.Target) bool { return !a.has(t.Addr, now) }); i >= 0 {
+	knows := func(t locate.Target) bool { return !a.has(t.Addr, callID, now) }
+	if i := slices.IndexFunc(list, func(t locate.Target) bool { return knows(t) && !a.has(t.Addr, "", now) }); i >= 0 {
+		return list[i]
+	}
+	if i := slices.IndexFunc(list, knows); i >= 0 {
 		return list[i]
 	}
 	return list[0]
@@ -121,11 +131,41 @@ func (s *Server) detour(ctx context.Context, req *sip.Request, res *sip.Response
 	if err != nil || len(list) < 2 {
 		return nil
 	}
-	s.away.add(failed, time.Now())
-	hop := s.away.best(list)
-	if s.away.has(hop.Addr, time.Now()) {
+	now, id := time.Now(), req.CallID().Value()
+	s.away.add(failed, "", now)
+	hop := s.away.best(list, id)
+	if s.away.has(hop.Addr, "", now) || s.away.has(hop.Addr, id, now) {
 		return nil
 	}
 	p.log.Info("next server inside a call", "method", req.Method, "from", failed, "to", hop)
+	return again
+}
+
+// back is a request inside a dialog as it goes to a server before the one that it was sent to, which says that it does not know the dialog: it only
+// stood in for that one, and others may share its name but not its calls. So the dialog is over when its own server says that (RFC 3261 §12.2.1.2), and
+// lives on when nobody is there who knows it. It is nil when res is something else, or final; given is where the dialog's requests go by themselves.
+func (s *Server) back(ctx context.Context, req *sip.Request, given string, res *sip.Response) *sip.Request {
+	if res == nil || res.StatusCode != sip.StatusCallTransactionDoesNotExists || !within(req) || req.IsCancel() || ctx.Err() != nil {
+		return nil
+	}
+	p := s.pbxOf(req)
+	stranger, bad := netip.ParseAddrPort(req.MessageData.Destination())
+	if p == nil || p.web() || p.neighbour != nil || bad != nil {
+		return nil
+	}
+	again := req.Clone()
+	again.Via().Params.Add("branch", sip.GenerateBranchN(16))
+	again.SetDestination(given)
+	list, err := p.hops(ctx, again)
+	if err != nil {
+		return nil
+	}
+	own := slices.IndexFunc(list, func(t locate.Target) bool { return t.Addr == stranger })
+	now, id := time.Now(), req.CallID().Value()
+	if own < 1 || !slices.ContainsFunc(list[:own], func(t locate.Target) bool { return !s.away.has(t.Addr, id, now) }) {
+		return nil
+	}
+	s.away.add(stranger, id, now)
+	p.log.Info("server does not know the call", "method", req.Method, "server", stranger, "next", s.away.best(list, id))
 	return again
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/locate"
 )
 
 // upBy brings up a call whose PBX stays in its way by the name of its two servers.
@@ -104,16 +106,105 @@ func TestNoDetourFromAnAddress(t *testing.T) {
 	}
 }
 
+// A server that stood in for another one and does not know the call does not end it: its own server is asked again, then and from then on.
+func TestStandInWithoutTheCall(t *testing.T) {
+	t.Parallel() // it waits for seconds
+	w, first, second := pairWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	w.inUse(first)
+	ok := w.upBy(alice, first, "<sip:pbx.test;transport=udp;lr>")
+	first.setMute(true)
+	alice.send(alice.within("INFO", ok, 2, ""))
+	astray := second.request(sip.INFO)
+	first.setMute(false)
+	second.answer(astray, 481, "Call/Transaction Does Not Exist", "", "", "")
+	info := first.request(sip.INFO)
+	if info.CSeq().SeqNo != astray.CSeq().SeqNo {
+		t.Errorf("number %d after %d: it is the same request", info.CSeq().SeqNo, astray.CSeq().SeqNo)
+	}
+	first.answer(info, 200, "OK", "", "", "")
+	alice.response(200, sip.INFO)
+
+	alice.send(alice.within("INVITE", ok, 3, "v=0 hold"))
+	first.answer(first.request(sip.INVITE), 200, "OK", "", "<sip:phone@192.0.2.1>", "v=0 held")
+	alice.response(200, sip.INVITE)
+	alice.send(alice.within("ACK", ok, 3, ""))
+	first.request(sip.ACK)
+	alice.send(alice.within("INVITE", ok, 4, "v=0 hold")) // now the call is over where it was
+	first.answer(first.request(sip.INVITE), 481, "Call/Transaction Does Not Exist", "", "", "")
+	alice.response(481, sip.INVITE)
+	alice.answer(alice.request(sip.BYE), 200, "OK", "", "", "")
+	first.answer(first.request(sip.BYE), 481, "Call/Transaction Does Not Exist", "", "", "")
+	w.over()
+}
+
+// While its own server is busy the call lives on, and the change that it asked for is answered here.
+func TestCallOutlivesAStandIn(t *testing.T) {
+	w, first, second := pairWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	w.inUse(first)
+	ok := w.upBy(alice, first, "<sip:pbx.test;transport=udp;lr>")
+	alice.send(alice.within("INVITE", ok, 2, "v=0 hold"))
+	for _, at := range []struct {
+		p      *fakePBX
+		status int
+	}{{first, 503}, {second, 481}, {first, 503}} {
+		at.p.answer(at.p.request(sip.INVITE), at.status, "No", "", "", "")
+		at.p.request(sip.ACK)
+	}
+	if r := alice.response(200, sip.INVITE); string(r.Body()) != "kept for WebRTC of v=0 hold" {
+		t.Errorf("answer %q", r.Body())
+	}
+	alice.send(alice.within("ACK", ok, 2, ""))
+	if c := w.srv.Calls(); len(c) != 1 || c[0].State != "talking" {
+		t.Errorf("calls = %+v, want the one that is up", c)
+	}
+	alice.send(alice.within("INFO", ok, 3, ""))
+	first.answer(first.request(sip.INFO), 200, "OK", "", "", "")
+	alice.response(200, sip.INFO)
+	alice.send(alice.within("BYE", ok, 4, ""))
+	first.answer(first.request(sip.BYE), 200, "OK", "", "", "")
+	w.over()
+}
+
 func TestAwayIsForgotten(t *testing.T) {
 	var a away
 	now := time.Now()
 	one, two := netip.MustParseAddrPort("192.0.2.1:5060"), netip.MustParseAddrPort("192.0.2.2:5060")
-	a.add(one, now)
-	if !a.has(one, now.Add(awayTime)) || a.has(one, now.Add(awayTime+1)) || a.has(two, now) {
+	a.add(one, "", now)
+	if !a.has(one, "", now.Add(awayTime)) || a.has(one, "", now.Add(awayTime+1)) || a.has(two, "", now) {
 		t.Error("away for another time, or another one")
 	}
-	a.add(two, now.Add(awayTime+1))
+	a.add(two, "call", now.Add(awayTime+1))
 	if len(a.until) != 1 {
 		t.Errorf("%d are kept", len(a.until))
+	}
+}
+
+func TestBestServer(t *testing.T) {
+	one, two, three := netip.MustParseAddrPort("192.0.2.1:5060"), netip.MustParseAddrPort("192.0.2.2:5060"), netip.MustParseAddrPort("192.0.2.3:5060")
+	list := []locate.Target{{Addr: one}, {Addr: two}, {Addr: three}}
+	for _, tt := range []struct {
+		name           string
+		away, stranger []netip.AddrPort
+		want           netip.AddrPort
+	}{
+		{"none away", nil, nil, one},
+		{"the first away", []netip.AddrPort{one}, nil, two},
+		{"the next one a stranger", []netip.AddrPort{one}, []netip.AddrPort{two}, three},
+		{"only strangers there", []netip.AddrPort{one}, []netip.AddrPort{two, three}, one},
+		{"all away", []netip.AddrPort{one, two, three}, nil, one},
+		{"all strangers", nil, []netip.AddrPort{one, two, three}, one},
+	} {
+		var a away
+		for _, addr := range tt.away {
+			a.add(addr, "", time.Now())
+		}
+		for _, addr := range tt.stranger {
+			a.add(addr, "call", time.Now())
+		}
+		if got := a.best(list, "call").Addr; got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }

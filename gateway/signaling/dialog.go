@@ -14,25 +14,32 @@ import (
 // dialog finds the leg that a request inside a dialog is for, by the token in our Contact, and checks that it comes
 // from the leg's peer. Otherwise it answers the request and gives nil.
 func (s *Server) dialog(req *sip.Request, tx sip.ServerTransaction) *leg {
+	l, _ := s.dialogOf(req, tx, false)
+	return l
+}
+
+// dialogOf is dialog for a request that is sent on, if sentOn: those after it wait until release.
+func (s *Server) dialogOf(req *sip.Request, tx sip.ServerTransaction, sentOn bool) (l *leg, release func()) {
 	f := s.door.flow(req.Source())
 	if f != nil && !s.authorize(f, req, tx) {
-		return nil
+		return nil, nil
 	}
 	s.mu.Lock()
-	l := s.legs[req.Recipient.User]
+	l = s.legs[req.Recipient.User]
 	s.mu.Unlock()
 	if l == nil || l.call.life.Err() != nil || !l.accepts(req, f) { // unknown, or of a call that has ended
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
-		return nil
+		return nil, nil
 	}
-	if !l.inOrder(req) {
+	release, ok := l.inOrder(req, sentOn)
+	if !ok {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
-		return nil
+		return nil, nil
 	}
 	if l.pbx != nil {
 		l.pbx.learnRequest(req)
 	}
-	return l
+	return l, release
 }
 
 // accepts says whether a request belongs to the leg's dialog. A browser that lost its flow comes back on another of the same user.
@@ -66,19 +73,6 @@ func (l *leg) accepts(req *sip.Request, f *flow) bool {
 	return true
 }
 
-// inOrder keeps the peer's CSeq (RFC 3261 §12.2.2).
-func (l *leg) inOrder(req *sip.Request) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	seq := req.CSeq().SeqNo
-	last := l.order(req)
-	if seq < *last {
-		return req.IsAck()
-	}
-	*last = seq
-	return true
-}
-
 // onAck takes the ACK of a 2xx.
 func (s *Server) onAck(req *sip.Request, _ sip.ServerTransaction) {
 	f := s.door.flow(req.Source())
@@ -101,7 +95,12 @@ func (s *Server) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	s.reply(req, tx, sip.StatusOK, "OK")
-	l.call.enter(call.Talking) // who sends BYE knows of the answer, even if it overtakes the ACK
+	l.mu.Lock()
+	answered := l.confirmed
+	l.mu.Unlock()
+	if answered { // who sends BYE knows of that, even if it overtakes the ACK; a caller may send it before (RFC 3261 §15)
+		l.call.enter(call.Talking)
+	}
 	l.call.endLater(l, "", passing(req)...)
 }
 

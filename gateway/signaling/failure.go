@@ -85,6 +85,10 @@ func statusOf(err error) failure {
 	}
 }
 
+// silent is what a party hears of a request inside a dialog that the other side did not answer. A 408 would be the end of the dialog (RFC 5057 §5.1, and
+// JsSIP hangs up), which is for the party itself to decide.
+var silent = failure{status: sip.StatusGatewayTimeout, reason: "Server Time-out"}
+
 // failureOn is what the caller hears of a branch that ended without a final response.
 func failureOn(l *leg, err error) failure {
 	f := statusOf(err)

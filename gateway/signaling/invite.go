@@ -48,7 +48,7 @@ func (s *Server) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	}
 	s.mu.Unlock()
 	if draining {
-		s.reply(req, tx, sip.StatusServiceUnavailable, "Cordboard Stops")
+		s.replyFailure(req, tx, stopped)
 		return
 	}
 	defer s.routed.Done()
@@ -106,6 +106,20 @@ type event struct {
 	err error
 
 	late bool // the browser did not come back in time
+}
+
+// declinesForAll says whether a user, at one of several devices, has refused the call for all of them (RFC 3261 §16.7 step 5, §21.6). Others that ring too are
+// not theirs to silence.
+func (e event) declinesForAll(live map[*leg]bool) bool {
+	if e.res == nil || e.res.StatusCode < 600 || e.leg.user == "" || len(live) == 0 {
+		return false
+	}
+	for l := range live {
+		if l.user != e.leg.user {
+			return false
+		}
+	}
+	return true
 }
 
 func (u *setup) run(ctx context.Context, from caller) {
@@ -191,6 +205,14 @@ func (u *setup) run(ctx context.Context, from caller) {
 				worst = append(worst, failureOf(e.res, e.leg))
 			}
 			delete(live, e.leg)
+			if e.declinesForAll(live) {
+				u.giveUp(live, reason(e.res.StatusCode, "Declined elsewhere"))
+				stop(errAbandoned)
+				unwanted()
+				e.leg.drop()
+				u.fail(best(worst))
+				return
+			}
 			u.breadth.left += e.leg.breadth
 			if len(live) > 0 {
 				u.endEarly(e.leg)

@@ -61,6 +61,7 @@ type leg struct {
 	theirs        bool         // and the peer has asked for it
 	exchange      uint         // counts those
 	confirmed     bool         // the dialog is established by a 2xx
+	taken         string       // the peer's tag in the first 2xx to an INVITE of ours
 	host          netip.Addr   // of the remote target, toward the PBX
 	there         bool         // the leg can be found by its token
 	placed        netip.Addr   // where it is counted; see farHosts
@@ -72,7 +73,9 @@ type leg struct {
 	hides        bool              // its party has asked not to be known (RFC 3323)
 	early        map[string]*early // by the callee's tag
 	idle         chan struct{}     // closed when no exchange is under way any more; nil: nobody waits for it
+	orderly      order             // of the peer's requests
 	parked       int               // changes by the peer that wait for that
+	passing      int               // other requests of the peer that wait for an answer of the other leg's
 	allowsUpdate int               // 1: the peer takes UPDATE; -1: it does not; 0: it did not say
 	timer        sessionTimer
 
@@ -312,6 +315,32 @@ func (l *leg) repeatAck() {
 	}
 }
 
+// acknowledgeAgain acknowledges a repeated 2xx to an INVITE of ours: by the ACK that was sent for it, or, where later changes have ACKs of their own, by
+// one like it. The first one is still to come when what it acknowledges is not dealt with yet.
+func (l *leg) acknowledgeAgain(invite *sip.Request) {
+	seq := invite.CSeq().SeqNo
+	l.mu.Lock()
+	if l.ack == nil || l.ack.CSeq().SeqNo < seq {
+		l.mu.Unlock()
+		return
+	}
+	if l.ack.CSeq().SeqNo == seq {
+		l.mu.Unlock()
+		l.repeatAck()
+		return
+	}
+	req := l.build(sip.ACK, seq)
+	l.mu.Unlock()
+	appendAll(req, credentialsOf(invite))
+	req.SetBody(nil)
+	if err := l.srv.prepare(context.Background(), req); err != nil || l.reachable() != nil || len(invite.Body()) == 0 { // with an answer of ours it can't be made again
+		return
+	}
+	if err := l.srv.write(req); err != nil {
+		l.call.log.Debug("ACK not sent", "error", err)
+	}
+}
+
 // bye ends the leg's dialog. more are headers that say why.
 func (l *leg) bye(ctx context.Context, more []sip.Header) {
 	if l.reachable() != nil {
@@ -330,14 +359,28 @@ func (l *leg) bye(ctx context.Context, more []sip.Header) {
 
 // do sends a request inside the dialog and gives its final response.
 func (l *leg) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	return l.doThen(ctx, req, func() {})
+}
+
+// doThen is do that tells when the request has been sent.
+func (l *leg) doThen(ctx context.Context, req *sip.Request, sent func()) (*sip.Response, error) {
 	if err := l.reachable(); err != nil {
 		return nil, err
 	}
-	res, seq, err := l.srv.do(ctx, req, l.creds)
+	res, seq, err := l.srv.do(ctx, req, l.creds, l.renumber, sent)
 	l.mu.Lock()
 	l.localSeq = max(l.localSeq, seq)
 	l.mu.Unlock()
 	return res, err
+}
+
+// renumber gives a request that goes out once more, under a number after its first one, one that no other request of the dialog has had meanwhile (RFC
+// 3261 §12.2.1.1).
+func (l *leg) renumber(again *sip.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.localSeq = max(l.localSeq+1, again.CSeq().SeqNo)
+	again.CSeq().SeqNo = l.localSeq
 }
 
 // awaitAck gives the ACK of the 2xx we send for INVITE number seq.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"cordboard/gateway/guard"
 )
 
 func TestHopsAreCounted(t *testing.T) {
@@ -190,10 +192,15 @@ func TestOverloadTells(t *testing.T) {
 }
 
 func TestOverloadRefusesNewWorkOnly(t *testing.T) {
-	w := newWorld(t, ModeExtension)
+	w := buildWorld(t, ModeExtension, func(_ *Config, deps *Deps) {
+		deps.Toll = guard.NewToll(nil)
+		deps.Toll.SetRules(guard.Rules{Emergency: []string{"112"}})
+	})
+	w.start()
 	alice := w.dial("alice", true)
 	ok, _ := w.up(alice)
-	w.srv.load.under.Add(overloadUnder + 1)
+	w.srv.SetBusy(10)
+	w.srv.load.under.Add(11)
 	for _, method := range []string{"REGISTER", "INVITE", "OPTIONS", "MESSAGE"} {
 		alice.send(alice.build(method, "sip:200@office.example", "<sip:200@office.example>", token(), token(), ""))
 		res := alice.response(503, sip.RequestMethod(method))
@@ -202,6 +209,17 @@ func TestOverloadRefusesNewWorkOnly(t *testing.T) {
 			t.Errorf("Retry-After: %q", valueOf(res, "Retry-After"))
 		}
 	}
+	alice.invite("112")
+	w.pbx.answer(w.pbx.request(sip.INVITE), 486, "Busy Here", "x", "", "")
+	alice.response(486, sip.INVITE)
+	again := "Replaces: " + ok.CallID().Value() + ";from-tag=" + tagOf(t, ok.From().Params) + ";to-tag="
+	alice.send(alice.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 x", again+"another"))
+	alice.response(503, sip.INVITE)
+	alice.send(alice.build("INVITE", "sip:200@office.example", "<sip:200@office.example>", token(), token(), "v=0 x", again+tagOf(t, ok.To().Params)))
+	taken := alice.response(200, sip.INVITE)
+	alice.send(alice.within("ACK", taken, int(taken.CSeq().SeqNo), ""))
+	alice.answer(alice.request(sip.BYE), 200, "OK", "", "", "")
+	ok = taken
 	seq := int(ok.CSeq().SeqNo) + 1
 	alice.send(alice.within("INFO", ok, seq, "v=0 x"))
 	w.pbx.answer(w.pbx.request(sip.INFO), 200, "OK", "", "", "")
@@ -209,7 +227,7 @@ func TestOverloadRefusesNewWorkOnly(t *testing.T) {
 	alice.send(alice.within("BYE", ok, seq+1, ""))
 	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
 	alice.response(200, sip.BYE)
-	w.srv.load.under.Add(-overloadUnder - 1)
+	w.srv.load.under.Add(-11)
 	alice.invite("200")
 	w.pbx.request(sip.INVITE)
 }

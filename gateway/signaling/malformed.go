@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,7 +17,7 @@ import (
 const maxRefused = 8 << 10
 
 // refusalOf is the answer, as it goes over the wire, to a request that can't be read (RFC 3261 §8.2.6, RFC 4475): 505 to another version of SIP,
-// 416 to an address of another kind, else 400. It is nil for what is no request, for ACK, and where no Via says who waits for an answer or something
+// 416 to an address of another kind, 405 to a method that we don't know, else 400. It is nil for what is no request, for ACK, and where no Via says who waits for an answer or something
 // is in the way of repeating what the sender knows its request by.
 func refusalOf(msg []byte) []byte {
 	for bytes.HasPrefix(msg, crlf) { // RFC 3261 §7.5
@@ -51,7 +53,7 @@ func refusalOf(msg []byte) []byte {
 		default:
 			continue
 		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		if strings.ContainsFunc(escaped.ReplaceAllLiteralString(value, ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return nil
 		}
 	}
@@ -78,6 +80,9 @@ func refusalOf(msg []byte) []byte {
 // shortNames are the compact forms of the headers that an answer repeats (RFC 3261 §7.3.3).
 var shortNames = map[string]string{"v": "via", "f": "from", "t": "to", "i": "call-id"}
 
+// escaped is a character that stands for itself in a quoted text, be it a control character (RFC 3261 §25.1, quoted-pair).
+var escaped = regexp.MustCompile(`\\[^\r\n]`)
+
 // faultOf is the status line for a request with that start line; false when it begins none that is answered.
 func faultOf(start string) (status string, ok bool) {
 	parts := strings.Fields(start)
@@ -93,6 +98,9 @@ func faultOf(start string) (status string, ok bool) {
 		return sipVersion + " 505 Version Not Supported", true
 	case hasScheme && isToken(scheme) && !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips"):
 		return sipVersion + " 416 Unsupported URI Scheme", true
+	}
+	if !slices.Contains(strings.Split(allow, ", "), strings.ToUpper(parts[0])) && parts[0] != string(sip.REGISTER) {
+		return sipVersion + " 405 Method Not Allowed\r\nAllow: " + allow, true
 	}
 	return sipVersion + " 400 Bad Request", true
 }

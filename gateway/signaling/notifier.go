@@ -126,7 +126,7 @@ func (s *Server) onResubscribe(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
-	if !sub.dialog.inOrder(req) {
+	if _, ok := sub.dialog.inOrder(req, false); !ok {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return
 	}

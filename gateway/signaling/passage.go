@@ -135,10 +135,12 @@ func (s *Server) resubscribeThrough(p *passage, req *sip.Request, tx sip.ServerT
 	if !ok {
 		return
 	}
-	switch {
-	case from.guest != p.guest || req.Recipient.User != p.near.token || !p.near.accepts(req, from.flow):
+	if from.guest != p.guest || req.Recipient.User != p.near.token || !p.near.accepts(req, from.flow) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
-	case !p.near.inOrder(req):
+		return
+	}
+	switch _, ok := p.near.inOrder(req, false); {
+	case !ok:
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 	case !s.mayTry(p.guest, req):
 		s.replyFailure(req, tx, statusOf(errTooManyTries))
@@ -195,7 +197,7 @@ func expiryOf(res *sip.Response, req *sip.Request) time.Duration {
 }
 
 // notifiedThrough carries a NOTIFY of the PBX to the browser and its answer back. It may be faster than the answer to the SUBSCRIBE (RFC 6665
-// §4.1.2.4), which some browsers' programs do not expect: it waits for that a little.
+// §4.1.2.4), which some browsers' programs do not expect: it goes down the flow after that, which comes or is given up in answerTime.
 func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip.ServerTransaction) {
 	tag, _ := req.From().Params.Get("tag")
 	own, _ := req.To().Params.Get("tag")
@@ -209,15 +211,14 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
-	if !p.far.inOrder(req) {
+	release, ok := p.far.inOrder(req, true)
+	if !ok {
 		s.reply(req, tx, sip.StatusInternalServerError, "CSeq Out of Order")
 		return
 	}
+	defer release()
 	p.far.refresh(req)
-	select {
-	case <-p.answered:
-	case <-time.After(sip.T1):
-	}
+	<-p.answered
 	p.near.mu.Lock()
 	p.near.local.tag = tag
 	p.near.mu.Unlock()
@@ -225,7 +226,7 @@ func (s *Server) notifiedThrough(p *passage, from *pbx, req *sip.Request, tx sip
 	passAround(req, out)
 	ctx, stop := context.WithTimeout(s.around.life, answerTime)
 	defer stop()
-	res, err := p.near.do(ctx, out)
+	res, err := p.near.doThen(ctx, out, release)
 	if state, _, _ := subscriptionState(req); state == "terminated" || err != nil || res.StatusCode == sip.StatusCallTransactionDoesNotExists {
 		s.passages.forget(p)
 	}

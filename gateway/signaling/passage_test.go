@@ -70,18 +70,27 @@ func TestPassthroughSubscribes(t *testing.T) {
 			if c := req.Contact().Address; strings.Contains(c.String(), b.host) || c.User == "100" {
 				t.Errorf("contact %s", c.String())
 			}
-			w.tells(req, 1, "active;expires=600") // faster than the answer
+			w.tells(req, 1, "active;expires=600") // faster than the answer, but not down the flow
+			eventually(t, "NOTIFY taken", func() bool {
+				p := w.srv.passages.at(req.Contact().Address.User)
+				p.far.mu.Lock()
+				defer p.far.mu.Unlock()
+				return p.far.remote.tag == "told"
+			})
+			w.grants(req, "300")
+			ok := b.response(200, sip.SUBSCRIBE)
+			if len(b.kept) > 0 {
+				t.Errorf("before the answer the browser got\n%s", b.kept)
+			}
+			if valueOf(ok, "Expires") != "300" || tagOf(t, ok.To().Params) != "told" || ok.Contact().Address.Host != "pbx.example" {
+				t.Errorf("the browser got\n%s", ok)
+			}
 			told := b.request(sip.NOTIFY)
 			if string(told.Body()) != "news" || valueOf(told, "Event") != event || told.Recipient.Host != b.host || tagOf(t, told.From().Params) != "told" {
 				t.Errorf("the browser got\n%s", told)
 			}
 			b.answer(told, 200, "OK", "", "", "")
 			w.pbx.response(200, sip.NOTIFY)
-			w.grants(req, "300")
-			ok := b.response(200, sip.SUBSCRIBE)
-			if valueOf(ok, "Expires") != "300" || tagOf(t, ok.To().Params) != "told" || ok.Contact().Address.Host != "pbx.example" {
-				t.Errorf("the browser got\n%s", ok)
-			}
 
 			refresh := func(expires string) *sip.Request {
 				b.seq++

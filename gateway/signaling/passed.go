@@ -8,16 +8,35 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// maxPassing is how many requests of one party of a call may wait for the other's answer at a time.
+const maxPassing = 50
+
+// passes counts a request that waits for the other party's answer until done; false when too many do.
+func (l *leg) passes() (done func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.passing == maxPassing {
+		return nil, false
+	}
+	l.passing++
+	return func() {
+		l.mu.Lock()
+		l.passing--
+		l.mu.Unlock()
+	}, true
+}
+
 // onPassed passes a request inside a dialog, other than INVITE and BYE, to the other leg and its answer back.
 func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	if _, tagged := req.To().Params.Get("tag"); req.Method == sip.REFER && !tagged {
 		s.refuseReferral(req, tx)
 		return
 	}
-	l := s.dialog(req, tx)
+	l, release := s.dialogOf(req, tx, req.Method != sip.UPDATE)
 	if l == nil {
 		return
 	}
+	defer release()
 	if err := s.mayRefer(l, req); err != nil {
 		f := statusOf(err)
 		s.reply(req, tx, f.status, f.reason, f.headers...)
@@ -43,6 +62,12 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	if req.Method == sip.INFO && (s.pressed(l, peer, req, tx) || s.pictured(l, peer, req, tx)) {
 		return
 	}
+	done, ok := l.passes()
+	if !ok {
+		s.reply(req, tx, sip.StatusInternalServerError, "Too Many at a Time", sip.NewHeader("Retry-After", "5"))
+		return
+	}
+	defer done()
 	out := peer.requestIn(req.Method, tag)
 	out.RemoveHeader("Contact")
 	passHeaders(req, out)
@@ -58,13 +83,13 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 		s.reply(req, tx, sip.StatusBadRequest, "Bad Refer-To", warning(err.Error())...)
 		return
 	}
-	ctx, stop := context.WithTimeout(context.Background(), answerTime)
+	ctx, stop := context.WithTimeout(context.Background(), limitOf(out))
 	defer stop()
 	passContent(req, out)
 	out.SetBody(req.Body())
-	res, err := peer.do(ctx, out)
+	res, err := peer.doThen(ctx, out, release)
 	if err != nil {
-		s.reply(req, tx, sip.StatusRequestTimeout, "Request Timeout")
+		s.replyFailure(req, tx, silent)
 		return
 	}
 	status, challenge := answerFor(peer, l, res)

@@ -249,7 +249,7 @@ func (r *registration) register(ctx context.Context, expires time.Duration) (lif
 		req.AppendHeader(&seconds)
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 		req.SetBody(nil)
-		res, seq, err := p.srv.do(ctx, req, r.creds)
+		res, seq, err := p.srv.do(ctx, req, r.creds, nil, func() {})
 		r.seq = max(r.seq, seq)
 		switch {
 		case err != nil:

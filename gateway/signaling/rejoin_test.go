@@ -37,7 +37,7 @@ func TestCallSurvivesACrash(t *testing.T) {
 	w.pbx.send(w.within("UPDATE", invite, 9, "")) // finds its leg, though numbers were missed
 	w.pbx.response(200, sip.UPDATE)
 	w.pbx.send(w.within("INFO", invite, 10, ""))
-	w.pbx.response(408, sip.INFO)
+	w.pbx.response(504, sip.INFO)
 
 	again := w.again(alice)
 	again.register()

@@ -91,7 +91,7 @@ func (p *pbx) nextHop(ctx context.Context, req *sip.Request) (locate.Target, err
 	if err != nil {
 		return locate.Target{}, err
 	}
-	return p.srv.away.best(list), nil
+	return p.srv.away.best(list, req.CallID().Value()), nil
 }
 
 // hops are where req may go, best first: to the top of its route set, inside a dialog else to the remote target, outside to the server it was

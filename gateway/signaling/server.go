@@ -176,6 +176,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
 		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1), lines: newLines()}
 	s.SetName(cfg.Name)
+	s.SetBusy(cfg.Busy)
 	s.misread.srv = s
 	s.around = newAround(s)
 	resolver := deps.Resolver

@@ -1,5 +1,5 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer, hangUp, hold, key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
+// client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
 // forward (302), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
 // talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
@@ -103,6 +103,12 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
       session.sessionDescriptionHandlerOptionsReInvite = { constraints: media, hold: on };
       session.invite({ requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`hold: ${r.message.statusCode}`)) } }).catch(reject);
     }),
+    restart: () => new Promise((resolve, reject) => {
+      session.invite({
+        sessionDescriptionHandlerOptions: { constraints: media, offerOptions: { iceRestart: true } },
+        requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`restart: ${r.message.statusCode}`)) },
+      }).catch(reject);
+    }),
     pass: (target) => session.refer(UserAgent.makeURI(`sip:${target}@${domain}`), { onNotify: (n) => {
       n.accept();
       note(`passed on: ${n.request.body.trim()}`);
@@ -159,6 +165,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
       s.on("accepted", (e) => told("answer", e.response));
     }
     s.on("confirmed", () => enter("talking"));
+    s.on("hold", (e) => note(`hold ${e.originator}`));
     s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
@@ -181,6 +188,9 @@ function jssip({ ws, user, domain, password, instance, video }) {
     decline: () => session.terminate({ status_code: 486 }),
     hold: (on) => new Promise((resolve, reject) => {
       if (!session[on ? "hold" : "unhold"]({}, resolve)) reject(new Error("hold: not now"));
+    }),
+    restart: () => new Promise((resolve, reject) => {
+      if (!session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve)) reject(new Error("restart: not now"));
     }),
     pass: (target) => session.refer(`sip:${target}@${domain}`, { eventHandlers: {
       accepted: () => { note("passed on"); session.terminate(); }, failed: (e) => note(`not passed on ${e.status_line?.status_code}`) } }),
