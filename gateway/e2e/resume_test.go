@@ -21,7 +21,7 @@ type mark struct{ promised, busy time.Duration }
 
 var (
 	backAfterReload = mark{time.Second, 2 * time.Second}     // from the beginning of a page's reload to sound both ways, the median
-	backAfterCrash  = mark{3 * time.Second, 8 * time.Second} // from the start of the gateway to sound both ways
+	backAfterCrash  = mark{3 * time.Second, 6 * time.Second} // from the start of the gateway to sound both ways
 )
 
 // want fails the test where took is more than the mark allows.

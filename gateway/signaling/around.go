@@ -67,6 +67,7 @@ type around struct {
 	topics    map[topicKey]*topic
 	subs      map[string]*subscription // by the token in our Contact
 	watching  map[*flow]map[*subscription]bool
+	waiting   map[string]int       // subscriptions whose browser is gone, by user
 	ups       map[string]*upstream // the same
 	published map[publisher][]publication
 	boxes     map[string]presence.Summary // voice mail, by user
@@ -76,8 +77,8 @@ type around struct {
 
 func newAround(s *Server) *around {
 	a := &around{srv: s, log: s.log, ready: make(chan struct{}), topics: make(map[topicKey]*topic), subs: make(map[string]*subscription),
-		watching: make(map[*flow]map[*subscription]bool),
-		ups:      make(map[string]*upstream), published: make(map[publisher][]publication), boxes: make(map[string]presence.Summary),
+		watching: make(map[*flow]map[*subscription]bool), waiting: make(map[string]int),
+		ups: make(map[string]*upstream), published: make(map[publisher][]publication), boxes: make(map[string]presence.Summary),
 		refusals: make(map[refused]refusal), tells: make(map[refused]bool)}
 	a.life, a.die = context.WithCancel(context.Background())
 	return a
@@ -245,16 +246,6 @@ func (a *around) movedCall(legs ...*leg) {
 		if l != nil {
 			a.moved(l.user)
 		}
-	}
-}
-
-// flowClosed ends the subscriptions of a flow: nobody is there to be told.
-func (a *around) flowClosed(f *flow) {
-	a.mu.Lock()
-	subs := slices.Collect(maps.Keys(a.watching[f]))
-	a.mu.Unlock()
-	for _, sub := range subs {
-		a.forget(sub)
 	}
 }
 

@@ -122,7 +122,7 @@ func (s *Server) onResubscribe(req *sip.Request, tx sip.ServerTransaction) {
 	if id != "" {
 		event += ";id=" + id
 	}
-	if sub.ending() || from.flow != sub.dialog.flow || event != sub.event || !sub.dialog.accepts(req, from.flow) {
+	if sub.ending() || from.flow != sub.flow() || event != sub.event || !sub.dialog.accepts(req, from.flow) {
 		s.reply(req, tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
@@ -150,8 +150,8 @@ func (s *Server) accepted(sub *subscription, res *sip.Response, tx sip.ServerTra
 		sub.keep(lifetime)
 		sub.wake(true, "")
 	}
-	if sub.dialog.flow.gone() { // closed meanwhile, so flowClosed came too early
-		s.around.forget(sub)
+	if sub.flow().gone() { // closed meanwhile, so flowClosed came too early
+		s.around.await(sub)
 	}
 }
 
@@ -164,10 +164,7 @@ func (a *around) admit(sub *subscription) bool {
 		return false
 	}
 	a.subs[sub.dialog.token] = sub
-	if a.watching[f] == nil {
-		a.watching[f] = make(map[*subscription]bool)
-	}
-	a.watching[f][sub] = true
+	a.enter(sub, f)
 	return true
 }
 

@@ -26,6 +26,7 @@ func (s *Server) returned(user string, b binding) {
 		for _, call := range rings {
 			call.back()
 		}
+		s.around.returned(user, b)
 	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,6 +3,7 @@ package signaling
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 // one. The answer to SUBSCRIBE comes at once.
 const notifyPause = time.Second
 
-// subscription is a browser's subscription to something that we know (RFC 6665 §4.2). It is the only one in its dialog and ends with
-// the browser's flow.
+// subscription is a browser's subscription to something that we know (RFC 6665 §4.2). It is the only one in its dialog. When the
+// browser's flow closes it waits for another.
 type subscription struct {
 	around  *around
 	dialog  *leg
@@ -27,6 +28,9 @@ type subscription struct {
 	key     topicKey
 	watcher *watcher
 	user    string // whose browser it is
+
+	at   *flow       // where it is counted, and
+	lost *time.Timer // what runs while that is gone; around.mu guards both
 
 	mu      sync.Mutex
 	due     bool   // something may have changed
@@ -80,7 +84,7 @@ func (sub *subscription) ending() bool {
 func (sub *subscription) run() {
 	for {
 		sub.mu.Lock()
-		if !sub.due || sub.over {
+		if !sub.due || sub.over || sub.flow().gone() {
 			sub.sending = false
 			sub.mu.Unlock()
 			return
@@ -98,7 +102,15 @@ func (sub *subscription) run() {
 		if !forced && bytes.Equal(plain, told) {
 			continue
 		}
-		if !sub.notify(sub.document(version), why) || why != "" {
+		ok, lost := sub.notify(sub.document(version), why)
+		if lost && why == "" { // the browser is told when it is back
+			sub.mu.Lock()
+			sub.due, sub.forced = true, true
+			sub.mu.Unlock()
+			sub.pause()
+			continue
+		}
+		if !ok || why != "" {
 			sub.around.forget(sub)
 			continue
 		}
@@ -115,13 +127,13 @@ func (sub *subscription) pause() {
 	select {
 	case <-t.C:
 	case <-sub.urgent:
-	case <-sub.dialog.flow.Done():
+	case <-sub.flow().Done():
 	case <-sub.around.life.Done():
 	}
 }
 
-// notify sends one NOTIFY; false when the browser does not want it.
-func (sub *subscription) notify(body []byte, why string) bool {
+// notify sends one NOTIFY. ok is false when the browser does not want it; lost says that its flow has closed.
+func (sub *subscription) notify(body []byte, why string) (ok, lost bool) {
 	sub.mu.Lock()
 	left := max(0, int(time.Until(sub.expires).Round(time.Second)/time.Second))
 	sub.mu.Unlock()
@@ -144,7 +156,8 @@ func (sub *subscription) notify(body []byte, why string) bool {
 	case !res.IsSuccess():
 		sub.around.log.Debug("NOTIFY refused", "user", sub.user, "event", sub.event, "status", res.StatusCode)
 	}
-	return err == nil && res.IsSuccess()
+	lost = errors.Is(err, sip.ErrTransactionTerminated) || errors.Is(err, sip.ErrTransactionTransport) || err != nil && sub.flow().gone()
+	return err == nil && res.IsSuccess(), lost
 }
 
 // keep sets how long the subscription lasts from now.
@@ -180,11 +193,8 @@ func (a *around) forget(sub *subscription) {
 	sub.mu.Unlock()
 	a.mu.Lock()
 	delete(a.subs, sub.dialog.token)
-	f := sub.dialog.flow
-	delete(a.watching[f], sub)
-	if len(a.watching[f]) == 0 {
-		delete(a.watching, f)
-	}
+	a.found(sub)
+	a.leave(sub)
 	a.mu.Unlock()
 	a.unwatch(sub.key, sub.watcher)
 }

@@ -106,11 +106,46 @@ func TestSubscriptionLifetime(t *testing.T) {
 		alice.answer(alice.request(sip.NOTIFY), 481, "Subscription Does Not Exist", "", "", "")
 		eventually(t, "subscription forgotten", func() bool { return len(w.srv.around.subscriptions(func(*subscription) bool { return true })) == 0 })
 	})
-	t.Run("ends with the flow", func(t *testing.T) {
+	t.Run("goes on down another flow", func(t *testing.T) {
 		bob := w.dial("bob", true)
-		bob.watches(eventPresence, "alice")
-		_ = bob.conn.CloseNow()
-		eventually(t, "subscription forgotten", func() bool { return len(w.srv.around.subscriptions(func(*subscription) bool { return true })) == 0 })
+		bob.register()
+		seen, _ := bob.watches(eventPresence, "alice", "Expires: 600")
+		for _, open := range []bool{false, true} { // whether the old connection is still there
+			again := w.dial("bob", true)
+			again.host, again.seq = bob.host, bob.seq
+			if !open {
+				w.lose(bob)
+			}
+			again.register()
+			seen.browser = again
+			if doc := seen.next("active"); !strings.Contains(doc, "<basic>") {
+				t.Errorf("presence of alice: %s", doc)
+			}
+			again.send(seen.refreshText("600"))
+			again.response(200, sip.SUBSCRIBE)
+			seen.next("active")
+			bob = again
+		}
+		other := w.dial("bob", true) // another page
+		w.lose(bob)
+		other.register()
+		other.quiet(sip.NOTIFY)
+		known := func() (subs []*subscription, waiting, watching int) {
+			subs = w.srv.around.subscriptions(func(*subscription) bool { return true })
+			w.srv.around.mu.Lock()
+			defer w.srv.around.mu.Unlock()
+			return subs, w.srv.around.waiting["bob"], len(w.srv.around.watching)
+		}
+		eventually(t, "one subscription waits", func() bool {
+			subs, waiting, _ := known()
+			return len(subs) == 1 && waiting == 1
+		})
+		subs, _, _ := known()
+		w.srv.around.abandoned(subs[0])
+		w.srv.around.abandoned(subs[0])
+		if subs, waiting, watching := known(); len(subs)+waiting+watching != 0 {
+			t.Errorf("%d subscriptions, %d wait, on %d flows", len(subs), waiting, watching)
+		}
 	})
 }
 
