@@ -220,7 +220,7 @@ func findsPBX(t *testing.T, avahi, board *machine) {
 		published = append(published, start(t, "avahi-publish "+service, avahi.command("avahi-publish", "-s", "Main PBX", service, port)))
 	}
 	at := "Main PBX box3.local sip:" + avahi.addr()
-	want := at + ":5060, " + at + ":5061;transport=tls, " + at + ":5070;transport=tcp"
+	want := at + ":5070;transport=tcp, " + at + ":5061;transport=tls, " + at + ":5060;transport=udp"
 	if !within(15*time.Second, func() bool { return names() == want }) {
 		t.Errorf("found %q, want %q", names(), want)
 	}
