@@ -305,11 +305,12 @@ func (l *leg) sendKeptAck(seq uint32, body []byte, credentials []sip.Header) {
 
 func (l *leg) repeatAck() {
 	l.mu.Lock()
-	req := l.ack
+	ack := l.ack
 	l.mu.Unlock()
-	if req == nil || l.reachable() != nil {
+	if ack == nil || l.reachable() != nil {
 		return
 	}
+	req := ack.Clone() // the library writes into what it sends, and the 2xx may come again meanwhile
 	if err := l.srv.write(req); err != nil {
 		l.call.log.Debug("ACK not sent", "error", err)
 	}
