@@ -66,11 +66,11 @@ func (d *deskPhone) onlyCall(t *testing.T) string {
 	return calls[0].(map[string]any)["id"].(string)
 }
 
-// took is what the gateway takes of a core, in percent, for a while.
-func (g *gateway) took(t *testing.T, length time.Duration) float64 {
+// took is what a process takes of a core, in percent, for a while.
+func (p *process) took(t *testing.T, length time.Duration) float64 {
 	t.Helper()
 	used := func() (sum time.Duration) {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", g.cmd.Process.Pid))
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
 		for _, thread := range threads {
 			text, _ := os.ReadFile(thread)
 			var took time.Duration

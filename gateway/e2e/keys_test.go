@@ -160,3 +160,37 @@ func TestKeysToInfo(t *testing.T) {
 	p.press(t, "#")
 	p.wantOver(t)
 }
+
+// A phone presses keys by INFO, which a page gets as it came, and as events, which its browser plays.
+func TestKeysPressedByPhone(t *testing.T) {
+	t.Parallel()
+	site := openSite(t)
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "keys-pressed"), Extra: forSite(site)})
+	b := startBrowser(t, toneAlice, g.ca())
+	for kind, client := range published {
+		t.Run(kind, func(t *testing.T) {
+			proves(t, "DTMF by INFO from the PBX", client, sipTest)
+			proves(t, "DTMF from the other side", client, sipTest)
+			c := openClient(t, b, site, kind, g.ws()+credentialQuery(alice.Name, time.Now().Add(time.Hour)), alice.Name, "")
+			c.do(t, "await phone.call('200')")
+			c.wantState(t, "talking")
+			c.wantNote(t, "info Signal=5")
+			c.wantNote(t, "info 8")
+			wantKey(t, kind, c, "3")
+			wantTone(t, kind, c, toneAlice)
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			c.do(t, "await phone.stop()")
+		})
+	}
+	t.Run("page", func(t *testing.T) {
+		proves(t, "DTMF by INFO from the PBX", page, sipTest)
+		proves(t, "DTMF from the other side", page, sipTest)
+		p := openPage(t, b, g, alice)
+		p.dial(t, "200")
+		p.wantState(t, "talking")
+		wantKey(t, "the page", p, "3") // and its INFO was answered, else there would be no event
+		wantTone(t, "the page", p, toneAlice)
+		p.hangUp(t)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -105,4 +106,87 @@ const sentCodec = `(async () => {
   const stats = await window.pc.getStats();
   for (const s of stats.values()) if (s.type === "outbound-rtp" && s.kind === "audio") return stats.get(s.codecId)?.mimeType ?? "";
   return "";
+})()`
+
+// A gateway that prefers Opus speaks it with the browser whatever the phone speaks, and over a bad network repairs with it: what the
+// browser loses it takes from the packets after, which get longer the more is lost.
+func TestOpusPreferred(t *testing.T) {
+	t.Parallel()
+	k := startPBX(t, pbxOptions{})
+	phones := map[string]*phone{
+		"PCMA": startPhone(t, k, "201", phoneOptions{Codecs: []string{"pcma"}, Buffer: airBuffer}),
+		"G722": startPhone(t, k, "202", phoneOptions{Codecs: []string{"g722"}, Buffer: airBuffer}),
+	}
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k), Extra: "[media]\nopus = \"prefer\"\n"})
+	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
+	k.wantRegistered(t, "101")
+	api, a := signIn(t, g, alice), openAir(t, g)
+	a.through(t, p)
+	// long is how many bytes a packet to the browser has of late.
+	long := func() float64 {
+		t.Helper()
+		before := leg(t, api.media(t), "browser")
+		time.Sleep(2 * time.Second) // what is measured
+		after := leg(t, api.media(t), "browser")
+		return float64(after.BytesOut-before.BytesOut) / float64(max(after.PacketsOut-before.PacketsOut, 1))
+	}
+	for codec, phone := range phones {
+		t.Run(codec, func(t *testing.T) {
+			proves(t, "Opus preferred, over a bad network", page, desk)
+			a.bad(false)
+			phone.startOver()
+			p.dial(t, phone.number)
+			phone.wantEvent(t, "CALL_INCOMING")
+			phone.answer(t)
+			p.wantState(t, "talking")
+			phone.wantEvent(t, "CALL_ESTABLISHED")
+			wantTone(t, "the phone", phone, toneAlice)
+			wantTone(t, "the page", p, tonePhone)
+			for _, way := range []string{"inbound-rtp", "outbound-rtp"} {
+				if s := eval[rtpStats](t, p, fmt.Sprintf(pageRTP, way)); s.Codec != "audio/opus" {
+					t.Errorf("%s of the browser is %+v", way, s)
+				}
+			}
+			if x := leg(t, api.media(t), "pbx"); !strings.HasPrefix(x.Codec, codec) {
+				t.Errorf("the phone speaks %q, want %s", x.Codec, codec)
+			}
+			// The encoder begins with some loss expected, and learns by the browser's reports that there is none.
+			var calm float64
+			received := func() rtpStats { return eval[rtpStats](t, p, fmt.Sprintf(pageRTP, "inbound-rtp")) }
+			before := received()
+			eventually(t, 2*patience, "packets that repeat nothing", func() bool {
+				last := before
+				calm, before = long(), received()
+				return before.Repairs == last.Repairs
+			})
+			a.bad(true)
+			wantSteady(t, "the phone", phone, toneAlice)
+			wantSteady(t, "the page", p, tonePhone)
+			a.wantBad(t, api)
+			var after rtpStats
+			var rough float64
+			eventually(t, 2*patience, "longer packets, which repair those that the browser lost", func() bool {
+				rough, after = long(), received()
+				return after.Lost > before.Lost && after.Repairs > before.Repairs && rough > calm
+			})
+			t.Logf("%+v, then %+v; packets have %.1f bytes, then %.1f", before, after, calm, rough)
+			p.hangUp(t)
+			phone.wantEvent(t, "CALL_CLOSED")
+		})
+	}
+}
+
+// rtpStats is what the browser says of one direction.
+type rtpStats struct {
+	Codec   string
+	Lost    int
+	Repairs int // packets that came with a repetition of another one
+}
+
+// pageRTP reads them of the page's call.
+const pageRTP = `(async () => {
+  const stats = await window.cordboard.peerConnection.getStats();
+  for (const s of stats.values()) if (s.type === %q && s.kind === "audio") return { Codec: stats.get(s.codecId)?.mimeType ?? "",
+    Lost: s.packetsLost ?? 0, Repairs: s.fecPacketsReceived ?? 0 };
+  return {};
 })()`

@@ -35,7 +35,7 @@ type rtpengine struct {
 func startRTPEngine(t *testing.T, options ...string) *rtpengine {
 	t.Helper()
 	ng := freePort(t)
-	first, last := freeRange(t, 40)
+	first, last := freeRange(t, 100)
 	ng.release()
 	r := &rtpengine{process: start(t, "rtpengine", exec.Command(program(t, "rtpengine"), append(options, "--config-file=none", "--foreground", "--log-stderr",
 		"--log-level=6", "--table=-1", "--interface=127.0.0.1", "--listen-ng="+ng.addr(), "--port-min="+strconv.Itoa(first), "--port-max="+strconv.Itoa(last), "--num-threads=2")...))}

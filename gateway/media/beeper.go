@@ -25,6 +25,9 @@ const (
 // beepFrames is how many packets of packetTime the tone takes.
 const beepFrames = int(beepTime / packetTime)
 
+// beepSettles is how many packets of silence come before the tone in a codec that adapts.
+const beepSettles = 2
+
 // beeper puts the tone into what a party says to its peer: mixed with it in G.711, in its place in G.722 and Opus. It
 // belongs to the thread that reads the leg's packets.
 type beeper struct {
@@ -73,9 +76,11 @@ func (b *beeper) over(p []byte, h rtpHeader, now time.Duration) []byte {
 		return p
 	}
 	defer b.busy.Store(false)
-	if b.paused.Load() {
-		b.due, b.sounds = 0, false
-		return p
+	paused := b.paused.Load()
+	if paused {
+		if b.due = 0; !b.sounds { // else it sounds out
+			return p
+		}
 	}
 	tone, ok := (*b.tones.Load())[h.pt]
 	if !ok {
@@ -137,12 +142,7 @@ func isFrame(payload []byte) bool {
 func beepIn(rate int) []int16 {
 	pcm := make([]int16, int(beepTime)*rate/int(time.Second))
 	audio.NewTone(beepFrequency, rate, amplitude(codec.PCMU, beepLevel)).Fill(pcm)
-	ramp := int(beepRamp) * rate / int(time.Second)
-	for i := range ramp {
-		for _, j := range []int{i, len(pcm) - 1 - i} {
-			pcm[j] = int16(int(pcm[j]) * i / ramp)
-		}
-	}
+	soften(pcm, int(beepRamp)*rate/int(time.Second), true, true)
 	return pcm
 }
 
@@ -160,8 +160,11 @@ func beepPayloads(name string, clock uint32, channels int) [][]byte {
 	}
 	mono := beepIn(rate)
 	size := len(mono) / beepFrames
-	frames := make([][]byte, 0, beepFrames)
-	for i := range beepFrames {
+	if adapts(sdp.Codec{Name: name}) {
+		mono = append(make([]int16, beepSettles*size), mono...)
+	}
+	frames := make([][]byte, 0, len(mono)/size)
+	for i := range cap(frames) {
 		var pcm []int16
 		for _, s := range mono[i*size : (i+1)*size] {
 			for range channels {

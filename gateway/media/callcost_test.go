@@ -24,15 +24,15 @@ const (
 )
 
 // agree lets a browser and the PBX agree on a call.
-func (e *Engine) agree(b *testing.B, id string) {
-	must(b)(e.Offer(b.Context(), id, alice, pbx, []byte(chromeOffer)))
-	must(b)(e.Answer(b.Context(), id, pbx, alice, []byte(phoneAnswer)))
+func (e *Engine) agree(t testing.TB, id string) {
+	must(t)(e.Offer(t.Context(), id, alice, pbx, []byte(chromeOffer)))
+	must(t)(e.Answer(t.Context(), id, pbx, alice, []byte(phoneAnswer)))
 	e.Answered(id)
-	must(b)(e.Save(id))
+	must(t)(e.Save(id))
 }
 
-func newCostEngine(b *testing.B) *Engine {
-	e := startEngine(b, "22000-22999")
+func newCostEngine(t testing.TB) *Engine {
+	e := startEngine(t, "22000-22999")
 	e.log = slog.New(slog.DiscardHandler)
 	return e
 }
@@ -47,29 +47,61 @@ func BenchmarkAgree(b *testing.B) {
 	}
 }
 
-// BenchmarkHold is the memory that a call takes while it lasts: what lives on the heap, and the stacks of its goroutines.
+// held agrees on calls between browsers and the PBX, whose keys are there, and says what each takes: what lives on the heap, and the
+// stacks of its goroutines.
+func (e *Engine) held(t testing.TB, calls int) (heap, stacks int64) {
+	before, shallow := inUse()
+	for i := range calls {
+		id := fmt.Sprint("call", i)
+		e.agree(t, id)
+		k, err := dtlsKeys(material{}, dtls.SRTP_AEAD_AES_128_GCM, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.lock(id, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.legs[alice.Leg].line.(*secureLine).install(k)
+		s.mu.Unlock()
+	}
+	after, deep := inUse()
+	return (after - before) / int64(calls), (deep - shallow) / int64(calls)
+}
+
+// heapLimit is how much of the heap a call may take while it lasts, in octets. BenchmarkHold has how much it does.
+const heapLimit = 32 << 10
+
+func TestMemoryOfACall(t *testing.T) {
+	const calls = 200
+	e := newCostEngine(t)
+	heap, stacks := e.held(t, calls)
+	t.Logf("each of %d calls takes %d octets of the heap and %d of stacks", calls, heap, stacks)
+	if heap > heapLimit {
+		t.Errorf("a call takes %d octets of the heap, want no more than %d", heap, heapLimit)
+	}
+	for i := range calls {
+		e.Delete(fmt.Sprint("call", i), "")
+	}
+	before, _ := inUse()
+	e.held(t, calls)
+	for i := range calls {
+		e.Delete(fmt.Sprint("call", i), "")
+	}
+	waitFor(t, "what the calls took to be free again", func() bool { // once the goroutines that they had have gone
+		after, _ := inUse()
+		return after-before < calls*heapLimit/100
+	})
+}
+
+// BenchmarkHold is the memory that a call takes while it lasts.
 func BenchmarkHold(b *testing.B) {
 	const calls = 400
 	e := newCostEngine(b)
 	for b.Loop() {
-		heap, stacks := inUse()
-		for i := range calls {
-			id := fmt.Sprint("call", i)
-			e.agree(b, id)
-			k, err := dtlsKeys(material{}, dtls.SRTP_AEAD_AES_128_GCM, false)
-			if err != nil {
-				b.Fatal(err)
-			}
-			s, err := e.lock(id, false)
-			if err != nil {
-				b.Fatal(err)
-			}
-			s.legs[alice.Leg].line.(*secureLine).install(k)
-			s.mu.Unlock()
-		}
-		more, deeper := inUse()
-		b.ReportMetric(float64(more-heap)/calls, "heap-B/call")
-		b.ReportMetric(float64(deeper-stacks)/calls, "stack-B/call")
+		heap, stacks := e.held(b, calls)
+		b.ReportMetric(float64(heap), "heap-B/call")
+		b.ReportMetric(float64(stacks), "stack-B/call")
 		for i := range calls {
 			e.Delete(fmt.Sprint("call", i), "")
 		}

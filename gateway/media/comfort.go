@@ -24,7 +24,11 @@ const (
 	comfortBeep      = 200 * time.Millisecond
 	comfortRamp      = 25 * time.Millisecond // in and out, in the beep
 	comfortCycle     = 3 * time.Second       // whole packets
+	comfortLead      = 8 * packetTime        // of noise before the first beep, in a codec that adapts
 )
+
+// The beep may end with any of its packets, as the party is heard at once. comfortFrequency has 8½ periods in a packet, so each of them
+// ends where the sine passes through zero, and nothing clicks.
 
 // Wait says that a leg's party is waited for, or not any more. While it is, and nothing came from it for comfortGap,
 // its peer hears a comfort tone in place of dead silence; not while one of the two holds the other. It stops at once
@@ -106,10 +110,15 @@ func (c *comforter) step(now time.Duration) time.Duration {
 	}
 	cycle := comfortCycles[strings.ToLower(in.Name)]()
 	for ; c.due <= now; begins = false {
-		p, h := c.voice.say(cycle[c.place/packetTime], ticks(packetTime, in.ClockRate), begins)
+		payload := cycle[c.place/packetTime]
+		if begins && adapts(in) {
+			payload = silenceG722()
+		} else {
+			c.place = (c.place + packetTime) % comfortCycle
+		}
+		p, h := c.voice.say(payload, ticks(packetTime, in.ClockRate), begins)
 		peer.send(p, h, now)
 		c.due += packetTime
-		c.place = (c.place + packetTime) % comfortCycle
 	}
 	return c.due - now
 }
@@ -122,6 +131,10 @@ func (c *comforter) begin(in sdp.Codec, now time.Duration) {
 		if c.place += pause.Truncate(packetTime); c.place >= comfortCycle { // media that stutters doesn't beep more often
 			c.place = 0
 		}
+		c.passBeep()
+	}
+	if c.place == 0 && adapts(in) {
+		c.place = comfortCycle - comfortLead
 	}
 	c.playing, c.codec, c.due = true, in, now
 	c.voice.header.pt = in.PT
@@ -132,7 +145,15 @@ func (c *comforter) skip(behind time.Duration) {
 	behind = behind.Truncate(packetTime)
 	c.due += behind
 	c.place = (c.place + behind) % comfortCycle
+	c.passBeep()
 	c.voice.stamp += ticks(behind, c.codec.ClockRate)
+}
+
+// passBeep leaves out a beep whose beginning was passed over: it would burst in.
+func (c *comforter) passBeep() {
+	if c.place > 0 && c.place < comfortBeep {
+		c.place = comfortBeep
+	}
 }
 
 // comforts says who hears the leg, and in which codec; false when nobody does, or holds or is held at the moment. That
@@ -187,13 +208,7 @@ func comfortSound(law codec.Law, rate int) []int16 {
 	pcm := make([]int16, samples(comfortCycle))
 	beep := pcm[:samples(comfortBeep)]
 	audio.NewTone(comfortFrequency, rate, amplitude(law, comfortLevel)).Fill(beep)
-	ramp := samples(comfortRamp)
-	for i := range ramp {
-		gain := (1 - math.Cos(math.Pi*float64(i)/float64(ramp))) / 2
-		beep[i] = int16(gain * float64(beep[i]))
-		last := len(beep) - 1 - i
-		beep[last] = int16(gain * float64(beep[last]))
-	}
+	soften(beep, samples(comfortRamp), true, true)
 	// Noise of equal shares up to peak has an RMS of peak/√3, a sine one of its amplitude/√2.
 	peak := amplitude(law, comfortNoise) * math.Sqrt(3.0/2)
 	noise := rand.New(rand.NewPCG(1, 2)) // any will do: nobody guesses at noise

@@ -206,6 +206,24 @@ func TestOutgoingCountsPayload(t *testing.T) {
 	}
 }
 
+// A party that takes another source with each packet is heard as one all the same.
+func TestManySources(t *testing.T) {
+	c := newCouple()
+	const packets = 1000
+	for i := range uint32(packets) {
+		c.say(1+i, uint16(7*i))
+	}
+	sent := c.farPen.sent
+	if len(sent) != packets {
+		t.Fatalf("%d of %d packets pass", len(sent), packets)
+	}
+	for i, h := range sent {
+		if first := sent[0]; h.SSRC != first.SSRC || h.SequenceNumber != first.SequenceNumber+uint16(i) || h.Timestamp != first.Timestamp+160*uint32(i) {
+			t.Fatalf("packet %d is %+v after %+v", i, h, first)
+		}
+	}
+}
+
 // Whatever comes, the stream is one: its newest packet never jumps, and no two packets of different sources or numbers
 // have the same place.
 func FuzzOutgoing(f *testing.F) {

@@ -17,6 +17,9 @@ const (
 	columnLevel = -8.0
 )
 
+// keyRamp is how long the tones of a key take to rise and to fall, of the 40 ms that they must be there.
+const keyRamp = 5 * time.Millisecond
+
 // endPackets is how often the end of an event is told (RFC 4733 §2.5.1.4).
 const endPackets = 3
 
@@ -152,7 +155,12 @@ func (p *player) rise(now time.Duration) bool {
 	p.voice.header.pt = c.PT
 	p.due, p.began = now, false
 	p.frame = w.hearing.frame
-	if p.doing = hushing; key {
+	switch {
+	case !key:
+		p.doing = hushing
+	case !events && adapts(c):
+		p.doing, p.place = pausing, 0 // see adapts
+	default:
 		p.press(now)
 	}
 	return true
@@ -256,11 +264,16 @@ func (p *player) event(now time.Duration) {
 	}
 }
 
-// sound sends a packet of the key's tones.
+// sound sends a packet of the key's tones, which rise and fall.
 func (p *player) sound(now time.Duration) {
-	p.say(now, p.tone.Fill)
+	k, _ := p.pad.current(now)
+	first, last := p.place == 0, k.up && p.place+p.frame >= k.length
+	p.say(now, func(pcm []int16) {
+		p.tone.Fill(pcm)
+		soften(pcm, int(keyRamp)*p.rate/int(time.Second), first, last)
+	})
 	p.place += p.frame
-	if k, _ := p.pad.current(now); k.up && p.place >= k.length {
+	if last {
 		p.doing, p.place = pausing, 0
 		p.pad.done()
 	}

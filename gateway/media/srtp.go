@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/pion/dtls/v2"
@@ -13,7 +14,7 @@ import (
 
 // Limits of what one party can make us remember.
 const (
-	maxHeard  = 256  // sources one party may send from
+	maxHeard  = 256  // sources one party sends from; of more, those heard last
 	maxSpoken = 1024 // sources one party may be sent from
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 var (
-	// errSource reports a packet of one source more than a leg may have.
+	// errSource reports a packet of one source more than a party may be sent.
 	errSource = errors.New("too many sources")
 
 	// errRepeated reports a packet whose sequence number was sent before. Encrypting it would use a nonce twice, which
@@ -114,6 +115,7 @@ func dtlsKeys(material srtp.KeyingMaterialExporter, profile dtls.SRTPProtectionP
 // sources are the windows of the sources of one direction, at most so many, with the last one at hand.
 type sources struct {
 	most int
+	turn uint64 // packets that were noted
 	last uint32
 	at   *window // of last; nil before the first one
 	all  map[uint32]*window
@@ -133,6 +135,18 @@ func (s *sources) find(ssrc uint32) *window {
 
 // full says whether no more sources are taken.
 func (s *sources) full() bool { return len(s.all) >= s.most }
+
+// forget drops the source that was heard of least recently. Who kept its packets could play them to us again from then on: the price of
+// understanding a party that takes another source again and again.
+func (s *sources) forget() {
+	oldest, least := uint32(0), uint64(math.MaxUint64)
+	for ssrc, w := range s.all {
+		if w.turn < least {
+			oldest, least = ssrc, w.turn
+		}
+	}
+	delete(s.all, oldest)
+}
 
 // add makes the window of a source.
 func (s *sources) add(ssrc uint32) *window {
@@ -183,10 +197,7 @@ func (s *inbound) open(p []byte, h rtpHeader) ([]byte, error) {
 	if s.mki != nil {
 		p = s.unmarked(p, s.behindMKI.media, h.size)
 	}
-	w, err := s.media.listen(h.ssrc)
-	if err != nil {
-		return nil, err
-	}
+	w := s.media.find(h.ssrc)
 	index, failed, unseen := uint64(h.seq), &s.failed, true
 	if w != nil {
 		index, failed = w.index(h.seq), &w.failed
@@ -224,7 +235,7 @@ func (s *inbound) resume(p []byte, h rtpHeader, before *sources) ([]byte, error)
 		p = s.unmarked(p, s.behindMKI.media, h.size)
 	}
 	old := before.find(h.ssrc)
-	if old == nil || s.media.find(h.ssrc) != nil || s.media.full() {
+	if old == nil || s.media.find(h.ssrc) != nil {
 		return nil, errForged
 	}
 	index := old.index(h.seq)
@@ -246,11 +257,8 @@ func (s *inbound) openControl(p []byte) ([]byte, error) {
 		return nil, errForged
 	}
 	ssrc := binary.BigEndian.Uint32(p[4:])
-	w, err := s.control.listen(ssrc)
-	switch {
-	case err != nil:
-		return nil, err
-	case w != nil && !w.fresh(uint64(index)):
+	w := s.control.find(ssrc)
+	if w != nil && !w.fresh(uint64(index)) {
 		return nil, errReplayed
 	}
 	clear, ok := s.transform.openControl(p, index)
@@ -261,20 +269,16 @@ func (s *inbound) openControl(p []byte) ([]byte, error) {
 	return clear, nil
 }
 
-// listen finds the window of a source that is heard; nil for a new one, of which there may be one more.
-func (s *sources) listen(ssrc uint32) (*window, error) {
-	w := s.find(ssrc)
-	if w == nil && s.full() {
-		return nil, errSource
-	}
-	return w, nil
-}
-
-// note records an authentic packet.
+// note records an authentic packet, of a source without a window if w is nil.
 func (s *sources) note(w *window, ssrc uint32, index uint64) {
 	if w == nil {
+		if s.full() {
+			s.forget()
+		}
 		w = s.add(ssrc)
 	}
+	s.turn++
+	w.turn = s.turn
 	w.mark(index)
 }
 

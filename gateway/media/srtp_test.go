@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/srtp/v2"
 )
 
@@ -249,18 +251,59 @@ func TestForgedLeaveNoTrace(t *testing.T) {
 	}
 }
 
+// Of a party that takes another source again and again those are remembered that were heard of last, so it is understood, and who speaks
+// all the while stays guarded from replays. Nothing is forgotten of what a party is sent: no number may be sealed twice.
 func TestSourcesAreBounded(t *testing.T) {
 	ours, in, out := contexts(t, srtp.ProtectionProfileAeadAes128Gcm)
+	const steady = 1 << 20 // speaks all the while
+	var packets, reports [][]byte
+	open := func(p []byte) error {
+		t.Helper()
+		h, _ := parseRTP(p)
+		clear, err := ours.in.open(slices.Clone(p), h)
+		if err == nil && len(clear) != len(p)-gcmTag {
+			t.Fatalf("%d octets of %d", len(clear), len(p))
+		}
+		return err
+	}
+	for ssrc := range uint32(4 * maxHeard) {
+		for _, s := range []uint32{ssrc, steady} {
+			theirs, err := out.EncryptRTP(nil, sound(uint16(1+ssrc), s), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := open(theirs); err != nil {
+				t.Fatalf("packet of source %d, the %dth: %v", s, ssrc, err)
+			}
+			packets = append(packets, theirs)
+			report, err := (&rtcp.ReceiverReport{SSRC: s}).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report, err = out.EncryptRTCP(nil, report, nil); err != nil {
+				t.Fatal(err)
+			}
+			reports = append(reports, report)
+			if _, err := ours.in.openControl(slices.Clone(report)); err != nil {
+				t.Fatalf("report of source %d, the %dth: %v", s, ssrc, err)
+			}
+		}
+		if media, control := len(ours.in.media.all), len(ours.in.control.all); media > maxHeard || control > maxHeard {
+			t.Fatalf("%d and %d sources are remembered", media, control)
+		}
+	}
+	for _, p := range packets[len(packets)-2*(maxHeard-1):] { // the last ones of all that are remembered
+		if err := open(p); err != errReplayed {
+			t.Fatalf("packet of source %d played again: %v", binary.BigEndian.Uint32(p[8:]), err)
+		}
+	}
+	if _, err := ours.in.openControl(slices.Clone(reports[len(reports)-1])); err != errReplayed {
+		t.Fatalf("report played again: %v", err)
+	}
+
 	for ssrc := range uint32(maxSpoken + 10) {
 		p := sound(1, ssrc)
 		h, _ := parseRTP(p)
-		theirs, err := out.EncryptRTP(nil, p, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ours.in.open(theirs, h); (err == nil) != (ssrc < maxHeard) || (err != nil && err != errSource) {
-			t.Fatalf("open of source %d: %v", ssrc, err)
-		}
 		sealed, err := ours.out.seal(p, h)
 		if (err == nil) != (ssrc < maxSpoken) || (err != nil && err != errSource) {
 			t.Fatalf("seal of source %d: %v", ssrc, err)

@@ -3,6 +3,8 @@ package media
 import (
 	"context"
 	"math"
+	"strings"
+	"sync"
 	"time"
 
 	"cordboard/audio"
@@ -50,6 +52,37 @@ func lawOf(c sdp.Codec) codec.Law {
 	}
 	return codec.PCMA
 }
+
+// soften lets a sound rise within its first samples, so many of them, and fall within its last ones, so that it does not click.
+func soften(pcm []int16, samples int, rises, falls bool) {
+	last := len(pcm) - 1
+	for i := range min(samples, len(pcm)) {
+		gain := (1 - math.Cos(math.Pi*float64(i)/float64(samples))) / 2
+		if rises {
+			pcm[i] = int16(gain * float64(pcm[i]))
+		}
+		if falls {
+			pcm[last-i] = int16(gain * float64(pcm[last-i]))
+		}
+	}
+}
+
+// adapts says that what a decoder makes of a codec's payload goes by what it heard before. A sound that takes another's place in the middle
+// of a stream would begin with a crack there, as loud as can be, so it begins with silence: each packet of that halves what is left.
+func adapts(c sdp.Codec) bool { return strings.EqualFold(c.Name, "G722") }
+
+// silenceG722 is a packet of silence in G.722.
+var silenceG722 = sync.OnceValue(func() []byte {
+	encoder, rate, err := codec.NewEncoder("G722", codec.G711Rate, 1)
+	if err != nil {
+		panic(err) // of a codec of ours
+	}
+	silence, err := encoder.Encode(nil, make([]int16, int(packetTime)*rate/int(time.Second)))
+	if err != nil {
+		panic(err) // of a sound of ours
+	}
+	return silence
+})
 
 // atOnce is for lines that carry from the start.
 var atOnce = func() chan struct{} {

@@ -8,6 +8,7 @@ const windowSize = 128
 type window struct {
 	started bool
 	failed  uint32    // packets that were not opened, since the last one that was
+	turn    uint64    // of sources, at its newest packet
 	top     uint64    // newest index: roll-over count << 16 | sequence number
 	seen    [2]uint64 // bit i: index top-i passed
 }

@@ -45,6 +45,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     session = s;
     s.delegate = {
       onBye: (bye) => { told("end", bye.request); bye.accept(); },
+      onInfo: (info) => { note(`info ${info.request.body.replace(/\s+/g, " ")}`); info.accept(); },
       onRefer: async (referral) => {
         await referral.accept();
         const next = referral.makeInviter(options);
@@ -165,6 +166,8 @@ function jssip({ ws, user, domain, password, instance, video }) {
       s.on("accepted", (e) => told("answer", e.response));
     }
     s.on("confirmed", () => enter("talking"));
+    s.on("newDTMF", (e) => { if (e.originator === "remote") note(`info ${e.request.body.replace(/\s+/g, " ")}: key ${e.dtmf.tone}`); });
+    s.on("newInfo", (e) => { if (e.originator === "remote") note(`info ${e.request.body.replace(/\s+/g, " ")}`); });
     s.on("hold", (e) => note(`hold ${e.originator}`));
     s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
