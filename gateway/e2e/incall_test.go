@@ -5,6 +5,8 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,6 +92,65 @@ func TestPhoneJoinsItsCalls(t *testing.T) {
 			c.wantState(t, "ended")
 			wantSaid(t, at["7"].log, "7"+number+" is over")
 			c.do(t, "await phone.stop()")
+		})
+	}
+}
+
+// early takes a dialog that rings out of a document.
+var early = regexp.MustCompile(`<dialog id="[^"]*" call-id="([^"]*)" local-tag="([^"]*)" remote-tag="([^"]*)" direction="recipient"> ?<state>early</state>.*<remote> ?<identity[^>]*>([^<]*)</identity>`)
+
+// ringing waits until the client's lamp of somebody shows a call, and gives who calls, and the Replaces that takes the call from there.
+func (c *plainClient) ringing(t *testing.T, target string) (caller, replaces string) {
+	t.Helper()
+	eventually(t, patience, "call at "+target+" in the NOTIFY", func() bool {
+		for _, line := range c.lines() {
+			if d := early.FindStringSubmatch(line); d != nil && strings.Contains(line, "dialog of "+target+": ") {
+				caller, replaces = d[4], d[1]+";to-tag="+d[3]+";from-tag="+d[2]+";early-only"
+			}
+		}
+		return caller != ""
+	})
+	return caller, replaces
+}
+
+// Who watches a lamp takes the call that rings there by what the NOTIFY tells of it (RFC 4235, RFC 3891): here, and at the PBX.
+func TestPickUpFromALamp(t *testing.T) {
+	t.Parallel()
+	site := openSite(t)
+	at, tables := startPhones(t, map[string]string{"4": "watched"})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: tables, Extra: forSite(site)})
+	b := startBrowser(t, toneAlice, g.ca())
+	for kind, other := range map[string]string{"sipjs": "jssip", "jssip": "sipjs"} {
+		t.Run(kind, func(t *testing.T) {
+			proves(t, "Pick-up from a lamp (INVITE with Replaces)", published[kind], sipTest)
+			c := openClient(t, b, site, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			colleague := openClient(t, b, site, other, g.ws()+credentialQuery("bob", time.Now().Add(time.Hour)), "bob", "")
+			take := func(target string, tone float64) (replaces string) {
+				caller, replaces := c.ringing(t, target)
+				c.do(t, fmt.Sprintf(`await phone.call(%q, ["Require: replaces", "Replaces: %s"])`, caller, replaces))
+				c.wantState(t, "talking")
+				wantTone(t, "the client", c, tone)
+				return replaces
+			}
+			c.do(t, "await phone.subscribe('bob', 'dialog')")
+			c.wantNote(t, "dialog of bob: ", "<dialog-info")
+			log := startScenario(t, "../incall/calls.xml", freePort(t), g.sip.addr(), "-m", "1", "-s", bob.Extension, "-key", "tag", "somebody")
+			colleague.wantState(t, "incoming")
+			take("bob", toneAlice) // the caller sends back what it hears
+			colleague.wantState(t, "ended")
+			colleague.wantNote(t, "end Reason: SIP;cause=200;", "Call completed elsewhere")
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			wantSaid(t, log, bob.Extension+" is over")
+
+			number := map[string]string{"sipjs": "4202", "jssip": "4203"}[kind]
+			c.do(t, "await phone.subscribe('"+number+"', 'dialog')")
+			replaces := take(number, toneMusic)
+			wantSaid(t, at["4"].log, "4999 gives "+replaces)
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			colleague.do(t, "await phone.stop()")
+			c.close() // with a lamp SIP.js never comes to its stop's end
 		})
 	}
 }
