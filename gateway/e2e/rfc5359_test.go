@@ -175,6 +175,12 @@ func forwarded(number string, steps ...string) func(*testing.T, *client) {
 // startScenario runs sipp on a port and gives what its scenario, a file in testdata/rfc5359 or found from there, logs. More arguments are sipp's.
 func startScenario(t *testing.T, name string, on *port, more ...string) (log func() []string) {
 	t.Helper()
+	return startTuned(t, name, toneMusic, on, more...)
+}
+
+// startTuned is startScenario with another tone as its music.
+func startTuned(t *testing.T, name string, tone float64, on *port, more ...string) (log func() []string) {
+	t.Helper()
 	dir := t.TempDir()
 	text, err := os.ReadFile(filepath.Join("testdata/rfc5359", name))
 	if err != nil {
@@ -193,7 +199,7 @@ func startScenario(t *testing.T, name string, on *port, more ...string) (log fun
 	if err := os.WriteFile(file, scenario.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, musicFile), music(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, musicFile), music(tone), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rtp, _ := freeRange(t, 4)
@@ -217,15 +223,16 @@ func startScenario(t *testing.T, name string, on *port, more ...string) (log fun
 	}
 }
 
-// What a music server plays: a second of toneMusic in G.711.
+// What a music server plays: a second of a tone in G.711.
 const (
 	toneMusic = 900.0
+	toneChime = 1300.0
 	musicFile = "music.ulaw"
 )
 
-func music() []byte {
+func music(tone float64) []byte {
 	samples := make([]int16, codec.G711Rate)
-	audio.NewTone(toneMusic, codec.G711Rate, 9000).Fill(samples)
+	audio.NewTone(tone, codec.G711Rate, 9000).Fill(samples)
 	return codec.PCMU.Encode(nil, samples)
 }
 
@@ -264,6 +271,16 @@ var scenarioWords = template.FuncMap{
 	// answer answers a request inside the call.
 	"answer": func(status int, reason, direction string) string {
 		return sendText(fmt.Sprintf("SIP/2.0 %d %s\n", status, reason) + fmt.Sprintf(lastHeaders, "") + ourContact + described(direction))
+	},
+	// obey takes the other side's changes and its end, and goes on at an INFO; its labels begin at first.
+	"obey": obey,
+	// acknowledge is the ACK of a change that was refused; back is how many steps ago that was sent.
+	"acknowledge": func(seq, back int) string {
+		return strings.Replace(ask("ACK", seq, "", ""), "[branch]", fmt.Sprintf("[branch-%d]", back), 1)
+	},
+	// zeros is a request with the address of an old hold.
+	"zeros": func(request string) string {
+		return strings.Replace(request, "c=IN IP4 [media_ip]", "c=IN IP4 0.0.0.0", 1)
 	},
 	// ask sends a request inside the call; body is a direction for a description, or text.
 	"ask": ask,

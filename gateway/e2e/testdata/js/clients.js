@@ -1,6 +1,6 @@
 // Two SIP clients as their makers publish them, behind one small interface:
 // client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
-// forward (302), ask (for an offer), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
+// forward (302), ask (for an offer), progress (183, reliably), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
 // talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
@@ -22,6 +22,27 @@ function told(what, message) {
   for (const name of telling) for (const value of message?.getHeaders(name) ?? []) note(`${what} ${name}: ${value}`);
 }
 
+// crossing has JsSIP hear of the next INVITE only when it has sent one itself, in a step: on their way the two have crossed.
+window.crossing = (step) => new Promise((done) => { crosses = { step, done }; });
+let crosses = null;
+const listening = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+Object.defineProperty(WebSocket.prototype, "onmessage", { ...listening, set(listener) {
+  listening.set.call(this, async (e) => {
+    if (crosses && /^INVITE /.test(e.data)) {
+      const { step, done } = crosses;
+      crosses = null;
+      const send = this.send;
+      const sent = new Promise((resolve) => {
+        this.send = (data) => { send.call(this, data); if (/^INVITE /.test(data)) resolve(); };
+      });
+      done(step());
+      await sent;
+      this.send = send;
+    }
+    listener(e);
+  });
+} });
+
 function hear(pc) {
   if (!pc || window.pc === pc) return;
   window.pc = pc;
@@ -37,7 +58,7 @@ function hear(pc) {
 // What a client sends: sound, and with the option video a small picture, which the far end's page shows nowhere but decodes.
 const constraints = (video) => ({ audio: true, video: video ? { width: 160, height: 120, frameRate: 15 } : false });
 
-function sipjs({ ws, user, domain, password, instance, regId, video }) {
+function sipjs({ ws, user, domain, password, instance, regId, video, reliable }) {
   let session = null, first = null;
   const media = constraints(video);
   const options = { sessionDescriptionHandlerOptions: { constraints: media } };
@@ -65,6 +86,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     authorizationPassword: password,
     logLevel: "warn",
     ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
+    ...(reliable && { sipExtension100rel: reliable }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); told("call", invitation.request); enter("incoming"); },
@@ -85,17 +107,18 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
         registerer.register({ requestDelegate: { onReject: (r) => reject(new Error(`${r.message.statusCode} ${r.message.reasonPhrase}`)) } }).catch(reject);
       });
     },
-    call: async (target, extraHeaders = [], anonymous = false, inviteWithoutSdp = false) => {
+    call: async (target, extraHeaders = [], anonymous = false, more = {}) => {
       const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), {
-        extraHeaders, anonymous, inviteWithoutSdp, sessionDescriptionHandlerOptions: { constraints: media } });
+        extraHeaders, anonymous, ...more, sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
       await inviter.invite({ requestDelegate: {
-        onProgress: (r) => told("progress", r.message),
+        onProgress: (r) => { told("progress", r.message); hear(inviter.sessionDescriptionHandler?.peerConnection); },
         onAccept: (r) => told("answer", r.message),
         onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
+    progress: () => session.progress({ statusCode: 183, reasonPhrase: "Session Progress", rel: true, sessionDescriptionHandlerOptions: { constraints: media } }),
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
     temporary: () => agent.contact.tempGruu?.toString() ?? "",
     hangUp: (extraHeaders = []) => (session.state === SessionState.Established ? session.bye({ requestOptions: { extraHeaders } }) : session.cancel()),
@@ -172,7 +195,8 @@ function jssip({ ws, user, domain, password, instance, video }) {
     s.on("confirmed", () => enter("talking"));
     s.on("update", () => note("UPDATE"));
     s.on("hold", (e) => note(`hold ${e.originator}`));
-    s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
+    s.on("peerconnection:setremotedescriptionfailed", (e) => note(`description refused: ${e}`));
+    s.on("ended", (e) => { told("end", e.message); note(`ended by ${e.originator}: ${e.cause}`); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
     s.on("failed", (e) => { if (e.cause === JsSIP.C.causes.CANCELED) told("end", e.message); note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
