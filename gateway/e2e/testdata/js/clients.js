@@ -22,27 +22,6 @@ function told(what, message) {
   for (const name of telling) for (const value of message?.getHeaders(name) ?? []) note(`${what} ${name}: ${value}`);
 }
 
-// crossing has JsSIP hear of the next INVITE only when it has sent one itself, in a step: on their way the two have crossed.
-window.crossing = (step) => new Promise((done) => { crosses = { step, done }; });
-let crosses = null;
-const listening = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
-Object.defineProperty(WebSocket.prototype, "onmessage", { ...listening, set(listener) {
-  listening.set.call(this, async (e) => {
-    if (crosses && /^INVITE /.test(e.data)) {
-      const { step, done } = crosses;
-      crosses = null;
-      const send = this.send;
-      const sent = new Promise((resolve) => {
-        this.send = (data) => { send.call(this, data); if (/^INVITE /.test(data)) resolve(); };
-      });
-      done(step());
-      await sent;
-      this.send = send;
-    }
-    listener(e);
-  });
-} });
-
 function hear(pc) {
   if (!pc || window.pc === pc) return;
   window.pc = pc;
@@ -118,7 +97,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
         onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
-    progress: () => session.progress({ statusCode: 183, reasonPhrase: "Session Progress", rel: true, sessionDescriptionHandlerOptions: { constraints: media } }),
+    progress: () => session.progress({ statusCode: 183, reasonPhrase: "Session Progress", rel100: true, sessionDescriptionHandlerOptions: { constraints: media } }),
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
     temporary: () => agent.contact.tempGruu?.toString() ?? "",
     hangUp: (extraHeaders = []) => (session.state === SessionState.Established ? session.bye({ requestOptions: { extraHeaders } }) : session.cancel()),
