@@ -172,15 +172,21 @@ func forwarded(number string, steps ...string) func(*testing.T, *client) {
 	}
 }
 
-// startScenario runs sipp on a port and gives what its scenario logs.
-func startScenario(t *testing.T, name string, on *port) (log func() []string) {
+// startScenario runs sipp on a port and gives what its scenario, a file in testdata/rfc5359 or found from there, logs. More arguments are sipp's.
+func startScenario(t *testing.T, name string, on *port, more ...string) (log func() []string) {
+	t.Helper()
+	return startTuned(t, name, toneMusic, on, more...)
+}
+
+// startTuned is startScenario with another tone as its music.
+func startTuned(t *testing.T, name string, tone float64, on *port, more ...string) (log func() []string) {
 	t.Helper()
 	dir := t.TempDir()
 	text, err := os.ReadFile(filepath.Join("testdata/rfc5359", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := template.New(name).Funcs(scenarioWords).Parse(string(text))
+	made, err := template.New(filepath.Base(name)).Funcs(scenarioWords).Parse(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,14 +199,17 @@ func startScenario(t *testing.T, name string, on *port) (log func() []string) {
 	if err := os.WriteFile(file, scenario.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, musicFile), music(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, musicFile), music(tone), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rtp, _ := freeRange(t, 4)
 	on.release()
 	logs := filepath.Join(dir, "log")
-	cmd := exec.Command(program(t, "sipp"), "-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(on.number),
-		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-rtp_echo", "-nostdin", "-trace_logs", "-log_file", logs, "-trace_err", "-error_file", filepath.Join(dir, "errors"))
+	cmd := exec.Command(program(t, "sipp"), append([]string{"-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(on.number),
+		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-nostdin", "-trace_logs", "-log_file", logs, "-trace_err", "-error_file", filepath.Join(dir, "errors")}, more...)...)
+	if !bytes.Contains(text, []byte("{{plays}}")) { // what it plays comes from the port that would send back what it hears
+		cmd.Args = append(cmd.Args, "-rtp_echo")
+	}
 	cmd.Dir = dir
 	start(t, "sipp", cmd)
 	t.Cleanup(func() {
@@ -214,15 +223,16 @@ func startScenario(t *testing.T, name string, on *port) (log func() []string) {
 	}
 }
 
-// What a music server plays: a second of toneMusic in G.711.
+// What a music server plays: a second of a tone in G.711.
 const (
 	toneMusic = 900.0
+	toneChime = 1300.0
 	musicFile = "music.ulaw"
 )
 
-func music() []byte {
+func music(tone float64) []byte {
 	samples := make([]int16, codec.G711Rate)
-	audio.NewTone(toneMusic, codec.G711Rate, 9000).Fill(samples)
+	audio.NewTone(tone, codec.G711Rate, 9000).Fill(samples)
 	return codec.PCMU.Encode(nil, samples)
 }
 
@@ -262,12 +272,45 @@ var scenarioWords = template.FuncMap{
 	"answer": func(status int, reason, direction string) string {
 		return sendText(fmt.Sprintf("SIP/2.0 %d %s\n", status, reason) + fmt.Sprintf(lastHeaders, "") + ourContact + described(direction))
 	},
+	// obey takes the other side's changes and its end, and goes on at an INFO; its labels begin at first.
+	"obey": obey,
+	// acknowledge is the ACK of a change that was refused; back is how many steps ago that was sent.
+	"acknowledge": func(seq, back int) string {
+		return strings.Replace(ask("ACK", seq, "", ""), "[branch]", fmt.Sprintf("[branch-%d]", back), 1)
+	},
+	// zeros is a request with the address of an old hold.
+	"zeros": func(request string) string {
+		return strings.Replace(request, "c=IN IP4 [media_ip]", "c=IN IP4 0.0.0.0", 1)
+	},
 	// ask sends a request inside the call; body is a direction for a description, or text.
 	"ask": ask,
 	// play answers what is offered to a music server, and has it play.
 	"play": func(seq int) string {
 		return strings.Replace(ask("ACK", seq, "", "sendonly"), "[media_port]", "[rtpstream_audio_port]", 1) + `
   <nop><action><exec rtp_stream="` + musicFile + `,-1,0"/></action></nop>`
+	},
+	// playing is first with the music that plays afterwards, and plays begins that.
+	"playing": func(status int, reason, tag string) string {
+		return strings.Replace(sendText(fmt.Sprintf("SIP/2.0 %d %s\n", status, reason)+fmt.Sprintf(lastHeaders, ";tag="+tag+"[$number]")+ourContact+described("sendrecv")),
+			"[media_port]", "[rtpstream_audio_port]", 1)
+	},
+	"plays": func() string {
+		return `  <nop><action><exec rtp_stream="` + musicFile + `,-1,0"/></action></nop>`
+	},
+	// signal takes the test's word (see signal), for which await waits in another call.
+	"signal": func() string {
+		return `  <Global variables="go"/>
+  <recv request="MESSAGE" optional="true" next="80"><action><assign assign_to="go" value="1"/></action></recv>
+  <recv request="SUBSCRIBE" optional="true" next="80"/>`
+	},
+	"await": func() string {
+		return `  <label id="70"/>
+  <pause milliseconds="100"/>
+  <nop><action><test assign_to="goes" variable="go" compare="equal" value="1"/></action></nop>
+  <nop next="71" test="goes"/>
+  <nop next="70"/>
+  <label id="71"/>
+  <nop><action><assign assign_to="go" value="0"/></action></nop>`
 	},
 	// log has a phone say something. It belongs to what the phone receives: while it takes a step of its own sipp bears no message.
 	"log": func(text string) string {

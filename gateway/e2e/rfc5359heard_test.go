@@ -24,7 +24,7 @@ func TestServiceExamplesHeard(t *testing.T) {
 	defer site.Close()
 	var tables strings.Builder
 	said := make(map[string]func() []string)
-	for _, p := range []struct{ name, scenario, prefix string }{{"forwards", "proxy.xml", ""}, {"phones", "phone.xml", "3"}, {"music", "music.xml", "4"}} {
+	for _, p := range []struct{ name, scenario, prefix string }{{"forwards", "proxy.xml", ""}, {"phones", "phone.xml", "3"}, {"music", "music.xml", "4"}, {"passes", "transfer.xml", "5"}} {
 		at := freePort(t)
 		said[p.name] = startScenario(t, p.scenario, at)
 		fmt.Fprintf(&tables, "[[pbx]]\nname = %q\nuri = \"sip:%s\"\nmode = \"peer\"\n", p.name, at.addr())
@@ -92,6 +92,15 @@ func TestServiceExamplesHeard(t *testing.T) {
 		hears(t, "music", "music ends")
 		wantTone(t, "the client, back in its call", c, toneAlice)
 		over(t)
+	})
+	t.Run("unattended transfer by the phone", func(t *testing.T) {
+		proves(t, "RFC 5359: unattended transfer by the phone", jsSIP)
+		talks(t, "500")
+		c.do(t, "await phone.tell('pass me on')")
+		hears(t, "passes", "500 has passed the call on")
+		wantTone(t, "the client, with the one to whom it was passed", c, toneAlice)
+		over(t)
+		hears(t, "phones", "300 is over")
 	})
 	t.Run("unattended transfer by the browser", func(t *testing.T) {
 		proves(t, "RFC 5359: unattended transfer by the browser", jsSIP)

@@ -57,17 +57,18 @@ type leg struct {
 	remoteSeq     uint32
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
 	acks          map[uint32]chan *sip.Request
-	inviting      bool         // an INVITE of either direction, or an UPDATE with an offer, is under way
-	theirs        bool         // and the peer has asked for it
-	exchange      uint         // counts those
-	confirmed     bool         // the dialog is established by a 2xx
-	taken         string       // the peer's tag in the first 2xx to an INVITE of ours
-	host          netip.Addr   // of the remote target, toward the PBX
-	there         bool         // the leg can be found by its token
-	placed        netip.Addr   // where it is counted; see farHosts
-	cause         []sip.Header // why the leg ends
-	referrals     []referral   // the REFERs that went to the peer
-	informing     []info       // what waits to be told by INFO, the first one under way
+	inviting      bool              // an INVITE of either direction, or an UPDATE with an offer, is under way
+	theirs        bool              // and the peer has asked for it
+	exchange      uint              // counts those
+	confirmed     bool              // the dialog is established by a 2xx
+	taken         string            // the peer's tag in the first 2xx to an INVITE of ours
+	host          netip.Addr        // of the remote target, toward the PBX
+	there         bool              // the leg can be found by its token
+	placed        netip.Addr        // where it is counted; see farHosts
+	cause         []sip.Header      // why the leg ends
+	referrals     []referral        // the REFERs that went to the peer
+	referring     []<-chan struct{} // closed when those have been answered that are not yet
+	informing     []info            // what waits to be told by INFO, the first one under way
 
 	owner        bool              // the dialog's INVITE was ours, and so is its Call-ID (RFC 3261 §14.1)
 	hides        bool              // its party has asked not to be known (RFC 3323)

@@ -2,7 +2,6 @@ package signaling
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -75,9 +74,10 @@ func (s *Server) onPassed(req *sip.Request, tx sip.ServerTransaction) {
 	passCredentials(l, peer, req, out)
 	switch req.Method {
 	case sip.REFER:
-		peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)
+		defer peer.referred(out.CSeq().SeqNo, req.CSeq().SeqNo)()
 	case sip.NOTIFY:
 		l.renameSubscription(out)
+		l.afterReferral(out)
 	}
 	if err := s.renameParties(l, peer, out); err != nil {
 		s.reply(req, tx, sip.StatusBadRequest, "Bad Refer-To", warning(err.Error())...)
@@ -132,45 +132,6 @@ func (l *leg) refresh(req *sip.Request) {
 		l.retarget(c.Address)
 		l.mu.Unlock()
 	}
-}
-
-// referral pairs the CSeq numbers of a REFER on its two legs, since they name the subscription that it makes (RFC 3515 §2.4.6).
-type referral struct{ ours, theirs uint32 }
-
-// referred notes a REFER that goes to the leg's peer under the number ours.
-func (l *leg) referred(ours, theirs uint32) {
-	l.mu.Lock()
-	l.referrals = append(l.referrals, referral{ours, theirs})
-	l.mu.Unlock()
-}
-
-// renameSubscription writes the id in the Event header of a NOTIFY from the leg's peer as the other leg knows it. A REFER that was
-// challenged went out again under a higher number.
-func (l *leg) renameSubscription(out *sip.Request) {
-	h := out.GetHeader("Event")
-	if h == nil {
-		return
-	}
-	parts := strings.Split(h.Value(), ";")
-	if !strings.EqualFold(strings.TrimSpace(parts[0]), "refer") {
-		return
-	}
-	for i, p := range parts {
-		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		id, err := strconv.ParseUint(value, 10, 32)
-		if err != nil || !strings.EqualFold(key, "id") {
-			continue
-		}
-		l.mu.Lock()
-		for _, r := range l.referrals {
-			if uint64(r.ours) <= id {
-				parts[i] = "id=" + strconv.FormatUint(uint64(r.theirs), 10)
-			}
-		}
-		l.mu.Unlock()
-	}
-	out.RemoveHeader("Event")
-	out.AppendHeader(sip.NewHeader("Event", strings.Join(parts, ";")))
 }
 
 // renameParties writes the addresses in Refer-To and Referred-By (RFC 3515, RFC 3892) as the other side knows them: a host that is

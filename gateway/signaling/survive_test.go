@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -83,7 +84,15 @@ func TestLegIsRevived(t *testing.T) {
 		if !ok {
 			t.Fatal("not saved")
 		}
-		got, err := s.reviveLeg(t.Context(), saved)
+		text, err := json.Marshal(saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read savedLeg
+		if err := json.Unmarshal(text, &read); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.reviveLeg(t.Context(), read)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,6 @@
 // Two SIP clients as their makers publish them, behind one small interface:
 // client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
-// forward (302), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
+// forward (302), ask (for an offer), progress (183, reliably), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
 // talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
@@ -37,7 +37,7 @@ function hear(pc) {
 // What a client sends: sound, and with the option video a small picture, which the far end's page shows nowhere but decodes.
 const constraints = (video) => ({ audio: true, video: video ? { width: 160, height: 120, frameRate: 15 } : false });
 
-function sipjs({ ws, user, domain, password, instance, regId, video }) {
+function sipjs({ ws, user, domain, password, instance, regId, video, reliable }) {
   let session = null, first = null;
   const media = constraints(video);
   const options = { sessionDescriptionHandlerOptions: { constraints: media } };
@@ -46,6 +46,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     s.delegate = {
       onBye: (bye) => { told("end", bye.request); bye.accept(); },
       onInfo: (info) => { note(`info ${info.request.body.replace(/\s+/g, " ")}`); info.accept(); },
+      onCancel: (cancel) => told("end", cancel.request),
       onRefer: async (referral) => {
         await referral.accept();
         const next = referral.makeInviter(options);
@@ -65,6 +66,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
     authorizationPassword: password,
     logLevel: "warn",
     ...(instance && { instanceId: instance, instanceIdAlwaysAdded: true }),
+    ...(reliable && { sipExtension100rel: reliable }),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] }, iceGatheringTimeout: 1000 },
     delegate: {
       onInvite: (invitation) => { take(invitation); told("call", invitation.request); enter("incoming"); },
@@ -85,24 +87,29 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
         registerer.register({ requestDelegate: { onReject: (r) => reject(new Error(`${r.message.statusCode} ${r.message.reasonPhrase}`)) } }).catch(reject);
       });
     },
-    call: async (target, extraHeaders = [], anonymous = false) => {
+    call: async (target, extraHeaders = [], anonymous = false, more = {}) => {
       const inviter = new Inviter(agent, UserAgent.makeURI(target.includes("@") ? target : `sip:${target}@${domain}`), {
-        extraHeaders, anonymous, sessionDescriptionHandlerOptions: { constraints: media } });
+        extraHeaders, anonymous, ...more, sessionDescriptionHandlerOptions: { constraints: media } });
       take(inviter);
       enter("calling");
       await inviter.invite({ requestDelegate: {
-        onProgress: (r) => told("progress", r.message),
+        onProgress: (r) => { told("progress", r.message); hear(inviter.sessionDescriptionHandler?.peerConnection); },
         onAccept: (r) => told("answer", r.message),
         onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
+    progress: () => session.progress({ statusCode: 183, reasonPhrase: "Session Progress", rel100: true, sessionDescriptionHandlerOptions: { constraints: media } }),
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
     temporary: () => agent.contact.tempGruu?.toString() ?? "",
     hangUp: (extraHeaders = []) => (session.state === SessionState.Established ? session.bye({ requestOptions: { extraHeaders } }) : session.cancel()),
     decline: () => session.reject({ statusCode: 486 }),
-    hold: (on) => new Promise((resolve, reject) => {
+    hold: (on, how) => new Promise((resolve, reject) => {
+      const modifiers = on && how ? [(d) => Promise.resolve({ type: d.type, sdp: d.sdp.replace(/a=send\w+/g, `a=${how}`) })] : [];
       session.sessionDescriptionHandlerOptionsReInvite = { constraints: media, hold: on };
-      session.invite({ requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`hold: ${r.message.statusCode}`)) } }).catch(reject);
+      session.invite({ sessionDescriptionHandlerModifiers: modifiers, requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`hold: ${r.message.statusCode}`)) } }).catch(reject);
+    }),
+    ask: () => new Promise((resolve, reject) => {
+      session.invite({ withoutSdp: true, requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`ask: ${r.message.statusCode}`)) } }).catch(reject);
     }),
     restart: () => new Promise((resolve, reject) => {
       session.invite({
@@ -168,10 +175,12 @@ function jssip({ ws, user, domain, password, instance, video }) {
     s.on("confirmed", () => enter("talking"));
     s.on("newDTMF", (e) => { if (e.originator === "remote") note(`info ${e.request.body.replace(/\s+/g, " ")}: key ${e.dtmf.tone}`); });
     s.on("newInfo", (e) => { if (e.originator === "remote") note(`info ${e.request.body.replace(/\s+/g, " ")}`); });
+    s.on("update", () => note("UPDATE"));
     s.on("hold", (e) => note(`hold ${e.originator}`));
-    s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
+    s.on("peerconnection:setremotedescriptionfailed", (e) => note(`description refused: ${e}`));
+    s.on("ended", (e) => { told("end", e.message); note(`ended by ${e.originator}: ${e.cause}`); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
-    s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
+    s.on("failed", (e) => { if (e.cause === JsSIP.C.causes.CANCELED) told("end", e.message); note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
   return {
     register: () => new Promise((resolve, reject) => {
@@ -189,8 +198,8 @@ function jssip({ ws, user, domain, password, instance, video }) {
     temporary: () => agent.contact.temp_gruu ?? "",
     hangUp: (extraHeaders = []) => session.terminate({ extraHeaders }),
     decline: () => session.terminate({ status_code: 486 }),
-    hold: (on) => new Promise((resolve, reject) => {
-      if (!session[on ? "hold" : "unhold"]({}, resolve)) reject(new Error("hold: not now"));
+    hold: (on, useUpdate = false) => new Promise((resolve, reject) => {
+      if (!session[on ? "hold" : "unhold"]({ useUpdate }, resolve)) reject(new Error("hold: not now"));
     }),
     restart: () => new Promise((resolve, reject) => {
       if (!session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve)) reject(new Error("restart: not now"));
