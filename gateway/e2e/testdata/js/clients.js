@@ -15,11 +15,11 @@ window.pc = null;
 const note = (line) => { window.log.push(line); console.log(line); };
 const enter = (state) => { window.state = state; note(`call ${state}`); };
 
-const telling = ["From", "P-Asserted-Identity", "Privacy", "User-to-User", "Diversion", "History-Info", "Alert-Info", "Answer-Mode", "Call-Info", "Reason"];
+const telling = ["From", "P-Asserted-Identity", "Privacy", "User-to-User", "Diversion", "History-Info", "Alert-Info", "Answer-Mode", "Call-Info", "Reason", "Warning"];
 
 // told notes what a message says of people and of what to do.
 function told(what, message) {
-  for (const name of telling) for (const value of message?.getHeaders(name) ?? []) note(`${what} ${name}: ${value}`);
+  for (const name of telling) for (const value of message?.getHeaders?.(name) ?? []) note(`${what} ${name}: ${value}`);
 }
 
 function hear(pc) {
@@ -92,7 +92,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video }) {
       await inviter.invite({ requestDelegate: {
         onProgress: (r) => told("progress", r.message),
         onAccept: (r) => told("answer", r.message),
-        onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
+        onReject: (r) => { told("refusal", r.message); note(`rejected ${r.message.statusCode}`); } } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
@@ -168,7 +168,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     s.on("hold", (e) => note(`hold ${e.originator}`));
     s.on("ended", (e) => { told("end", e.message); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
-    s.on("failed", (e) => { note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
+    s.on("failed", (e) => { told("refusal", e.message); note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
   });
   return {
     register: () => new Promise((resolve, reject) => {
