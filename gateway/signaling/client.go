@@ -169,7 +169,8 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 	tx.OnRetransmission(func(res *sip.Response) { s.repeated(l, req, res) })
 	silence := time.NewTimer(answerTime)
 	defer silence.Stop()
-	alive := false // the peer has answered provisionally
+	alive := false              // the peer has answered provisionally
+	var changed <-chan struct{} // closed when a server of the PBX comes or goes, for a call that has got no further than its server
 	giveUp := func(why error) (*sip.Response, error) {
 		s.routed.Go(func() { s.abandon(l, req, tx, alive) })
 		return nil, why
@@ -184,19 +185,31 @@ func (s *Server) inviteOnce(ctx context.Context, l *leg, req *sip.Request, provi
 				l.took(res)
 				return res, nil
 			}
-			silence.Stop()
 			alive = true
+			if l.pbx == nil || res.StatusCode > sip.StatusTrying {
+				silence.Stop()
+				changed = nil
+			}
 			if s.provisional(l, res) {
 				provisional(res)
 			}
 		case <-tx.Done():
 			return nil, endOf(tx)
 		case <-silence.C:
+			if alive {
+				changed = l.doubt()
+				continue
+			}
 			if s.detour(ctx, req, nil, errNoAnswer) != nil { // invite will take it; what still answers here answers the same request
 				tx.Terminate()
 				return nil, errNoAnswer
 			}
 			return giveUp(errNoAnswer)
+		case <-changed:
+			changed = l.pbx.change()
+			if l.forsaken() {
+				return giveUp(errNoAnswer)
+			}
 		case <-ctx.Done():
 			var c canceled
 			if errors.As(context.Cause(ctx), &c) { // which we know before the set-up blames its legs

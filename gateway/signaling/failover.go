@@ -322,6 +322,24 @@ func (l *leg) elsewhere(res *sip.Response, err error) *leg {
 	return &leg{pbx: l.pbx, payer: l.payer, creds: l.creds, target: l.target, local: l.local, remote: remote, party: party, hop: next, tried: tried, refused: l.refused}
 }
 
+// doubt has the server asked that took the INVITE of leg l and says no more; the channel is closed when there is news of the PBX's servers.
+func (l *leg) doubt() <-chan struct{} {
+	if l.hop == nil || l.pbx.neighbour != nil {
+		return nil
+	}
+	news := l.pbx.change()
+	l.pbx.suspect(l.hop.Target, false)
+	return news
+}
+
+// forsaken says whether the server that took the INVITE of leg l has died since, and there is another. What it had begun ended with it.
+func (l *leg) forsaken() bool {
+	l.pbx.mu.Lock()
+	dead := l.hop.err != nil
+	l.pbx.mu.Unlock()
+	return dead && l.pbx.next(append(slices.Clone(l.tried), l.hop)) != nil
+}
+
 // elsewhere is the leg to try when e is the failure of a PBX's server, or its refusal of our profile; nil when it is neither, or the last.
 func (e event) elsewhere(ctx context.Context) *leg {
 	switch {

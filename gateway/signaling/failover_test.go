@@ -100,6 +100,40 @@ func TestNextServerWhenOneIsSilent(t *testing.T) {
 	alice2.response(200, sip.BYE)
 }
 
+// A server that takes a call and then dies has not called anybody yet as far as we know.
+func TestNextServerWhenOneDies(t *testing.T) {
+	t.Parallel() // it waits for seconds
+	w, first, second := pairWorld(t, ModePeer)
+	w.inUse(first)
+	alice := w.dial("alice", true)
+	alice.invite("200")
+	first.answer(first.request(sip.INVITE), 100, "Trying", "", "", "")
+	first.setMute(true)
+	invite := second.request(sip.INVITE)
+	second.answer(invite, 486, "Busy Here", "p", "", "")
+	second.request(sip.ACK)
+	alice.response(486, sip.INVITE)
+	w.over()
+}
+
+// One that has rung somebody may not be asked for again elsewhere: who is called would ring twice.
+func TestServerThatDiesAfterItRang(t *testing.T) {
+	t.Parallel()
+	w, first, second := pairWorld(t, ModePeer)
+	w.inUse(first)
+	alice := w.dial("alice", true)
+	alice.invite("200")
+	invite := first.request(sip.INVITE)
+	first.answer(invite, 180, "Ringing", "p", "", "")
+	alice.response(180, sip.INVITE)
+	first.setMute(true)
+	w.srv.pbxes()[0].suspect(w.srv.pbxes()[0].server().Target, false)
+	w.inUse(second)
+	first.answer(invite, 486, "Busy Here", "p", "", "")
+	alice.response(486, sip.INVITE)
+	w.over()
+}
+
 func TestNextServerWhenOneIsBusy(t *testing.T) {
 	w, first, second := pairWorld(t, ModePeer)
 	alice := w.dial("alice", true)

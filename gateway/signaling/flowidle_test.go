@@ -252,45 +252,57 @@ func (b *idleBrowser) register() string {
 		"ac7a0f3e", fmt.Sprintf("%08x", b.id), "8dn2kd9s", fmt.Sprintf("%08x", b.id), "7hd8s9ksj3hs9d8fj3", fmt.Sprintf("%018x", b.id)).Replace(benchRegister)
 }
 
+// fill has browsers register that are spread over the users, each over a connection that dial makes, and gives their raw ends.
+func (w *idleWorld) fill(users, flows int, dial func() net.Conn) []net.Conn {
+	w.tb.Helper()
+	kept := make([]net.Conn, flows) // the raw ends; all else of a client may go
+	p := make([]byte, 1<<16)
+	for i := range flows {
+		c := w.openAt(fmt.Sprint("user", i%users), dial)
+		if err := c.send(c.register()); err != nil {
+			w.tb.Fatal(err)
+		}
+		if msg, err := c.read(p); err != nil || !bytes.HasPrefix(msg, []byte("SIP/2.0 200 ")) {
+			w.tb.Fatalf("%q, %v", msg, err)
+		}
+		kept[i] = c.conn
+		if t, ok := c.conn.(*tls.Conn); ok {
+			kept[i] = t.NetConn()
+		}
+	}
+	n := 0
+	for u := range users {
+		n += len(w.srv.reg.of(fmt.Sprint("user", u), time.Now()))
+	}
+	if n != flows {
+		w.tb.Fatalf("%d contacts registered, want %d", n, flows)
+	}
+	return kept
+}
+
+// idleMemory is what a registered browser takes of the heap and the stacks, in bytes, without its connection and the client's part.
+func idleMemory(tb testing.TB, users, flows int, secure bool) float64 {
+	w := newIdleWorld(tb, users, secure)
+	w.open("user0").conn.Close()
+	w.dialled = make([][2]net.Conn, flows) // the connections themselves are not counted
+	for i := range w.dialled {
+		w.dialled[i] = w.newConn()
+	}
+	before := memoryInUse()
+	kept := w.fill(users, flows, w.dialInMemory)
+	each := float64(memoryInUse()-before) / float64(flows)
+	for _, c := range kept {
+		c.Close()
+	}
+	return each
+}
+
 // BenchmarkIdleFlows is the memory of 20 000 registered browsers: heap and stacks, without the kernel's part and the clients'.
 func BenchmarkIdleFlows(b *testing.B) {
-	const users, flows = 4000, 20_000
 	for _, secure := range []bool{false, true} {
 		b.Run(fmt.Sprintf("tls=%v", secure), func(b *testing.B) {
 			for range b.N {
-				w := newIdleWorld(b, users, secure)
-				w.open("user0").conn.Close()
-				w.dialled = make([][2]net.Conn, flows) // the connections themselves are not counted
-				for i := range w.dialled {
-					w.dialled[i] = w.newConn()
-				}
-				before := memoryInUse()
-				kept := make([]io.Closer, flows) // the raw ends; all else of a client may go
-				p := make([]byte, 1<<16)
-				for i := range flows {
-					c := w.open(fmt.Sprint("user", i%users))
-					if err := c.send(c.register()); err != nil {
-						b.Fatal(err)
-					}
-					if msg, err := c.read(p); err != nil || !bytes.HasPrefix(msg, []byte("SIP/2.0 200 ")) {
-						b.Fatalf("%q, %v", msg, err)
-					}
-					kept[i] = c.conn
-					if t, ok := c.conn.(*tls.Conn); ok {
-						kept[i] = t.NetConn()
-					}
-				}
-				n := 0
-				for u := range users {
-					n += len(w.srv.reg.of(fmt.Sprint("user", u), time.Now()))
-				}
-				if n != flows {
-					b.Fatalf("%d contacts registered, want %d", n, flows)
-				}
-				b.ReportMetric(float64(memoryInUse()-before)/flows, "B/flow")
-				for _, c := range kept {
-					c.Close()
-				}
+				b.ReportMetric(idleMemory(b, 4000, 20_000, secure), "B/flow")
 			}
 		})
 	}

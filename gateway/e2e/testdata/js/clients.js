@@ -15,11 +15,11 @@ window.pc = null;
 const note = (line) => { window.log.push(line); console.log(line); };
 const enter = (state) => { window.state = state; note(`call ${state}`); };
 
-const telling = ["From", "P-Asserted-Identity", "Privacy", "User-to-User", "Diversion", "History-Info", "Alert-Info", "Answer-Mode", "Call-Info", "Reason"];
+const telling = ["From", "P-Asserted-Identity", "Privacy", "User-to-User", "Diversion", "History-Info", "Alert-Info", "Answer-Mode", "Call-Info", "Reason", "Warning"];
 
 // told notes what a message says of people and of what to do.
 function told(what, message) {
-  for (const name of telling) for (const value of message?.getHeaders(name) ?? []) note(`${what} ${name}: ${value}`);
+  for (const name of telling) for (const value of message?.getHeaders?.(name) ?? []) note(`${what} ${name}: ${value}`);
 }
 
 function hear(pc) {
@@ -95,7 +95,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
       await inviter.invite({ requestDelegate: {
         onProgress: (r) => { told("progress", r.message); hear(inviter.sessionDescriptionHandler?.peerConnection); },
         onAccept: (r) => told("answer", r.message),
-        onReject: (r) => note(`rejected ${r.message.statusCode}`) } });
+        onReject: (r) => { told("refusal", r.message); note(`rejected ${r.message.statusCode}`); } } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
     progress: () => session.progress({ statusCode: 183, reasonPhrase: "Session Progress", rel100: true, sessionDescriptionHandlerOptions: { constraints: media } }),
@@ -180,7 +180,11 @@ function jssip({ ws, user, domain, password, instance, video }) {
     s.on("peerconnection:setremotedescriptionfailed", (e) => note(`description refused: ${e}`));
     s.on("ended", (e) => { told("end", e.message); note(`ended by ${e.originator}: ${e.cause}`); if (s === session) enter("ended"); });
     s.on("refer", ({ accept }) => accept((next) => hear(next.connection), withMedia));
-    s.on("failed", (e) => { if (e.cause === JsSIP.C.causes.CANCELED) told("end", e.message); note(`rejected ${e.message?.status_code ?? e.cause}`); enter("ended"); });
+    s.on("failed", (e) => {
+      told(e.cause === JsSIP.C.causes.CANCELED ? "end" : "refusal", e.message);
+      note(`rejected ${e.message?.status_code ?? e.cause}`);
+      enter("ended");
+    });
   });
   return {
     register: () => new Promise((resolve, reject) => {
