@@ -362,18 +362,31 @@ func TestAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { d.Play(frame); d.Capture(frame) }); n != 0 {
 		t.Errorf("%v allocations per frame", n)
 	}
+	d = Wrap(silentBand{}, Config{Echo: true, Noise: true, Gain: true})
+	if n := testing.AllocsPerRun(200, func() { d.Play(frame); d.Capture(frame) }); n != 0 {
+		t.Errorf("%v allocations per frame of the band", n)
+	}
 }
+
+// silentBand is one that takes the band.
+type silentBand struct{ silent }
+
+func (silentBand) CaptureBand([]int16) bool { return true }
 
 // A frame both ways, 10 ms of sound: 100 µs are 1 % of a core.
 func BenchmarkDuplex(b *testing.B) {
 	for _, tt := range []struct {
 		name   string
 		config Config
+		inner  audio.Duplex
 	}{
-		{"nothing", Config{}},
-		{"echo", Config{Echo: true}},
-		{"noise and gain", Config{Noise: true, Gain: true}},
-		{"all", Config{Echo: true, Noise: true, Gain: true}},
+		{"nothing", Config{}, silent{}},
+		{"echo", Config{Echo: true}, silent{}},
+		{"noise and gain", Config{Noise: true, Gain: true}, silent{}},
+		{"all", Config{Echo: true, Noise: true, Gain: true}, silent{}},
+		{"all of the band", Config{Echo: true, Noise: true, Gain: true}, silentBand{}},
+		{"echo in the band", Config{Echo: true}, silentBand{}},
+		{"noise and gain in the band", Config{Noise: true, Gain: true}, silentBand{}},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			far := voice(1, 4, 120, 3000)
@@ -382,7 +395,7 @@ func BenchmarkDuplex(b *testing.B) {
 			for i := range far {
 				played[i], captured[i] = sample16(far[i]), sample16(heard[i])
 			}
-			d := Wrap(silent{}, tt.config)
+			d := Wrap(tt.inner, tt.config)
 			at := 0
 			b.ReportAllocs()
 			for b.Loop() {

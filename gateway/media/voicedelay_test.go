@@ -188,6 +188,23 @@ func loudestOf(sound []int16) (at int) {
 	return at
 }
 
+func TestVoiceAllocatesNothing(t *testing.T) {
+	for _, c := range []sdp.Codec{pcmuCodec, g722Codec, opus96} {
+		_, v := wired(t, c, new(tapeLine), "")
+		frame := make([]int16, audio.CardFrame)
+		audio.NewTone(440, audio.CardRate, 8000).Fill(frame)
+		for name, do := range map[string]func(){
+			"capture": func() { v.Capture(frame) },
+			"band":    func() { v.CaptureBand(frame[:audio.BandFrame]) },
+			"play":    func() { v.Play(frame) },
+		} {
+			if n := testing.AllocsPerRun(200, do); n != 0 {
+				t.Errorf("%s, %s: %v allocations per frame", c.Name, name, n)
+			}
+		}
+	}
+}
+
 // What a frame of the card costs, and a packet on the thread that carries packets.
 func BenchmarkVoice(b *testing.B) {
 	for _, c := range []sdp.Codec{pcmuCodec, g722Codec, opus96} {
