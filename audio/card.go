@@ -15,6 +15,18 @@ type Duplex interface {
 	Play(frame []int16)    // fills what the loudspeaker sounds next
 }
 
+// The band that calls have at most is at BandRate, in frames of BandFrame samples: 10 ms.
+const (
+	BandRate  = 16000 // Hz
+	BandFrame = BandRate / 100
+)
+
+// Bander is a Duplex to which the band that calls have may be given in place of all that the microphone hears.
+type Bander interface {
+	// CaptureBand is Capture for a frame of BandFrame samples at BandRate. It is false when that is to be called instead.
+	CaptureBand(frame []int16) bool
+}
+
 // Purpose is what a device is used for.
 type Purpose string
 

@@ -30,6 +30,7 @@ type Muter interface {
 type party struct {
 	duplex Duplex
 	muter  Muter            // nil: it always hears the microphone
+	bander Bander           // nil: it takes whole frames only
 	says   Frames           // what it says, for the others
 	said   [CardFrame]int16 // the frame of that which is due
 }
@@ -38,6 +39,7 @@ type party struct {
 func (m *Mixer) Join(d Duplex) (leave func()) {
 	p := &party{duplex: d}
 	p.muter, _ = d.(Muter)
+	p.bander, _ = d.(Bander)
 	m.change(func() { m.parties = append(m.parties, p) })
 	return func() {
 		m.change(func() { m.parties = slices.DeleteFunc(m.parties, func(other *party) bool { return other == p }) })
@@ -119,6 +121,21 @@ func (m *Mixer) Capture(frame []int16) {
 		m.captured.limited(m.told[:])
 		p.duplex.Capture(m.told[:])
 	}
+}
+
+// CaptureBand implements Bander: where there is but one party.
+func (m *Mixer) CaptureBand(frame []int16) bool {
+	m.capturing.Lock()
+	defer m.capturing.Unlock()
+	if len(m.parties) != 1 || m.parties[0].bander == nil {
+		return len(m.parties) == 0
+	}
+	p := m.parties[0]
+	if p.muter != nil && p.muter.Muted() {
+		frame = m.told[:BandFrame]
+		clear(frame)
+	}
+	return p.bander.CaptureBand(frame)
 }
 
 // sum is a frame of several sounds together.

@@ -2,6 +2,7 @@ package audio
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -104,6 +105,46 @@ func TestMixerAloneChangesNothing(t *testing.T) {
 			t.Fatalf("sample %d that the only party hears is %d, want %d", i, a.heard[i], want[i])
 		}
 	}
+}
+
+// narrow is a speaker that takes the band that calls have.
+type narrow struct {
+	*speaker
+	band []int16
+}
+
+func (n *narrow) CaptureBand(frame []int16) bool {
+	n.band = append(n.band, frame...)
+	return true
+}
+
+// A party that is alone may take the band in place of whole frames, muted too; with several whole ones come.
+func TestMixerGivesTheBand(t *testing.T) {
+	a, b := &narrow{speaker: &speaker{tone: NewTone(700, CardRate, 6000)}}, &speaker{tone: NewTone(1100, CardRate, 6000)}
+	band := make([]int16, BandFrame)
+	NewTone(400, BandRate, 6000).Fill(band)
+	var m Mixer
+	if !m.CaptureBand(band) {
+		t.Error("with nobody there, whole frames are wanted")
+	}
+	leave := m.Join(a)
+	if !m.CaptureBand(band) || !slices.Equal(a.band, band) {
+		t.Errorf("alone, %d samples came, not the band", len(a.band))
+	}
+	a.muted = true
+	if !m.CaptureBand(band) || RMS(a.band[BandFrame:]) != 0 {
+		t.Errorf("muted, an RMS of %.0f came", RMS(a.band[BandFrame:]))
+	}
+	a.muted = false
+	leaveB := m.Join(b)
+	if m.CaptureBand(band) || len(a.band) != 2*BandFrame {
+		t.Error("of two parties one got the band")
+	}
+	leave()
+	if m.CaptureBand(band) {
+		t.Error("a party that takes whole frames only got the band")
+	}
+	leaveB()
 }
 
 // However loud and many, sounds never wrap around: the limit is odd, and rises all the way.

@@ -12,7 +12,8 @@ import (
 const (
 	// frameTime is how long a frame sounds.
 	frameTime = time.Second * audio.CardFrame / audio.CardRate
-	// patience is how long a device may be late, beside twice what it takes or gives at a time, before a line goes on without it.
+	// patience is how long a device may be late, beside twice what it takes or gives at a time, before a line goes on without it, and
+	// every so much it is looked: at the same moments for all lines, as that costs a wake-up.
 	patience = 50 * time.Millisecond
 	// backlogTime is in how much time a device that was late hands over what it has gathered meanwhile.
 	backlogTime = 20 * time.Millisecond
@@ -95,6 +96,11 @@ func (l *line) heard() time.Duration { return time.Duration(l.last.Load()) }
 // late is when a device that keeps the pace counts as late.
 func (l *line) late() time.Duration {
 	return l.heard() + patience + 2*time.Duration(l.chunk.Load())*frameTime/audio.CardFrame
+}
+
+// look is after how long it is looked again whether a device that is in time is late.
+func (l *line) look(now time.Duration) time.Duration {
+	return (l.late() + patience - 1).Truncate(patience) - now
 }
 
 // come notes that the device is here with n samples. The caller holds l.mu.
@@ -180,8 +186,8 @@ func (l *line) play(samples []int16) {
 // fill gives the frames that are due while no device comes, silence from a microphone, and returns after how long to call it
 // again; negative: when a device has left.
 func (l *line) fill() time.Duration {
-	if wait := l.late() - time.Since(l.base); wait > 0 && l.works.Load() {
-		return wait
+	if now := time.Since(l.base); l.late() > now && l.works.Load() {
+		return l.look(now)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -190,8 +196,8 @@ func (l *line) fill() time.Duration {
 	}
 	now := time.Since(l.base)
 	if l.works.Load() {
-		if wait := l.late() - now; wait > 0 {
-			return wait
+		if l.late() > now {
+			return l.look(now)
 		}
 		l.works.Store(false)
 		l.due = l.heard() + frameTime

@@ -9,8 +9,8 @@ import (
 
 // The band below 7 kHz is worked on at half its rate again, in frames of the card's length.
 const (
-	bandRate  = 16000
-	bandFrame = bandRate / 100
+	bandRate  = audio.BandRate
+	bandFrame = audio.BandFrame
 	bandRatio = audio.CardRate / bandRate
 
 	// engineFrame is what the engine works on at a time, and by which its sound comes later: 5 ms.
@@ -63,8 +63,8 @@ func resampler(from, to int) *codec.Resampler {
 	return r
 }
 
-// clean puts what is left of a frame in its place.
-func (c *cleaner) clean(frame, reference *[audio.CardFrame]int16) {
+// band gives what is left of a frame's lower band, good until it is called again.
+func (c *cleaner) band(frame, reference *[audio.CardFrame]int16) *band {
 	copy(c.late, c.late[audio.CardFrame:])
 	copy(c.late[c.delay:], frame[:])
 
@@ -78,7 +78,11 @@ func (c *cleaner) clean(frame, reference *[audio.CardFrame]int16) {
 		c.due = *c.align.due()
 	}
 	c.engine.process(&c.now, &c.due, &c.made)
+	return &c.made
+}
 
+// whole puts what is left of the frame that band has cleaned in its place. After a pause its first 8 ms are of what came before that.
+func (c *cleaner) whole(frame *[audio.CardFrame]int16) {
 	// What was taken out of the lower band, or added to it, is taken out of or added to the whole in the same share: the whole
 	// times that share, and what the clean lower band has more or less than the lower band times that share.
 	c.gains[0], c.gains[1], c.gains[2] = c.gains[1], c.gains[2], share(&c.made, &c.last)

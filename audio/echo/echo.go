@@ -15,20 +15,24 @@ type Config struct {
 }
 
 // Wrap puts the cleaning between a card and inner: what inner plays is the reference, what it captures is cleaned and comes
-// 7.4 ms later (5 of the engine, the rest of the resamplers). It adapts to room and devices within a second or two, and keeps what it has learned, so it should be made once for
-// all calls. Where it isn't Available, and when nothing is to be done, inner is given back.
+// 7.4 ms later (5 of the engine, the rest of the resamplers), or 6.2 ms to an audio.Bander, which gets what the engine makes. It adapts to
+// room and devices within a second or two, and keeps what it has learned, so it should be made once for all calls. Where it
+// isn't Available, and when nothing is to be done, inner is given back.
 //
-// Its methods allocate nothing. The work, some 80 µs a frame, is done in Capture.
+// Its methods allocate nothing. The work, some 50 µs a frame, is done in Capture.
 func Wrap(inner audio.Duplex, config Config) audio.Duplex {
 	if !Available || config == (Config{}) {
 		return inner
 	}
-	return &duplex{inner: inner, played: audio.Frames{Spare: 2}, cleaner: newCleaner(config)}
+	d := &duplex{inner: inner, played: audio.Frames{Spare: 2}, cleaner: newCleaner(config)}
+	d.bander, _ = inner.(audio.Bander)
+	return d
 }
 
 // duplex is what Wrap makes.
 type duplex struct {
 	inner  audio.Duplex
+	bander audio.Bander // inner; nil: it is none
 	played audio.Frames // from the loudspeaker's thread to the microphone's
 	frame  [audio.CardFrame]int16
 
@@ -49,6 +53,9 @@ func (d *duplex) Play(frame []int16) {
 func (d *duplex) Capture(frame []int16) {
 	d.played.Take(&d.reference)
 	copy(d.clean[:], frame)
-	d.cleaner.clean(&d.clean, &d.reference)
+	if made := d.cleaner.band(&d.clean, &d.reference); d.bander != nil && d.bander.CaptureBand(made[:]) {
+		return
+	}
+	d.cleaner.whole(&d.clean)
 	d.inner.Capture(d.clean[:])
 }

@@ -140,6 +140,66 @@ func TestDelayChanges(t *testing.T) {
 	}
 }
 
+// listener is a phone that takes the band, from a second on.
+type listener struct {
+	phone
+	band []float64
+}
+
+const bandFrom = 1.0 // s
+
+func (l *listener) CaptureBand(frame []int16) bool {
+	if len(l.hears) < bandFrom*audio.CardRate {
+		return false
+	}
+	for _, s := range frame {
+		l.band = append(l.band, float64(s))
+	}
+	return true
+}
+
+// Who takes the band gets it with as little echo, and a tone in it as it is, sooner than in whole frames.
+func TestBand(t *testing.T) {
+	if !Available {
+		t.Skip("this build has no echo cancellation")
+	}
+	far := voice(1, 8, 120, 3000)
+	microphone := room(far, 5, 0.03, 0.15, 0.3)
+	echo := energy(span(microphone, 4, 6))
+	tone := make([]int16, len(far))
+	audio.NewTone(1000, audio.CardRate, 6000).Fill(tone)
+	for i := range span(microphone, 6.5, 8) {
+		microphone[int(6.5*audio.CardRate)+i] += float64(tone[i])
+	}
+	l := &listener{phone: phone{says: append([]float64(nil), far...)}}
+	d := Wrap(l, Config{Echo: true})
+	var frame [audio.CardFrame]int16
+	for at := 0; at+len(frame) <= len(microphone); at += len(frame) {
+		d.Play(frame[:])
+		for i := range frame {
+			frame[i] = sample16(microphone[at+i])
+		}
+		d.Capture(frame[:])
+	}
+	if n := len(l.hears); n != bandFrom*audio.CardRate {
+		t.Errorf("%d samples came in whole frames", n)
+	}
+	at := func(second float64) int { return int((second - bandFrom) * audio.BandRate) }
+	left := energy(l.band[at(4):at(6)]) * audio.CardRate / audio.BandRate
+	sound := make([]int16, at(8)-at(7))
+	for i := range sound {
+		sound[i] = int16(l.band[at(7)+i])
+	}
+	share := audio.Goertzel(sound, audio.BandRate, 1000)
+	t.Logf("ERLE %.1f dB; %.3f of the sound is the tone, at an RMS of %.0f", decibel(echo/left), share, audio.RMS(sound))
+	if got := decibel(echo / left); got < 30 {
+		t.Errorf("ERLE is %.1f dB, want 30", got)
+	}
+	if rms := audio.RMS(sound); share < 0.95 || rms < 3500 || rms > 5000 {
+		t.Errorf("%.3f of the sound is the tone, at an RMS of %.0f", share, rms)
+	}
+}
+
 // Where nothing is played, the microphone's sound comes through in its whole width, not only the band that is worked on.
 func TestWholeBandPasses(t *testing.T) {
 	if !Available {
@@ -302,18 +362,31 @@ func TestAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { d.Play(frame); d.Capture(frame) }); n != 0 {
 		t.Errorf("%v allocations per frame", n)
 	}
+	d = Wrap(silentBand{}, Config{Echo: true, Noise: true, Gain: true})
+	if n := testing.AllocsPerRun(200, func() { d.Play(frame); d.Capture(frame) }); n != 0 {
+		t.Errorf("%v allocations per frame of the band", n)
+	}
 }
+
+// silentBand is one that takes the band.
+type silentBand struct{ silent }
+
+func (silentBand) CaptureBand([]int16) bool { return true }
 
 // A frame both ways, 10 ms of sound: 100 µs are 1 % of a core.
 func BenchmarkDuplex(b *testing.B) {
 	for _, tt := range []struct {
 		name   string
 		config Config
+		inner  audio.Duplex
 	}{
-		{"nothing", Config{}},
-		{"echo", Config{Echo: true}},
-		{"noise and gain", Config{Noise: true, Gain: true}},
-		{"all", Config{Echo: true, Noise: true, Gain: true}},
+		{"nothing", Config{}, silent{}},
+		{"echo", Config{Echo: true}, silent{}},
+		{"noise and gain", Config{Noise: true, Gain: true}, silent{}},
+		{"all", Config{Echo: true, Noise: true, Gain: true}, silent{}},
+		{"all of the band", Config{Echo: true, Noise: true, Gain: true}, silentBand{}},
+		{"echo in the band", Config{Echo: true}, silentBand{}},
+		{"noise and gain in the band", Config{Noise: true, Gain: true}, silentBand{}},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			far := voice(1, 4, 120, 3000)
@@ -322,7 +395,7 @@ func BenchmarkDuplex(b *testing.B) {
 			for i := range far {
 				played[i], captured[i] = sample16(far[i]), sample16(heard[i])
 			}
-			d := Wrap(silent{}, tt.config)
+			d := Wrap(tt.inner, tt.config)
 			at := 0
 			b.ReportAllocs()
 			for b.Loop() {

@@ -46,6 +46,12 @@ type seat struct {
 // Muted tells the mixer.
 func (s *seat) Muted() bool { return s.muted.Load() }
 
+// CaptureBand implements audio.Bander.
+func (s *seat) CaptureBand(frame []int16) bool {
+	b, ok := s.Voice.(audio.Bander)
+	return ok && b.CaptureBand(frame)
+}
+
 func newRoom(deps Deps, failed func(error), log *slog.Logger) *room {
 	r := &room{deps: deps, log: log, failed: failed, wake: make(chan struct{}, 1), seats: make(map[Voice]*seat)}
 	r.duplex = &r.mixer

@@ -25,9 +25,6 @@ func TestDeskRough(t *testing.T) {
 		return
 	}
 	r := deskRough{fast: 2000, least: 3 * time.Second}
-	if length, err := time.ParseDuration(os.Getenv("CORDBOARD_DESK_DRIFT")); err == nil {
-		r = deskRough{fast: 200, least: length, judged: true}
-	}
 	far := newLAN(t).machine(t, 1)
 	far.plug(t)
 	r.way = layRoughWay(t, far)
@@ -58,7 +55,6 @@ func TestDeskRough(t *testing.T) {
 type deskRough struct {
 	fast    float64       // by how many millionths the devices' clock is fast
 	least   time.Duration // that it is looked at for
-	judged  bool          // no step in a tone is taken
 	way     *roughWay
 	phone   *phone
 	desk    *deskPhone
@@ -68,14 +64,12 @@ type deskRough struct {
 // The loudspeaker's sound is slowed down by as much as the devices are fast, so that the buffer never runs dry, and the phone hears each sample of the
 // microphone.
 //
-// A clock that is 2000 millionths fast is soon followed, for 3 s at least: on a busy machine the buffer has more to make up for than the clock. On a quiet
-// one, CORDBOARD_DESK_DRIFT, as "3m", has the clock 200 millionths fast, and judges all that time: of the 36 ms by which the clocks are apart then at most
-// 25 may be left, as the buffer knows when sound comes to two frames of 10 ms, and no tone may make a step.
+// A clock that is 2000 millionths fast is soon followed, for 3 s at least. Longer tells nothing: by resampling the buffer also takes back what it made up
+// while the machine stood still, 100 ms of which are as much as 550 millionths in 3 minutes. A clock that is 200 millionths fast is followed in TestDrift
+// of audio/jitter, for 10 minutes of a clock that never stands still.
 func (r deskRough) clock(t *testing.T) {
 	enough := 0.4 * r.fast // so far from it
 	begun := len(r.speaker.heard(t).samples)
-	stood := standstills()
-	defer stood()
 	var s sound
 	var slowed, speed float64
 	var steps []time.Duration
@@ -83,15 +77,10 @@ func (r deskRough) clock(t *testing.T) {
 		if s = r.speaker.since(begun); s.duration() < r.least {
 			return false
 		}
-		left := enough
-		if r.judged {
-			left = 25e3 / s.duration().Seconds()
-		} else {
-			s = s.last(r.least)
-		}
+		s = s.last(r.least)
 		slowed, steps = s.slowness(tonePhone)
 		speed = r.speaker.fast(begun)
-		return math.Abs(slowed-r.fast) < left && math.Abs(speed-r.fast) < enough
+		return math.Abs(slowed-r.fast) < enough && math.Abs(speed-r.fast) < enough
 	})
 	t.Logf("in %.1f s, with devices fast by %.0f ppm, the loudspeaker's tone is slowed down by %.0f, with %d steps", s.duration().Seconds(), speed, slowed, len(steps))
 	if !ok {
@@ -101,15 +90,6 @@ func (r deskRough) clock(t *testing.T) {
 	t.Logf("the phone hears the microphone slowed down by %.0f ppm, with %d steps", at, len(breaks))
 	if math.Abs(at) > enough {
 		t.Errorf("the phone hears the microphone slowed down by %.0f ppm", at)
-	}
-	if !r.judged {
-		return
-	}
-	for _, x := range stood() {
-		t.Logf("%v before the end the machine stood still for %v", time.Since(x.at).Round(10*time.Millisecond), x.length)
-	}
-	if len(steps)+len(breaks) > 0 {
-		t.Errorf("steps in the loudspeaker's tone at %v, in the phone's at %v", steps, breaks)
 	}
 }
 

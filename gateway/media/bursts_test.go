@@ -8,7 +8,7 @@ import (
 	"cordboard/audio/codec"
 )
 
-// A packet has two frames only where all frames have come in twos for a second, and one again as soon as one doesn't.
+// A packet has two frames only where frames have come in twos for a second, but for rare bursts, which are sent one by one.
 func TestBursts(t *testing.T) {
 	const together, apart = 200 * time.Microsecond, 20 * time.Millisecond
 	repeat := func(times int, gaps ...time.Duration) (all []time.Duration) {
@@ -29,6 +29,9 @@ func TestBursts(t *testing.T) {
 		{"all at once", repeat(500, 0), voiceTime},
 		{"one was alone", append(repeat(60, apart, together), apart, apart), voiceTime},
 		{"one was too many", append(repeat(60, apart, together), apart, together, together), voiceTime},
+		{"two again at once", append(repeat(100, apart, together), apart, apart, together, apart, together), 2 * voiceTime},
+		{"after one too many too", append(repeat(100, apart, together), apart, together, together, apart, together), 2 * voiceTime},
+		{"one alone each half second", repeat(20, append(repeat(24, apart, together), apart)...), voiceTime},
 		{"and two again", append(append(repeat(60, apart, together), apart), repeat(60, apart, together)...), 2 * voiceTime},
 	} {
 		var b bursts
@@ -58,8 +61,17 @@ func TestBurstsLeaveNothing(t *testing.T) {
 	if n := len(w.payloads[0]); n != 2*codec.G711Rate/100 {
 		t.Errorf("a packet of %d samples", n)
 	}
-	v.Capture(frame[:]) // a third one: they are cut one by one again
+	v.Capture(frame[:]) // a third one: by itself
 	if len(w.payloads) != 2 || len(v.sound) != 0 {
+		t.Errorf("%d packets, %d samples left", len(w.payloads), len(v.sound))
+	}
+	v.last -= 20 * time.Millisecond // and one that the next burst begins with
+	v.bursts = bursts{run: 2, two: 2 * burstsAlike}
+	v.Capture(frame[:])
+	v.last -= 20 * time.Millisecond
+	v.Capture(frame[:])
+	v.Capture(frame[:])
+	if len(w.payloads) != 5 || len(v.sound) != 0 {
 		t.Errorf("%d packets, %d samples left", len(w.payloads), len(v.sound))
 	}
 }

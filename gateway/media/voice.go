@@ -29,6 +29,7 @@ type Voice struct {
 
 	speech speaker
 	sound  []int16       // captured, not sent yet
+	rate   int           // of that, in Hz
 	last   time.Duration // of the engine's clock: when a frame came
 	bursts bursts        // of frames
 	began  bool          // of the talk spurt
@@ -38,10 +39,13 @@ type Voice struct {
 	silent bool // Play was silent
 }
 
-var _ audio.Duplex = (*Voice)(nil)
+var (
+	_ audio.Duplex = (*Voice)(nil)
+	_ audio.Bander = (*Voice)(nil)
+)
 
 func newVoice(line *pcmLine) *Voice {
-	v := &Voice{line: line, buffer: jitter.New(), speech: *newSpeaker(), sound: make([]int16, 0, longestVoice)}
+	v := &Voice{line: line, buffer: jitter.New(), speech: *newSpeaker(), sound: make([]int16, 0, longestVoice), rate: audio.CardRate}
 	return v
 }
 
@@ -126,7 +130,20 @@ func (v *Voice) Play(frame []int16) {
 }
 
 // Capture implements audio.Duplex.
-func (v *Voice) Capture(frame []int16) {
+func (v *Voice) Capture(frame []int16) { v.capture(frame, audio.CardRate) }
+
+// CaptureBand implements audio.Bander.
+func (v *Voice) CaptureBand(frame []int16) bool {
+	v.capture(frame, audio.BandRate)
+	return true
+}
+
+// capture takes a frame at a rate, in Hz.
+func (v *Voice) capture(frame []int16, rate int) {
+	if rate != v.rate {
+		v.rest(v.waits())
+		v.rate = rate
+	}
 	now := v.line.engine.now()
 	away := now - v.last
 	if v.last == 0 {
@@ -136,7 +153,8 @@ func (v *Voice) Capture(frame []int16) {
 	given := v.bursts.frame(away)
 	m, w := v.speaks.Load(), v.line.leg.way.Load()
 	if m == nil || w == nil || !w.talks || v.closed.Load() {
-		v.rest(time.Duration(len(v.sound)+len(frame)) * time.Second / audio.CardRate)
+		v.sound = append(v.sound, frame...)
+		v.rest(v.waits())
 		return
 	}
 	if away > captureGap {
@@ -144,10 +162,15 @@ func (v *Voice) Capture(frame []int16) {
 	}
 	v.sound = append(v.sound, frame...)
 	lasts := w.packetOf(m, given)
-	for n := int(lasts * audio.CardRate / time.Second); len(v.sound) >= n; {
+	for n := int(lasts * time.Duration(rate) / time.Second); len(v.sound) >= n; {
 		v.say(m, v.sound[:n], lasts, now)
 		v.sound = v.sound[:copy(v.sound, v.sound[n:])]
 	}
+}
+
+// waits is how long what is not sent yet sounds.
+func (v *Voice) waits() time.Duration {
+	return time.Duration(len(v.sound)) * time.Second / time.Duration(v.rate)
 }
 
 // rest passes over time in which nothing is said.
@@ -171,7 +194,7 @@ func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
 		}
 	}
 	lasts := ticks(d, v.clock)
-	payload, err := m.encode(sound)
+	payload, err := m.encode(sound, v.rate)
 	if err != nil {
 		v.speech.stamp += lasts
 		return
@@ -187,6 +210,7 @@ type voiceCodec struct {
 	encoder codec.Encoder
 	opus    *codec.OpusEncoder // encoder, if it is that
 	scaler  *codec.Resampler   // from the card's rate
+	narrow  *codec.Resampler   // from the band's
 	scaled  []int16
 	payload []byte
 }
@@ -208,12 +232,19 @@ func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
 	if err == nil {
 		m.scaler, err = codec.NewResampler(audio.CardRate, rate)
 	}
+	if err == nil {
+		m.narrow, err = codec.NewResampler(audio.BandRate, rate)
+	}
 	return m, err
 }
 
-// encode gives the payload for a packet's sound, good until it is called again.
-func (m *voiceCodec) encode(sound []int16) ([]byte, error) {
-	m.scaled = m.scaler.Resample(m.scaled[:0], sound)
+// encode gives the payload for a packet's sound at a rate, the card's or the band's, good until it is called again.
+func (m *voiceCodec) encode(sound []int16, rate int) ([]byte, error) {
+	scaler := m.scaler
+	if rate == audio.BandRate {
+		scaler = m.narrow
+	}
+	m.scaled = scaler.Resample(m.scaled[:0], sound)
 	payload, err := m.encoder.Encode(m.payload[:0], m.scaled)
 	m.payload = payload
 	return payload, err

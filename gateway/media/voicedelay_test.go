@@ -58,17 +58,22 @@ func TestMicrophoneToWire(t *testing.T) {
 		codec       sdp.Codec
 		asks        string
 		limit, size time.Duration
+		band        bool // is what is captured
 	}{
-		{pcmuCodec, "", 17 * time.Millisecond, 10 * time.Millisecond},
-		{g722Codec, "", 17 * time.Millisecond, 10 * time.Millisecond},
-		{opus96, "", 17 * time.Millisecond, 10 * time.Millisecond},
-		{pcmuCodec, "a=ptime:10\r\n", 17 * time.Millisecond, 10 * time.Millisecond},
-		{pcmuCodec, "a=ptime:20\r\n", 27 * time.Millisecond, 20 * time.Millisecond},
-		{g722Codec, "a=ptime:30\r\n", 37 * time.Millisecond, 30 * time.Millisecond},
-		{opus96, "a=ptime:20\r\n", 27 * time.Millisecond, 20 * time.Millisecond},
-		{opus96, "a=ptime:30\r\n", 27 * time.Millisecond, 20 * time.Millisecond},
+		{pcmuCodec, "", 17 * time.Millisecond, 10 * time.Millisecond, false},
+		{g722Codec, "", 17 * time.Millisecond, 10 * time.Millisecond, false},
+		{opus96, "", 17 * time.Millisecond, 10 * time.Millisecond, false},
+		{pcmuCodec, "a=ptime:10\r\n", 17 * time.Millisecond, 10 * time.Millisecond, false},
+		{pcmuCodec, "a=ptime:20\r\n", 27 * time.Millisecond, 20 * time.Millisecond, false},
+		{g722Codec, "a=ptime:30\r\n", 37 * time.Millisecond, 30 * time.Millisecond, false},
+		{opus96, "a=ptime:20\r\n", 27 * time.Millisecond, 20 * time.Millisecond, false},
+		{opus96, "a=ptime:30\r\n", 27 * time.Millisecond, 20 * time.Millisecond, false},
+		{pcmuCodec, "", 16 * time.Millisecond, 10 * time.Millisecond, true},
+		{g722Codec, "", 15 * time.Millisecond, 10 * time.Millisecond, true},
+		{opus96, "", 16 * time.Millisecond, 10 * time.Millisecond, true},
+		{opus96, "a=ptime:20\r\n", 26 * time.Millisecond, 20 * time.Millisecond, true},
 	} {
-		t.Run(tt.codec.Name+" "+strings.TrimSpace(tt.asks), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %s band=%v", tt.codec.Name, strings.TrimSpace(tt.asks), tt.band), func(t *testing.T) {
 			captured, c := 0, tt.codec
 			w := &tapeLine{captured: &captured}
 			_, v := wired(t, c, w, tt.asks)
@@ -83,7 +88,15 @@ func TestMicrophoneToWire(t *testing.T) {
 					clicks = append(clicks, captured+at+24)
 				}
 				captured += len(frame)
-				v.Capture(frame[:])
+				if !tt.band {
+					v.Capture(frame[:])
+					continue
+				}
+				var band [audio.BandFrame]int16
+				for i := range band {
+					band[i] = frame[i*len(frame)/len(band)]
+				}
+				v.CaptureBand(band[:])
 			}
 			ear, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1)
 			if err != nil {
@@ -117,6 +130,54 @@ func TestMicrophoneToWire(t *testing.T) {
 	}
 }
 
+// A card's sound comes as whole frames or as the band, as it happens to be. Each change leaves out what was not sent yet, and the stream's clock
+// goes on with the sound's.
+func TestVoiceTakesBoth(t *testing.T) {
+	for _, c := range []sdp.Codec{pcmuCodec, g722Codec, opus96} {
+		t.Run(c.Name, func(t *testing.T) {
+			w := &tapeLine{captured: new(int)}
+			_, v := wired(t, c, w, "a=ptime:20\r\n")
+			card, band := audio.NewTone(1000, audio.CardRate, 8000), audio.NewTone(1000, audio.BandRate, 8000)
+			var frame [audio.CardFrame]int16
+			before := v.speech.stamp
+			const frames = 200
+			for n := range frames {
+				if n/25%2 == 0 { // an odd number, so that half a packet waits
+					card.Fill(frame[:])
+					v.Capture(frame[:])
+				} else {
+					band.Fill(frame[:audio.BandFrame])
+					if !v.CaptureBand(frame[:audio.BandFrame]) {
+						t.Fatal("the band was not taken")
+					}
+				}
+			}
+			if passed := v.speech.stamp - before + ticks(v.waits(), v.clock); passed != frames*c.ClockRate/100 {
+				t.Errorf("%d frames took %d ticks of %d Hz", frames, passed, c.ClockRate)
+			}
+			ear, rate, err := codec.NewDecoder(c.Name, c.ClockRate, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sound []int16
+			for _, payload := range w.payloads {
+				if sound, err = ear.Decode(sound, payload); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := time.Duration(len(sound)) * time.Second / time.Duration(rate); got < frames*9*time.Millisecond {
+				t.Errorf("%v came of %v", got, frames*10*time.Millisecond)
+			}
+			if share := audio.Goertzel(sound[rate/10:rate/5], rate, 1000); share < 0.95 {
+				t.Errorf("%.2f of whole frames is the tone", share)
+			}
+			if share := audio.Goertzel(sound[rate*35/100:rate*45/100], rate, 1000); share < 0.95 {
+				t.Errorf("%.2f of the band is the tone", share)
+			}
+		})
+	}
+}
+
 func loudestOf(sound []int16) (at int) {
 	most := 0
 	for i, s := range sound {
@@ -125,6 +186,23 @@ func loudestOf(sound []int16) (at int) {
 		}
 	}
 	return at
+}
+
+func TestVoiceAllocatesNothing(t *testing.T) {
+	for _, c := range []sdp.Codec{pcmuCodec, g722Codec, opus96} {
+		_, v := wired(t, c, new(tapeLine), "")
+		frame := make([]int16, audio.CardFrame)
+		audio.NewTone(440, audio.CardRate, 8000).Fill(frame)
+		for name, do := range map[string]func(){
+			"capture": func() { v.Capture(frame) },
+			"band":    func() { v.CaptureBand(frame[:audio.BandFrame]) },
+			"play":    func() { v.Play(frame) },
+		} {
+			if n := testing.AllocsPerRun(200, do); n != 0 {
+				t.Errorf("%s, %s: %v allocations per frame", c.Name, name, n)
+			}
+		}
+	}
 }
 
 // What a frame of the card costs, and a packet on the thread that carries packets.
@@ -140,6 +218,18 @@ func BenchmarkVoice(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				v.Capture(frame[:])
+			}
+		})
+		b.Run("band/"+c.Name, func(b *testing.B) {
+			_, v := wired(b, c, new(tapeLine), "")
+			var frame [audio.BandFrame]int16
+			audio.NewTone(440, audio.BandRate, 8000).Fill(frame[:])
+			for range 100 {
+				v.CaptureBand(frame[:])
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				v.CaptureBand(frame[:])
 			}
 		})
 	}
