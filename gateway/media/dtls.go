@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,7 +13,9 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v2"
+	"github.com/pion/dtls/v2/pkg/protocol/alert"
 	"github.com/pion/logging"
+	"github.com/pion/srtp/v2"
 	"github.com/pion/transport/v2/packetio"
 )
 
@@ -106,7 +107,7 @@ func (s *security) ready() {
 // connect starts the handshake if we are the client and can. The caller holds mu.
 func (s *security) connect() {
 	if s.settled && s.client && s.current == nil && s.line.at() != nil && !s.line.keyed() {
-		s.start(nil, favourites())
+		s.start(new(hello))
 	}
 }
 
@@ -114,13 +115,13 @@ func (s *security) connect() {
 func (s *security) receive(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil {
-		s.current.push(p)
-		return
-	}
 	if s.last != nil && s.repeats < maxRepeats && finishing(p) {
 		s.repeats++
 		s.line.write(s.last)
+		return
+	}
+	if s.current != nil {
+		s.current.push(p)
 		return
 	}
 	if (s.settled && s.client) || s.line.keyed() {
@@ -129,39 +130,23 @@ func (s *security) receive(p []byte) {
 	if s.hello.add(p) {
 		h := s.hello
 		s.hello = hello{}
-		s.start(h.parts, h.profiles(favourites()))
+		s.start(&h)
 	}
 }
 
-// start begins a handshake, fed with what came already. The caller holds mu.
-func (s *security) start(parts [][]byte, profiles []dtls.SRTPProtectionProfile) {
+// start begins a handshake, as a server with the ClientHello that came. The caller holds mu.
+func (s *security) start(h *hello) {
 	if s.broken || s.failures >= maxHandshakes {
 		return
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	a := &association{security: s, queue: packetio.NewBuffer(), cancel: cancel, client: s.settled && s.client}
 	a.queue.SetLimitCount(dtlsQueue)
-	for _, p := range parts {
-		a.push(p)
-	}
-	if !s.engine.spawn(func() { a.run(ctx, profiles) }) {
+	if !s.engine.spawn(func() { a.run(ctx, h) }) {
 		cancel()
 		return
 	}
 	s.current = a
-}
-
-// finishing says whether a datagram has the end of a flight that ends a handshake: ChangeCipherSpec and, encrypted,
-// Finished (RFC 6347 §4.2.4).
-func finishing(p []byte) bool {
-	for len(p) >= recordHeader {
-		epoch, size := binary.BigEndian.Uint16(p[3:]), int(binary.BigEndian.Uint16(p[11:]))
-		if p[0] == recordChange || (p[0] == recordHandshake && epoch > 0) {
-			return true
-		}
-		p = p[min(recordHeader+size, len(p)):]
-	}
-	return false
 }
 
 // association is a DTLS association during its handshake, and the net.Conn that pion speaks through. After it nothing
@@ -179,13 +164,13 @@ type association struct {
 }
 
 // run owns the association: when it returns nothing of it is left.
-func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionProfile) {
+func (a *association) run(ctx context.Context, h *hello) {
 	defer a.cancel()
 	s := a.security
-	err := a.handshake(ctx, profiles)
+	err := a.handshake(ctx, h)
 	s.mu.Lock()
 	if s.current == a {
-		s.current = nil
+		s.current, s.last = nil, nil
 		if err != nil && ctx.Err() == nil {
 			s.failures++
 			s.broken = errors.Is(err, errFingerprint)
@@ -198,11 +183,113 @@ func (a *association) run(ctx context.Context, profiles []dtls.SRTPProtectionPro
 }
 
 // handshake runs a handshake and hands its keys to the line.
-func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtectionProfile) error {
+func (a *association) handshake(ctx context.Context, h *hello) error {
+	if !a.client {
+		deepen()
+		if server, ok := newDTLSServer(h, &a.security.engine.certificate, favourites()); ok {
+			return a.serve(ctx, server)
+		}
+	}
+	return a.leave(ctx, h)
+}
+
+// serve runs a handshake of ours. A flight that is not answered goes again after longer and longer waits, and when the client repeats itself.
+func (a *association) serve(ctx context.Context, server *dtlsServer) error {
+	defer a.Close()
+	stop := context.AfterFunc(ctx, func() { a.Close() })
+	defer stop()
+	repeats := 0
+	for wait := flightTime; wait < handshakeTime/2 && !server.done(); wait *= 2 {
+		a.utter(server.flight())
+		a.SetReadDeadline(time.Now().Add(wait))
+		if err := a.listen(server, &repeats); err != nil {
+			if fault := (dtlsFault{}); errors.As(err, &fault) {
+				a.Write(fault.alert(server.number))
+			}
+			return err
+		}
+	}
+	if !server.done() {
+		return context.DeadlineExceeded
+	}
+	if a.mistaken(server.peer.Raw) {
+		a.Write(dtlsFault{tell: alert.BadCertificate}.alert(server.number))
+		return errFingerprint
+	}
+	a.finish(server.flight())
+	return a.agreed(ctx, server, server.profile, server.peer.Raw)
+}
+
+// listen reads until the handshake is done or the client has been silent for too long.
+func (a *association) listen(server *dtlsServer, repeats *int) error {
+	buf := make([]byte, bufferSize)
+	for !server.done() {
+		n, err := a.Read(buf)
+		if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := server.receive(buf[:n]); err != nil {
+			return err
+		}
+		if *repeats < maxRepeats && server.asked.repeats(buf[:n]) {
+			*repeats++
+			a.utter(server.flight())
+		}
+	}
+	return nil
+}
+
+// utter sends a flight.
+func (a *association) utter(flight [][]byte) {
+	for _, p := range flight {
+		a.Write(p)
+	}
+}
+
+// finish sends our last flight, which the security repeats from now on: it may be long until SDP says whose certificate is right.
+func (a *association) finish(last [][]byte) {
+	a.utter(last)
+	s := a.security
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == a {
+		s.last, s.repeats = a.last, 0
+	}
+}
+
+// mistaken says whether a certificate is another one than SDP has announced by now.
+func (a *association) mistaken(certificate []byte) bool {
+	s := a.security
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settled && !matches(certificate, s.fingerprint)
+}
+
+// agreed hands keys to the line, once it is known whose certificate is right.
+func (a *association) agreed(ctx context.Context, material srtp.KeyingMaterialExporter, profile dtls.SRTPProtectionProfile, certificate []byte) error {
+	select {
+	case <-a.security.known:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	k, err := dtlsKeys(material, profile, a.client)
+	if err != nil {
+		return err
+	}
+	return a.install(ctx, k, certificate)
+}
+
+// leave leaves a handshake to pion.
+func (a *association) leave(ctx context.Context, h *hello) error {
 	s := a.security
 	limited, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	config := s.engine.dtlsConfig(profiles)
+	for _, p := range h.parts {
+		a.push(p)
+	}
+	config := s.engine.dtlsConfig(h.profiles(favourites()))
 	accept := dtls.ServerWithContext
 	if a.client {
 		accept = dtls.ClientWithContext
@@ -214,11 +301,6 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 		return errors.Join(err, a.Close())
 	}
 	defer conn.Close() // its error is that of a peer which is gone
-	select {
-	case <-s.known:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	state := conn.ConnectionState()
 	profile, ok := conn.SelectedSRTPProtectionProfile()
 	if !ok {
@@ -227,11 +309,7 @@ func (a *association) handshake(ctx context.Context, profiles []dtls.SRTPProtect
 	if len(state.PeerCertificates) == 0 {
 		return errFingerprint
 	}
-	k, err := dtlsKeys(&state, profile, a.client)
-	if err != nil {
-		return err
-	}
-	return a.install(ctx, k, state.PeerCertificates[0])
+	return a.agreed(ctx, &state, profile, state.PeerCertificates[0])
 }
 
 // install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile. From then on the

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v2"
+	"github.com/pion/dtls/v2/pkg/crypto/elliptic"
 	"github.com/pion/stun/v3"
 
 	"cordboard/gateway/call"
@@ -83,6 +84,9 @@ func TestHandshake(t *testing.T) {
 		}, "up"},
 		{"the last flight is lost often", func(_ *dtls.Config, l *lossy) {
 			l.lose = func(p []byte) bool { return finishing(p) && l.count.Load() < 5 }
+		}, "up"},
+		{"a curve of pion's", func(c *dtls.Config, _ *lossy) {
+			c.EllipticCurves, c.FlightInterval = []elliptic.Curve{elliptic.P384}, time.Hour
 		}, "up"},
 		{"no certificate", func(c *dtls.Config, _ *lossy) { c.Certificates = nil }, "dtls"},
 		{"other certificate", func(c *dtls.Config, _ *lossy) { c.Certificates[0] = other }, "failed"},

@@ -10,7 +10,7 @@
 // From a browser: the thread reads up to 64 datagrams at once. The first octet tells what each is (demux.go). STUN is
 // answered at once and binds its source address to a leg, if it proves to come from the leg's party (stun.go, table.go).
 // Anything else must come from such an address. DTLS goes to the handshake's goroutine, which ends when it has derived
-// the SRTP keys (dtls.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
+// the SRTP keys (dtls.go, dtlsserver.go). RTP and RTCP are decrypted in place (srtp.go) and handed to the leg.
 //
 // What a browser sends by TCP is cut into datagrams by a goroutine of the connection, which sends them to the browsers'
 // socket; from there on all is the same (tcp.go, framing.go).

@@ -1,33 +1,35 @@
 package media
 
 import (
+	"crypto/ecdh"
+	"crypto/tls"
 	"encoding/binary"
 	"slices"
 
 	"github.com/pion/dtls/v2"
+	"github.com/pion/dtls/v2/pkg/protocol/handshake"
+	"golang.org/x/crypto/cryptobyte"
 )
 
-// Bounds of a ClientHello in several datagrams, as post-quantum key shares make it.
-const (
-	maxHello     = 8192 // octets of the message
-	maxHelloPart = 8    // datagrams
-)
+// maxHelloPart bounds the datagrams of a ClientHello, of which post-quantum key shares make several.
+const maxHelloPart = 8
 
-// Numbers of DTLS 1.2 (RFC 6347 §4.1, RFC 5246 §7.4, RFC 5764 §9).
+// Extensions of a ClientHello (RFC 8422 §5.1, RFC 5246 §7.4.1.4.1, RFC 5764 §9, RFC 7627 §5.1, RFC 8446 §4.2.1, RFC 5746 §3.2).
 const (
-	recordHeader    = 13
-	recordChange    = 20
-	recordHandshake = 22
-	messageHeader   = 12
-	messageHello    = 1
-	extensionSRTP   = 14
+	extensionGroups        = 10
+	extensionFormats       = 11
+	extensionSignatures    = 13
+	extensionSRTP          = 14
+	extensionSecret        = 23
+	extensionVersions      = 43
+	extensionRenegotiation = 0xFF01
+	suiteRenegotiation     = 0x00FF // says the same as an empty extension
 )
 
 // hello gathers a ClientHello until it can be read. Its zero value is ready.
 type hello struct {
-	parts [][]byte // the datagrams, for the DTLS server to read again
-	body  []byte
-	have  []bool // which octets of body came
+	handshakeMessage
+	parts [][]byte // the datagrams, for pion to read again
 }
 
 // add takes a datagram. It says true when the whole ClientHello is there, or when no more will be waited for.
@@ -36,97 +38,123 @@ func (h *hello) add(p []byte) bool {
 		return false
 	}
 	h.parts = append(h.parts, slices.Clone(p))
-	return len(h.parts) >= maxHelloPart || !slices.Contains(h.have, false)
+	return len(h.parts) >= maxHelloPart || h.complete()
 }
 
 // take copies the ClientHello's fragments out of a datagram. It says false when there is none.
 func (h *hello) take(p []byte) (found bool) {
-	for len(p) >= recordHeader {
-		size := int(binary.BigEndian.Uint16(p[11:]))
-		if len(p) < recordHeader+size {
-			return found
+	for r := range records(p) {
+		if r.kind != recordHandshake || r.epoch != 0 {
+			continue
 		}
-		record := p[recordHeader : recordHeader+size]
-		if p[0] == recordHandshake && p[3] == 0 && p[4] == 0 && len(record) >= messageHeader && record[0] == messageHello {
-			found = h.fragment(record) || found
+		for f := range fragments(r.body()) {
+			if handshake.Type(f.kind) == handshake.TypeClientHello {
+				found = h.handshakeMessage.add(f) || found
+			}
 		}
-		p = p[recordHeader+size:]
 	}
 	return found
 }
 
-// fragment copies one fragment of the ClientHello to its place.
-func (h *hello) fragment(m []byte) bool {
-	total, start, size := uint24(m[1:]), uint24(m[6:]), uint24(m[9:])
-	if total == 0 || total > maxHello || start+size > total || len(m) < messageHeader+size ||
-		(h.body != nil && total != len(h.body)) {
-		return false
+// offeredHello is what a ClientHello says (RFC 5246 §7.4.1.2). Lists are those of the message: of two octets each, the client's favourite first.
+type offeredHello struct {
+	random       []byte
+	suites       []byte
+	groups       []byte
+	schemes      []byte
+	srtp         []byte      // profiles (RFC 5764 §4.1.1)
+	group        tls.CurveID // chosen by curve
+	secret       bool        // extended master secret
+	renegotiates bool        // knows secure renegotiation
+	formats      bool        // speaks of point formats
+}
+
+// parseHello reads a ClientHello of DTLS 1.2, false for any other.
+func parseHello(body []byte) (c offeredHello, ok bool) {
+	p := cryptobyte.String(body)
+	var version uint16
+	var random []byte
+	var session, cookie, suites, compression, extensions cryptobyte.String
+	if !p.ReadUint16(&version) || version != versionDTLS12 || !p.ReadBytes(&random, handshake.RandomLength) || !p.ReadUint8LengthPrefixed(&session) ||
+		!p.ReadUint8LengthPrefixed(&cookie) || !p.ReadUint16LengthPrefixed(&suites) || !p.ReadUint8LengthPrefixed(&compression) ||
+		!p.ReadUint16LengthPrefixed(&extensions) || !p.Empty() || !slices.Contains(compression, 0) {
+		return offeredHello{}, false
 	}
-	if h.body == nil {
-		h.body, h.have = make([]byte, total), make([]bool, total)
+	c = offeredHello{random: random, suites: suites, renegotiates: contains(suites, suiteRenegotiation)}
+	for !extensions.Empty() {
+		var kind uint16
+		var data cryptobyte.String
+		if !extensions.ReadUint16(&kind) || !extensions.ReadUint16LengthPrefixed(&data) {
+			return offeredHello{}, false
+		}
+		if !c.extend(kind, data) {
+			return offeredHello{}, false
+		}
 	}
-	copy(h.body[start:], m[messageHeader:messageHeader+size])
-	for i := start; i < start+size; i++ {
-		h.have[i] = true
+	return c, true
+}
+
+// extend reads an extension, false for one that can't be or that rules DTLS 1.2 out.
+func (c *offeredHello) extend(kind uint16, data cryptobyte.String) bool {
+	switch kind {
+	case extensionGroups:
+		return data.ReadUint16LengthPrefixed((*cryptobyte.String)(&c.groups))
+	case extensionSignatures:
+		return data.ReadUint16LengthPrefixed((*cryptobyte.String)(&c.schemes))
+	case extensionSRTP:
+		return data.ReadUint16LengthPrefixed((*cryptobyte.String)(&c.srtp))
+	case extensionVersions:
+		var versions cryptobyte.String
+		return data.ReadUint8LengthPrefixed(&versions) && contains(versions, versionDTLS12)
+	case extensionSecret:
+		c.secret = true
+	case extensionRenegotiation:
+		c.renegotiates = true
+		return len(data) == 1 && data[0] == 0 // of a first handshake (RFC 5746 §3.6)
+	case extensionFormats:
+		c.formats = true
 	}
 	return true
 }
 
-// profiles says which SRTP profile to offer the client: pion takes the client's order, so the first of ours alone that
-// the client knows (RFC 5764 §4.1.1 leaves the choice to the server).
-func (h *hello) profiles(ours []dtls.SRTPProtectionProfile) []dtls.SRTPProtectionProfile {
-	offered := useSRTP(h.body)
-	for _, profile := range ours {
-		for rest := offered; len(rest) >= 2; rest = rest[2:] {
-			if dtls.SRTPProtectionProfile(binary.BigEndian.Uint16(rest)) == profile {
-				return []dtls.SRTPProtectionProfile{profile}
-			}
-		}
-	}
-	return ours
-}
-
-// useSRTP finds the list of profiles in a ClientHello (RFC 5764 §4.1.1), nil when there is none.
-func useSRTP(body []byte) []byte {
-	const version, random = 2, 32
-	rest, ok := skip(body, version+random)
-	for _, width := range []int{1, 1, 2, 1} { // session id, cookie, cipher suites, compression methods
-		_, rest, ok = vector(rest, width, ok)
-	}
-	extensions, _, ok := vector(rest, 2, ok)
-	for ok && len(extensions) >= 4 {
-		kind := binary.BigEndian.Uint16(extensions)
-		var data []byte
-		data, extensions, ok = vector(extensions[2:], 2, true)
-		if ok && kind == extensionSRTP {
-			list, _, _ := vector(data, 2, true)
-			return list
+// curve chooses the first of the client's curves that is ours too, nil for none.
+func (c *offeredHello) curve() ecdh.Curve {
+	for rest := c.groups; len(rest) >= 2; rest = rest[2:] {
+		switch c.group = tls.CurveID(binary.BigEndian.Uint16(rest)); c.group {
+		case tls.X25519:
+			return ecdh.X25519()
+		case tls.CurveP256:
+			return ecdh.P256()
 		}
 	}
 	return nil
 }
 
-// skip leaves n octets out.
-func skip(p []byte, n int) ([]byte, bool) {
-	if len(p) < n {
-		return nil, false
+// profile chooses the first of our SRTP profiles that the client knows; RFC 5764 §4.1.1 leaves the choice to the server.
+func (c *offeredHello) profile(ours []dtls.SRTPProtectionProfile) (dtls.SRTPProtectionProfile, bool) {
+	for _, profile := range ours {
+		if contains(c.srtp, uint16(profile)) {
+			return profile, true
+		}
 	}
-	return p[n:], true
+	return 0, false
 }
 
-// vector splits off a vector whose length stands before it in width octets (RFC 5246 §4.3).
-func vector(p []byte, width int, ok bool) (data, rest []byte, _ bool) {
-	if !ok || len(p) < width {
-		return nil, nil, false
+// profiles says which SRTP profiles pion is to take: it goes by the client's order, so our choice alone, and all when there is none.
+func (h *hello) profiles(ours []dtls.SRTPProtectionProfile) []dtls.SRTPProtectionProfile {
+	c, _ := parseHello(h.body)
+	if profile, ok := c.profile(ours); ok {
+		return []dtls.SRTPProtectionProfile{profile}
 	}
-	n := int(p[0])
-	if width == 2 {
-		n = int(binary.BigEndian.Uint16(p))
-	}
-	if p = p[width:]; len(p) < n {
-		return nil, nil, false
-	}
-	return p[:n], p[n:], true
+	return ours
 }
 
-func uint24(p []byte) int { return int(p[0])<<16 | int(p[1])<<8 | int(p[2]) }
+// contains says whether a number is in a list of numbers of two octets.
+func contains(list []byte, number uint16) bool {
+	for ; len(list) >= 2; list = list[2:] {
+		if binary.BigEndian.Uint16(list) == number {
+			return true
+		}
+	}
+	return false
+}
