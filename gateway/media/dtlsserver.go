@@ -25,9 +25,6 @@ import (
 // maxEarlyRecords bounds the encrypted records that came before the keys to read them.
 const maxEarlyRecords = 8
 
-// gcmRecord is by how much encryption makes a record longer: an explicit nonce and a tag (RFC 5288 §3).
-const gcmRecord = 8 + 16
-
 // The ways to sign that we can check (RFC 5246 §7.4.1.4.1), by their numbers; the client is told all.
 var signatures = []struct {
 	scheme    tls.SignatureScheme
