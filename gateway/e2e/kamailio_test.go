@@ -54,6 +54,7 @@ type pbx struct {
 type pbxOptions struct {
 	Algorithm     string // digest: "MD5" (default) or "SHA-256"
 	PeerPort      int    // SIP port on loopback that needs no password; 0: none
+	Fork          [2]int // SIP ports on loopback that ring when 9700 is called
 	Presence      bool   // dialogs and voice mail can be subscribed to
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
 	Path          bool   // keeps Path (RFC 3327) and uses it
@@ -97,7 +98,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	}
 	err = template.Must(template.New("").Parse(config)).Execute(file, map[string]any{
 		"Addr": k.addr(), "TLS": o.TLS, "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
+		"PeerPort": o.PeerPort, "Fork": o.Fork, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
 		"Encrypted": o.Encrypted, "RTPEngine": o.RTPEngine,
 	})
 	if err != nil {

@@ -133,6 +133,7 @@ func plain(err error) error {
 // INVITE is given up: cancelled (RFC 3261 §9.1) or, if it is answered all the same, acknowledged and ended by BYE.
 func (s *Server) invite(ctx context.Context, l *leg, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, *sip.Request, error) {
 	given := req.MessageData.Destination()
+	joinSupported(req)
 	for try := 0; ; try++ {
 		if err := l.reachable(); err != nil {
 			return nil, req, err

@@ -110,3 +110,15 @@ func setSDP(msg interface {
 	}
 	msg.SetBody(text)
 }
+
+// joinSupported writes what a request says it supports in one header: SIP.js reads the first one only.
+func joinSupported(req *sip.Request) {
+	if len(req.GetHeaders("Supported")) < 2 {
+		return
+	}
+	tags := listOf(req, "Supported")
+	for removed := true; removed; {
+		removed = req.RemoveHeader("Supported")
+	}
+	req.AppendHeader(sip.NewHeader("Supported", strings.Join(tags, ", ")))
+}

@@ -77,6 +77,9 @@ func TestPBXSendsReliably(t *testing.T) {
 	alice := w.dial("alice", true)
 	alice.invite("200")
 	invite := w.pbx.request(sip.INVITE)
+	if n := len(invite.GetHeaders("Supported")); n != 1 { // SIP.js reads the first one only
+		t.Errorf("%d headers Supported, want one", n)
+	}
 	if !hasOption(invite, "Supported", "100rel") {
 		t.Errorf("Supported: %q, want 100rel in it", optionTags(invite, "Supported"))
 	}
