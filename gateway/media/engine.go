@@ -41,6 +41,9 @@
 // seventh of sending, but need one more for each address. BenchmarkKernel has the kernel's share. By BenchmarkRelay a packet costs at 400
 // calls what it costs at one; at 1000 a tenth to a fifth more, as the processor's caches hold no more.
 //
+// Where sound is converted, that costs most: Opus into PCMA and back 0.55 % of a core for a call with libopus, of which rtpengine, as it is
+// installed, takes 1.93 (TestTranscodeCost, 20 calls with a browser each, by turns with rtpengine on two virtual processors).
+//
 // # What a set-up costs
 //
 // From INVITE to BYE with 0.1 s of sound between a browser and a PBX, 30 of them a second on two virtual processors, of 2.7 ms in all:
