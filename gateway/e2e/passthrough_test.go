@@ -28,7 +28,11 @@ func TestPassthrough(t *testing.T) {
 	for transport, path := range map[string]bool{"udp": true, "tcp": false} {
 		t.Run(fmt.Sprintf("%s path %v", transport, path), func(t *testing.T) {
 			k, office := startPBX(t, pbxOptions{Path: path, Presence: true}), t
-			phone := startPhone(t, k, "201", phoneOptions{})
+			one := startPhone(t, k, "201", phoneOptions{})
+			var other *phone
+			if path {
+				other = startPhone(t, k, "202", phoneOptions{Tone: tonePhone2})
+			}
 			local := alice
 			local.PBXPassword = "" // signs in at the page only
 			g := startGateway(t, gatewayOptions{Users: []gatewayUser{local}, PBX: pbxTable(k, "passthrough", transport, fmt.Sprintf("domains = [%q]\n", pbxDomain)),
@@ -38,9 +42,10 @@ func TestPassthrough(t *testing.T) {
 				t.Run(kind, func(t *testing.T) {
 					proves(t, "Passthrough of PBX accounts", published[kind])
 					proves(t, "Passthrough: lamps of the PBX", published[kind])
-					passesThrough(t, k, phone, g, b, site.URL, kind)
+					passesThrough(t, k, one, g, b, site.URL, kind)
 					if path {
-						passedCallSurvives(t, office, k, phone, g, b, site.URL, kind)
+						passedCallChanges(t, k, one, other, g, b, site.URL, kind)
+						passedCallSurvives(t, office, k, one, g, b, site.URL, kind)
 					}
 				})
 			}
@@ -94,6 +99,44 @@ func passesThrough(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, s
 	if k.registered("101") {
 		t.Error("registered with a wrong password")
 	}
+}
+
+// passedCallChanges has a client that uses an account of the PBX hold a call, press keys in it and pass it on.
+func passedCallChanges(t *testing.T, k *pbx, phone, other *phone, g *gateway, b *browser, site, kind string) {
+	proves(t, "Passthrough: hold, keys and blind transfer", published[kind], desk)
+	c := openDevice(t, b, site, kind, map[string]any{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": pbxPassword("101")})
+	k.wantRegistered(t, "101")
+	phone.startOver()
+	other.startOver()
+	c.do(t, "await phone.call('201')")
+	phone.wantEvent(t, "CALL_INCOMING")
+	phone.answer(t)
+	c.talksWith(t, phone)
+	c.do(t, "await phone.hold(true)")
+	wantNoTone(t, "the phone on hold", phone, toneAlice)
+	wantNoTone(t, "the client that holds", c, tonePhone)
+	c.do(t, "await phone.hold(false)")
+	wantTone(t, "the client", c, tonePhone)                                                                 // baresip 1.0 records nothing more of a call that was on hold
+	for script, key := range map[string]string{"await phone.key('9')": "9", "await phone.tone('5')": "5"} { // by INFO, and in the media
+		phone.forget()
+		c.do(t, script)
+		if e := phone.wantEvent(t, "CALL_DTMF_START"); e.Param != key {
+			t.Errorf("the phone got the key %q, want %s", e.Param, key)
+		}
+	}
+	phone.forget()
+	c.do(t, fmt.Sprintf("await phone.pass('202', %q)", k.addr())) // the PBX's domain is in no DNS for baresip
+	other.wantEvent(t, "CALL_INCOMING")
+	other.answer(t)
+	c.wantState(t, "ended")
+	other.wantEvent(t, "CALL_ESTABLISHED")
+	wantTone(t, "201", phone, tonePhone2)
+	wantTone(t, "202", other, tonePhone)
+	wantNoTone(t, "201", phone, toneAlice)
+	other.hangUp(t)
+	phone.wantEvent(t, "CALL_CLOSED")
+	c.do(t, "await phone.stop()")
+	eventually(t, 10*time.Second, "end of the registration at the PBX", func() bool { return !k.registered("101") })
 }
 
 // passedCallSurvives has the gateway crash in a call of a client that uses an account of the PBX. It comes back with its own password.

@@ -116,7 +116,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
         requestDelegate: { onAccept: resolve, onReject: (r) => reject(new Error(`restart: ${r.message.statusCode}`)) },
       }).catch(reject);
     }),
-    pass: (target) => session.refer(UserAgent.makeURI(`sip:${target}@${domain}`), { onNotify: (n) => {
+    pass: (target, at = domain) => session.refer(UserAgent.makeURI(`sip:${target}@${at}`), { onNotify: (n) => {
       n.accept();
       note(`passed on: ${n.request.body.trim()}`);
       if (/^SIP\/2.0 2/.test(n.request.body)) session.bye();
@@ -207,7 +207,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     restart: () => new Promise((resolve, reject) => {
       if (!session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve)) reject(new Error("restart: not now"));
     }),
-    pass: (target) => session.refer(`sip:${target}@${domain}`, { eventHandlers: {
+    pass: (target, at = domain) => session.refer(`sip:${target}@${at}`, { eventHandlers: {
       accepted: () => { note("passed on"); session.terminate(); }, failed: (e) => note(`not passed on ${e.status_line?.status_code}`) } }),
     tone: (digit) => session.sendDTMF(digit, { duration: 160, transportType: JsSIP.C.DTMF_TRANSPORT.RFC2833 }),
     tell: (content) => session.sendInfo("text/plain", content),
