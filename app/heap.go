@@ -8,37 +8,47 @@ import (
 	"time"
 )
 
-// By how many percent the heap grows before it is collected, unless GOGC says otherwise. That of a gateway without calls is small, so
-// Go's 100 would collect often and take a fifth of the time that registrations cost; more costs 5 MB. In a larger heap the head-room would be
-// half of what a call takes; it is the heap of calls that are up, which allocate next to nothing.
+// The heap of a gateway is small: a few MB, and 17 KB a call. Go would collect it whenever it has grown by as much again, which is each
+// hundred calls, and take a tenth of the time that their set-up costs. So the collector is told of headRoom bytes more than are in use;
+// nobody touches them, and the system never has to find memory for them. By collectAt percent of both together the heap grows before
+// it is collected, unless GOGC says otherwise. What it has grown by is given back when nothing has happened for a while: calls
+// that are up allocate next to nothing.
 const (
-	collectSmall = 200
-	collectLarge = 60
-	largeHeap    = 6 << 20 // bytes in use
+	headRoom  = 32 << 20
+	collectAt = 60
 )
 
-// tendTime is how often the heap is looked at.
-const tendTime = 3 * time.Second
+var room []byte // headRoom
+
+// makeRoom lets the heap grow as said above.
+func makeRoom() {
+	if room == nil { // a second one might be made of memory that was in use, and be cleared
+		room = make([]byte, headRoom)
+	}
+	debug.SetGCPercent(collectAt)
+}
+
+// The heap is looked at each tendTime. It has grown when muchGarbage bytes were allocated, and is quiet when less than littleGarbage were
+// since the last look.
+const (
+	tendTime      = 3 * time.Second
+	muchGarbage   = 4 << 20
+	littleGarbage = 512 << 10
+)
 
 // ownHeap says whether it is left to us when the heap is collected.
 func ownHeap() bool { return os.Getenv("GOGC") == "" }
 
-// tendHeap sets, until ctx ends, how far the heap may grow. At first it gives back what only the start needed: 7 MB, of which Go would
-// keep as much as the heap may grow to.
+// tendHeap gives back, until ctx ends, what the heap has grown by when it is quiet: first of all the 7 MB that only the start needed.
 func tendHeap(ctx context.Context) {
 	ticker := time.NewTicker(tendTime)
 	defer ticker.Stop()
-	percent, started := collectSmall, false
+	var t tender
 	for {
 		select {
 		case <-ticker.C:
-			if !started {
-				started = true
+			if t.look(allocated()) {
 				debug.FreeOSMemory()
-			}
-			if p := collectAt(liveHeap()); p != percent {
-				percent = p
-				debug.SetGCPercent(p)
 			}
 		case <-ctx.Done():
 			return
@@ -46,17 +56,23 @@ func tendHeap(ctx context.Context) {
 	}
 }
 
-// collectAt is by how many percent a heap may grow of which so much is in use.
-func collectAt(live uint64) int {
-	if live > largeHeap {
-		return collectLarge
+// tender knows when memory is worth giving back. Its counts are bytes that were allocated since the start.
+type tender struct{ last, given uint64 }
+
+// look takes the count of now and says whether to give memory back.
+func (t *tender) look(now uint64) bool {
+	quiet := now-t.last < littleGarbage
+	t.last = now
+	if !quiet || now-t.given < muchGarbage {
+		return false
 	}
-	return collectSmall
+	t.given = now
+	return true
 }
 
-// liveHeap is what was in use at the last collection, in bytes. To ask for it does not stop the program.
-func liveHeap() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+// allocated is how many bytes were allocated since the start. To ask for it does not stop the program.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
 }

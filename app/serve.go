@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -50,7 +49,7 @@ type instance struct {
 // start opens a gateway, which run then serves and closes. window is as in gateway.Host.
 func start(c console, p place, window func(show bool, dial string)) (i *instance, err error) {
 	if ownHeap() {
-		debug.SetGCPercent(collectSmall)
+		makeRoom()
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the output may go, calls go on
 	signals := make(chan os.Signal, 4)

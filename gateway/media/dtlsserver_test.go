@@ -161,6 +161,7 @@ func TestServesPion(t *testing.T) {
 			c.CipherSuites = []dtls.CipherSuiteID{dtls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}
 		}},
 		{name: "P-256", change: func(c *dtls.Config) { c.EllipticCurves = []pioncurve.Curve{pioncurve.P256} }},
+		{name: "X25519", change: func(c *dtls.Config) { c.EllipticCurves = []pioncurve.Curve{pioncurve.X25519} }},
 		{name: "P-384 first", change: func(c *dtls.Config) { c.EllipticCurves = []pioncurve.Curve{pioncurve.P384, pioncurve.X25519} }},
 		{name: "certificate P-384", kind: "P-384"},
 		{name: "certificate RSA", kind: "RSA"},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"github.com/pion/dtls/v2"
 	"github.com/pion/dtls/v2/pkg/protocol/handshake"
@@ -117,14 +118,28 @@ func (c *offeredHello) extend(kind uint16, data cryptobyte.String) bool {
 	return true
 }
 
-// curve chooses the first of the client's curves that is ours too, nil for none.
+// curve is an elliptic curve of ours (RFC 8422 §5.1.1).
+type curve struct {
+	id    tls.CurveID
+	arith ecdh.Curve
+}
+
+// ourCurves are our curves, the cheapest first. Go has P-256 in assembler for the machines of 64 bits, and there it takes two thirds of
+// what X25519 takes.
+var ourCurves = func() []curve {
+	ours := []curve{{tls.CurveP256, ecdh.P256()}, {tls.X25519, ecdh.X25519()}}
+	if strconv.IntSize == 32 {
+		slices.Reverse(ours)
+	}
+	return ours
+}()
+
+// curve chooses the first of our curves that the client knows too, nil for none.
 func (c *offeredHello) curve() ecdh.Curve {
-	for rest := c.groups; len(rest) >= 2; rest = rest[2:] {
-		switch c.group = tls.CurveID(binary.BigEndian.Uint16(rest)); c.group {
-		case tls.X25519:
-			return ecdh.X25519()
-		case tls.CurveP256:
-			return ecdh.P256()
+	for _, one := range ourCurves {
+		if contains(c.groups, uint16(one.id)) {
+			c.group = one.id
+			return one.arith
 		}
 	}
 	return nil

@@ -126,6 +126,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.release()
 		return
 	}
+	f.out = hijack.out
 	f.attach(ws, hijack.conn)
 	d.enter(f)
 }

@@ -210,13 +210,14 @@ func (d *door) refuse(w http.ResponseWriter, v doorVisitor, err error) {
 type flowHijacker struct {
 	http.ResponseWriter
 	conn net.Conn
+	out  *cork
 }
 
-// Sizes of a WebSocket's buffers, in bytes. What does not fit goes past them; most messages to a browser fit. net/http's own
-// buffers, 4 KiB each, would be a third of what an idle flow takes.
+// Sizes of a WebSocket's buffers, in bytes. What does not fit goes past them; all but messages fits, and those are gathered
+// below. net/http's own buffers, 4 KiB each, would be a third of what an idle flow takes.
 const (
 	socketIn  = 512
-	socketOut = 1 << 10
+	socketOut = 128
 )
 
 // Hijack takes the connection over from net/http.
@@ -230,7 +231,8 @@ func (h *flowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n)
 		conn = &earlyConn{conn, bytes.Clone(early)}
 	}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketIn), bufio.NewWriterSize(conn, socketOut)), nil
+	h.out = &cork{Conn: conn}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketIn), bufio.NewWriterSize(h.out, socketOut)), nil
 }
 
 // earlyConn is a connection of which some bytes have been read already.

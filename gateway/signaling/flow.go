@@ -25,7 +25,7 @@ const (
 	flowPingEvery = 30 * time.Second
 	flowPongTime  = 10 * time.Second // for the answer to a ping
 	flowProofTime = 5 * time.Second  // for that of a browser whose media has stopped
-	flowWriteTime = 10 * time.Second // for one message to leave
+	flowWriteTime = 10 * time.Second // for what is queued to leave
 	flowCloseTime = 3 * time.Second  // for the closing handshake (RFC 6455 §7.1.1)
 )
 
@@ -58,6 +58,7 @@ type flow struct {
 	hop           locate.Target // toward a PBX: the server that we have connected to
 
 	ws  socket
+	out *cork     // between them, where we are the server
 	raw io.Closer // under ws; closing it ends everything at once
 	tx  flowTransactions
 
@@ -67,7 +68,7 @@ type flow struct {
 	bad            atomic.Uint64 // of those received, malformed ones
 
 	writing sync.Mutex  // held while messages leave, so that they do so in order
-	stuck   *time.Timer // runs while a message is on its way; guarded by writing
+	stuck   *time.Timer // runs while messages are on their way; guarded by writing
 	held    atomic.Bool // the reader will send what is queued
 
 	ending chan struct{} // closed by end

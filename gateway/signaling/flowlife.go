@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -91,21 +92,33 @@ func (f *flow) flush() {
 		if len(batch) == 0 {
 			return
 		}
-		for _, msg := range batch {
-			kind := websocket.MessageText
-			if !utf8.Valid(msg) { // in a text message a browser would take it as a breach of protocol (RFC 6455 §8.1)
-				kind = websocket.MessageBinary
-			}
-			f.stuck.Reset(flowWriteTime)
-			err := f.ws.Write(context.Background(), kind, msg)
-			f.stuck.Stop()
-			if err != nil {
-				f.end(flowVerdict{websocket.StatusAbnormalClosure, "connection lost", true})
-				return
-			}
-			f.sent.Add(1)
+		f.stuck.Reset(flowWriteTime)
+		err := f.write(batch)
+		f.stuck.Stop()
+		if err != nil {
+			f.end(flowVerdict{websocket.StatusAbnormalClosure, "connection lost", true})
+			return
 		}
 	}
+}
+
+// write writes messages, all at once where the socket can.
+func (f *flow) write(batch [][]byte) error {
+	f.out.put()
+	for _, msg := range batch {
+		kind := websocket.MessageText
+		if !utf8.Valid(msg) { // in a text message a browser would take it as a breach of protocol (RFC 6455 §8.1)
+			kind = websocket.MessageBinary
+		}
+		if err := f.ws.Write(context.Background(), kind, msg); err != nil {
+			return errors.Join(err, f.out.pull())
+		}
+	}
+	err := f.out.pull()
+	if err == nil {
+		f.sent.Add(uint64(len(batch)))
+	}
+	return err
 }
 
 // giveUp ends a flow whose peer does not take what we write.
