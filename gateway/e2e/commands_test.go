@@ -73,6 +73,7 @@ func TestCommands(t *testing.T) {
 
 // SIGHUP takes a new user over and a faulty file not; calls go on meanwhile.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
 	p.dial(t, "echo")

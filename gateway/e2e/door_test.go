@@ -18,6 +18,7 @@ func refused(status int) bool { return status >= 400 && status < 500 }
 
 // The WebSocket door, tried with raw frames.
 func TestDoor(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob},
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [\"https://shop.example\"]\n", secret)})
 	good := credentialQuery("alice", time.Now().Add(time.Hour))
@@ -144,6 +145,7 @@ func halfOpen(t *testing.T, g *gateway, query string) {
 
 // With require_handshake nobody gets a WebSocket without a credential.
 func TestDoorRequiresHandshake(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice},
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\nrequire_handshake = true\n", secret)})
 	if _, resp := handshake(t, g, "", nil); resp.StatusCode != http.StatusUnauthorized {

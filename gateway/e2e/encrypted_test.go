@@ -130,6 +130,7 @@ func TestMediaOfPBX(t *testing.T) {
 
 // An encrypted call goes on after a crash of the gateway, with new keys on both sides.
 func TestEncryptedCallSurvivesACrash(t *testing.T) {
+	t.Parallel()
 	proves(t, "Encrypted call survives a crash", page, desk)
 	o, phones := encryptedOffice(t, "media = \"sdes\"\n", "202")
 	p := phones["202"]

@@ -10,6 +10,7 @@ import (
 // A PBX that the settings get registers and takes calls at once, and another that they lose goes on with the call that is up; a call that has
 // nothing to do with it never hears of either.
 func TestPBXComesAndGoes(t *testing.T) {
+	t.Parallel()
 	proves(t, "PBX set up and taken out while calls go on", page, desk)
 	k := startPBX(t, pbxOptions{})
 	o := &office{pbx: k, phone: startPhone(t, k, "201", phoneOptions{}), gateway: startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}})}

@@ -57,6 +57,7 @@ func (p *tab) wantReports(t *testing.T) reported {
 
 // A browser is told how it is heard and what it is sent, and what it hears is one stream, over hold and a take-over.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	proves(t, "Reports (RTCP) and one stream", page, desk)
 	o := openOffice(t, "")
 	check := func(p *tab) (stream uint32) {

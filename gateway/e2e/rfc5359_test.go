@@ -23,6 +23,7 @@ import (
 
 // The service examples of RFC 5359: sipp plays the PBX and its phones, a raw SIP client the browser.
 func TestServiceExamples(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, scenario string
 		browser        func(t *testing.T, b *client)

@@ -33,6 +33,7 @@ func startScripted(t *testing.T, name string) (table string) {
 // A phone that wants a longer session interval, sends reliable responses, has its session refreshed and refreshes it itself, and holds
 // by an address of zeros. The page notices the hold and nothing else.
 func TestStrictPhone(t *testing.T) {
+	t.Parallel()
 	proves(t, "Reliable responses (100rel)", page, sipTest)
 	proves(t, "Session timers", page, sipTest)
 	proves(t, "Hold of old (0.0.0.0)", page, sipTest)
@@ -68,6 +69,7 @@ func TestStrictPhone(t *testing.T) {
 
 // A hold that crosses a change of the phone is tried again, and one that the phone refuses does not end the call.
 func TestHoldPutOffAndRefused(t *testing.T) {
+	t.Parallel()
 	proves(t, "Changes that cross, or are refused", page, sipTest)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "glare")})
 	p := openPage(t, startBrowser(t, toneAlice, g.ca()), g, alice)
@@ -87,6 +89,7 @@ func TestHoldPutOffAndRefused(t *testing.T) {
 
 // SIP.js and JsSIP get along with several phones that ring at once, and with the answer of one that was not heard last.
 func TestForkedEarlyMedia(t *testing.T) {
+	t.Parallel()
 	program(t, "npm")
 	folder, err := buildClients()
 	if err != nil {

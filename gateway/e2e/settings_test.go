@@ -44,6 +44,7 @@ func (g *gateway) owner(t *testing.T, method, path string, in, out any) int {
 
 // An account is tried at a real PBX, and what is registered there stays as it was; then it is written into the file and registers.
 func TestTryAnAccountAndKeepIt(t *testing.T) {
+	t.Parallel()
 	k := startPBX(t, pbxOptions{})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: "[audio]\nenabled = false\n[discovery]\nenabled = false\n", PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\" # in the cellar\n", k.addr())})
 	k.wantRegistered(t, "101")

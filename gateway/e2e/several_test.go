@@ -83,6 +83,7 @@ func TestCallWaiting(t *testing.T) {
 
 // A reload takes all calls over, each as it was.
 func TestReloadWithTwoCalls(t *testing.T) {
+	t.Parallel()
 	proves(t, "Call survives a page reload", page)
 	o := openOffice(t, "")
 	p := o.alice
@@ -113,6 +114,7 @@ func TestReloadWithTwoCalls(t *testing.T) {
 
 // A page that loses its connection comes back to its call without a reload.
 func TestConnectionLost(t *testing.T) {
+	t.Parallel()
 	proves(t, "Call survives a lost connection", page)
 	o := openOffice(t, "")
 	w := layWire(t, o.gateway)

@@ -129,6 +129,7 @@ func TestOverTLS(t *testing.T) {
 
 // Everything by IPv6: PBX, phone, and sound.
 func TestOverIPv6(t *testing.T) {
+	t.Parallel()
 	proves(t, "IPv6", page, desk)
 	l, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {
@@ -207,6 +208,7 @@ func TestFailOver(t *testing.T) {
 
 // An INVITE too long for UDP goes by TCP.
 func TestLongInviteGoesByTCP(t *testing.T) {
+	t.Parallel()
 	k := startPBX(t, pbxOptions{})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
 		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret)})

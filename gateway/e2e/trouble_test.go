@@ -13,6 +13,7 @@ import (
 // A wrong password at the PBX is told in the status and in words, and the
 // other user's registration is not touched by it.
 func TestWrongPBXPassword(t *testing.T) {
+	t.Parallel()
 	k := startPBX(t, pbxOptions{})
 	carol := gatewayUser{"carol", "Carol Coe", "carol-in-the-attic", "103", "not-the-password"}
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, carol}, PBX: extensionPBX(k)})
@@ -34,6 +35,7 @@ func TestWrongPBXPassword(t *testing.T) {
 
 // A PBX that asks for SHA-256 (RFC 8760) gets it for REGISTER and INVITE.
 func TestDigestSHA256(t *testing.T) {
+	t.Parallel()
 	proves(t, "Digest of the PBX (SHA-256)", page)
 	k := startPBX(t, pbxOptions{Algorithm: "SHA-256"})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k)})
@@ -48,6 +50,7 @@ func TestDigestSHA256(t *testing.T) {
 // The PBX dies in mid-call. What is said goes on being heard, the call can be
 // ended, and when the PBX is back everything works again by itself.
 func TestPBXRestarts(t *testing.T) {
+	t.Parallel()
 	proves(t, "PBX restarts", page)
 	o := openOffice(t, "")
 	s := signIn(t, o.gateway, alice)

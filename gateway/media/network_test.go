@@ -103,6 +103,7 @@ func (n *network) through(text []byte) []byte {
 
 // A call lives through a network that loses, delays and reorders, takes short packets only, and is gone for ten seconds.
 func TestBadNetwork(t *testing.T) {
+	t.Parallel()
 	e := startEngine(t, "21700-21709")
 	n := newNetwork(t, e)
 	n.loss.Store(5)

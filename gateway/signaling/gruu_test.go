@@ -19,6 +19,7 @@ func (b *browser) gruus(res *sip.Response) (public, temporary string) {
 }
 
 func TestGRUUReachesOneDevice(t *testing.T) {
+	t.Parallel()                    // it waits for seconds
 	w := newWorld(t, ModeExtension) // numbers go to the PBX, GRUUs do not
 	desk, phone, bob := w.dial("alice", true), w.dial("alice", true), w.dial("bob", true)
 	public, first := desk.gruus(desk.registerAs(200, fmt.Sprintf(deskDevice, 1)))

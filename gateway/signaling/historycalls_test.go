@@ -96,6 +96,7 @@ func TestHistoryWhenThePBXHangsUp(t *testing.T) {
 }
 
 func TestHistoryOfFailures(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	for _, tt := range []struct {
 		name   string
 		ring   bool

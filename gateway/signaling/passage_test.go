@@ -45,6 +45,7 @@ func (w *world) grants(req *sip.Request, expires string) {
 
 // A guest watches what its PBX tells, of whatever kind, by its own credentials.
 func TestPassthroughSubscribes(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	w, _ := passWorld(t, func(*authority) {})
 	b := w.guest()
 	b.ask("600", "")
