@@ -106,7 +106,9 @@ func (m *Mixer) Capture(frame []int16) {
 		return
 	}
 	for _, p := range m.parties {
-		p.says.Take(&p.said)
+		if p.says.Take(&p.said) > 1 {
+			p.says.Take(&p.said)
+		}
 	}
 	for _, p := range m.parties {
 		m.captured.clear()

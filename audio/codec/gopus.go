@@ -77,7 +77,16 @@ func (o *opusEncoder) encode(payload []byte, pcm []int16) (int, error) {
 	return o.e.EncodeInt16(pcm, payload)
 }
 
-func (o *opusEncoder) expectLoss(percent, bitrate int) {
+func (o *opusEncoder) adapt(calm bool, percent, bitrate int) {
+	application, mode := gopus.ApplicationVoIP, gopus.EncoderModeAuto
+	if calm {
+		application, mode = gopus.ApplicationLowDelay, gopus.EncoderModeCELT
+	}
+	if application != o.e.Application() {
+		o.e.Reset()
+		_ = o.e.SetApplication(application) // fails where something was encoded since then
+		_ = o.e.SetMode(mode)               // and this for other modes
+	}
 	_ = o.e.SetPacketLoss(percent) // fails for other numbers than those from 0 to 100 only
 	_ = o.e.SetBitrate(bitrate)    // and this for less than 500 and more than 512000
 }

@@ -16,7 +16,13 @@ static int make_encoder(OpusEncoder *e, int rate, int channels, int complexity, 
 	return failed;
 }
 
-static void expect_loss(OpusEncoder *e, int percent, int bitrate) {
+static void adapt(OpusEncoder *e, int calm, int percent, int bitrate) {
+	opus_int32 application = calm ? OPUS_APPLICATION_RESTRICTED_LOWDELAY : OPUS_APPLICATION_VOIP, before = application;
+	opus_encoder_ctl(e, OPUS_GET_APPLICATION(&before));
+	if (before != application) {
+		opus_encoder_ctl(e, OPUS_RESET_STATE);
+		opus_encoder_ctl(e, OPUS_SET_APPLICATION(application));
+	}
 	opus_encoder_ctl(e, OPUS_SET_PACKET_LOSS_PERC(percent));
 	opus_encoder_ctl(e, OPUS_SET_BITRATE(bitrate));
 }
@@ -25,8 +31,8 @@ static void expect_loss(OpusEncoder *e, int percent, int bitrate) {
 #cgo nocallback opus_encode
 #cgo noescape opus_decode
 #cgo nocallback opus_decode
-#cgo noescape expect_loss
-#cgo nocallback expect_loss
+#cgo noescape adapt
+#cgo nocallback adapt
 */
 import "C"
 
@@ -105,6 +111,10 @@ func (e *opusEncoder) encode(payload []byte, pcm []int16) (n int, err error) {
 	return int(got), nil
 }
 
-func (e *opusEncoder) expectLoss(percent, bitrate int) {
-	C.expect_loss(e.c(), C.int(percent), C.int(bitrate)) // fails for numbers only that are none of ours
+func (e *opusEncoder) adapt(calm bool, percent, bitrate int) {
+	by := C.int(0)
+	if calm {
+		by = 1
+	}
+	C.adapt(e.c(), by, C.int(percent), C.int(bitrate)) // fails for numbers only that are none of ours
 }

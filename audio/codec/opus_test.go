@@ -98,41 +98,89 @@ func speech(rate, seconds int) []int16 {
 	return pcm
 }
 
-// What packets repeat follows the loss that is expected, and goes back with it; it takes octets that the sound keeps.
+// isCELT says of a packet by what it is encoded (RFC 6716 §3.1).
+func isCELT(payload []byte) bool { return payload[0]>>3 >= 16 }
+
+// What packets repeat follows the loss that is expected, and takes octets that the sound keeps. While none is, and soon after it's over, the sound is
+// encoded by CELT, and a tone goes on through each change.
 func TestExpectedLoss(t *testing.T) {
-	for _, channels := range []int{1, 2} {
-		voice := speech(16000, 10)
-		e, err := NewOpusEncoder(16000, channels)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := 0
-		size := func(percent int) (octets int) {
-			e.ExpectLoss(percent)
-			for range 100 { // two of its syllables' seconds
-				pcm := make([]int16, 0, 640)
-				for _, s := range voice[at : at+320] {
-					for range channels {
-						pcm = append(pcm, s)
+	for _, tt := range []struct{ rate, channels int }{{8000, 1}, {16000, 1}, {16000, 2}, {48000, 1}} {
+		t.Run(fmt.Sprintf("%d Hz, %d channels", tt.rate, tt.channels), func(t *testing.T) {
+			e, err := NewOpusEncoder(tt.rate, tt.channels)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := NewOpusDecoder(tt.rate, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			voice, n := speech(tt.rate, 1), tt.rate/50
+			tone := audio.NewTone(440, tt.rate, 8000)
+			at := 0
+			pcm, wide := make([]int16, n), make([]int16, 0, 2*n)
+			packet := func() []byte {
+				wide = wide[:0]
+				for _, s := range pcm {
+					for range tt.channels {
+						wide = append(wide, s)
 					}
 				}
-				at = (at + 320) % (len(voice) - 320)
-				payload, err := e.Encode(nil, pcm)
+				payload, err := e.Encode(nil, wide)
 				if err != nil {
 					t.Fatal(err)
 				}
-				octets += len(payload)
+				return payload
 			}
-			return octets
-		}
-		size(0)
-		calm, lossy, calmAgain := size(0), size(20), size(0)
-		t.Logf("%d channels: %d octets in 2 s, %d with loss, %d after it", channels, calm, lossy, calmAgain)
-		if lossy < calm*11/10 || calmAgain > calm*11/10 {
-			t.Errorf("%d channels: %d octets in 2 s, %d with loss, %d after it; want a tenth more in between", channels, calm, lossy, calmAgain)
-		}
-		size(100)
-		size(-1)
+			second := func(percent int) (octets, celt int) {
+				e.ExpectLoss(percent)
+				for range 50 {
+					copy(pcm, voice[at:])
+					at = (at + n) % len(voice)
+					payload := packet()
+					octets += len(payload)
+					if isCELT(payload) {
+						celt++
+					}
+				}
+				return octets, celt
+			}
+			few, most := 32000/8*tt.channels, 48000/8*tt.channels
+			if tt.rate == 8000 {
+				most = few
+			}
+			if octets, celt := second(0); celt != 50 || octets < most*9/10 || octets > most*11/10 {
+				t.Errorf("without loss %d packets of CELT, %d octets in a second; want 50 and %d", celt, octets, most)
+			}
+			slight, celt := second(1)
+			lossy, also := second(20)
+			if celt+also > 0 || slight > few*11/10 || lossy < slight*11/10 {
+				t.Errorf("with loss %d and %d packets of CELT, %d octets in a second and with more loss %d; want at most %d and a tenth more", celt, also, slight, lossy, few)
+			}
+			for i := 1; i <= opusCalmAfter; i++ {
+				if _, celt := second(0); celt > 0 != (i == opusCalmAfter) {
+					t.Errorf("after no loss was expected %d times, %d packets of CELT", i, celt)
+				}
+			}
+			for _, percent := range []int{0, 3, 0} {
+				var heard []int16
+				for range opusCalmAfter {
+					e.ExpectLoss(percent)
+					for range 5 {
+						tone.Fill(pcm)
+						if heard, err = d.Decode(heard, packet()); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				for i := tt.rate / 10; i+n <= len(heard); i += n {
+					if rms := audio.RMS(heard[i : i+n]); rms < 8000/math.Sqrt2*0.6 || rms > 8000/math.Sqrt2*1.3 {
+						t.Errorf("loss of %d %%: RMS %.0f at %d ms of a tone of %.0f", percent, rms, i*1000/tt.rate, 8000/math.Sqrt2)
+					}
+				}
+			}
+			second(100)
+			second(-1)
+		})
 	}
 }
 
@@ -234,16 +282,19 @@ func FuzzOpus(f *testing.F) {
 	})
 }
 
+// BenchmarkOpus is what packets of 20 ms cost while nothing is lost, and when 5 % are.
 func BenchmarkOpus(b *testing.B) {
-	for _, rate := range []int{8000, 16000} {
+	for _, tt := range []struct{ rate, loss int }{{8000, 0}, {16000, 0}, {8000, 5}, {16000, 5}} {
+		rate := tt.rate
 		voice := speech(rate, 1)
 		e, err := NewOpusEncoder(rate, 1)
 		if err != nil {
 			b.Fatal(err)
 		}
+		e.ExpectLoss(tt.loss)
 		n := rate / 50
 		var packets [][]byte
-		b.Run(fmt.Sprintf("encode/%d", rate), func(b *testing.B) {
+		b.Run(fmt.Sprintf("encode/%d/loss %d%%", rate, tt.loss), func(b *testing.B) {
 			out := make([]byte, 0, opusLargest)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i = (i + n) % rate {
@@ -259,7 +310,7 @@ func BenchmarkOpus(b *testing.B) {
 			}
 			packets = append(packets, payload)
 		}
-		b.Run(fmt.Sprintf("decode/%d", rate), func(b *testing.B) {
+		b.Run(fmt.Sprintf("decode/%d/loss %d%%", rate, tt.loss), func(b *testing.B) {
 			d, err := NewOpusDecoder(rate, 1)
 			if err != nil {
 				b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 const (
 	alignRate   = 4000 // Hz: voices have enough below 2 kHz
 	alignRatio  = bandRate / alignRate
+	alignFrame  = bandFrame / alignRatio
 	alignWindow = 2048                 // samples of the microphone's; of the loudspeaker's the first half: so long may the delay be
 	alignEvery  = 512                  // samples, from one estimate to the next
 	alignRest   = 4                    // times as many, while the echo comes when it may
@@ -65,15 +66,53 @@ func newAligner() *aligner {
 	return a
 }
 
-// hear takes a frame that is played and one that is heard, and says whether the reference is delayed by another time from now on.
-func (a *aligner) hear(reference, heard *band) (moved bool) {
+// put takes a frame that is played.
+func (a *aligner) put(reference *band) {
 	a.newest = (a.newest + 1) % alignFrames
 	a.frames[a.newest] = *reference
 	a.reference = a.downReference.Resample(a.reference, reference[:])
-	a.heard = a.downHeard.Resample(a.heard, heard[:])
 	a.reference = a.reference[:copy(a.reference, a.reference[len(a.reference)-alignWindow:])]
+}
+
+// skip takes a frame that is played beside the one that hear takes, and delays the reference by one more: for the engine nothing has changed.
+func (a *aligner) skip(reference *band) {
+	a.put(reference)
+	if a.delay < alignFrames-1 {
+		a.delay++
+	}
+	a.turn(alignFrame)
+}
+
+// canWait says whether hear may get no frame that is played.
+func (a *aligner) canWait() bool { return a.delay > 0 }
+
+// turn lets what was found out be so many samples later than it was.
+func (a *aligner) turn(samples int) {
+	for i := range a.cross {
+		at := (i*samples%alignWindow + alignWindow) % alignWindow
+		by := cmplx.Conj(a.twiddle[at%(alignWindow/2)])
+		if at >= alignWindow/2 {
+			by = -by
+		}
+		a.cross[i] *= by
+	}
+	if a.last >= 0 {
+		a.last = max(-1, a.last+samples)
+	}
+}
+
+// hear takes a frame that is played and one that is heard, and says whether the reference is delayed by another time from now on. Where the one that is
+// played is late, nil, the reference is delayed by one less, so that for the engine nothing has changed.
+func (a *aligner) hear(reference, heard *band) (moved bool) {
+	if reference != nil {
+		a.put(reference)
+	} else {
+		a.delay--
+		a.turn(-alignFrame)
+	}
+	a.heard = a.downHeard.Resample(a.heard, heard[:])
 	a.heard = a.heard[:copy(a.heard, a.heard[len(a.heard)-alignWindow:])]
-	if a.fresh += bandFrame / alignRatio; a.fresh < a.every {
+	if a.fresh += alignFrame; a.fresh < a.every {
 		return false
 	}
 	peak := a.peak(math.Pow(alignKeep, float64(a.fresh/alignEvery)))

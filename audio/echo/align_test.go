@@ -83,3 +83,47 @@ func BenchmarkAligner(b *testing.B) {
 		i = (i + 1) % len(played)
 	}
 }
+
+// When the loudspeaker's thread falls behind the microphone's by a frame or two, and later is in time again, what the engine gets goes on as before.
+func TestLateReference(t *testing.T) {
+	if !Available {
+		t.Skip("this build has no echo cancellation")
+	}
+	const late, intime, end = 5.0, 8.0, 11.0
+	far := voice(1, end, 120, 3000)
+	microphone := room(far, 5, 0.06, 0.15, 0.4)
+	p := &phone{says: append([]float64(nil), far...)}
+	d := Wrap(p, Config{Echo: true})
+	var frame [audio.CardFrame]int16
+	behind := 0
+	for at := 0; at+len(frame) <= len(microphone); at += len(frame) {
+		now := float64(at) / audio.CardRate
+		owes := 0
+		if now >= late && now < intime {
+			owes = 3
+		}
+		for ; behind > owes; behind-- {
+			d.Play(frame[:])
+		}
+		if behind < owes {
+			behind++
+		} else {
+			d.Play(frame[:])
+		}
+		for i := range frame {
+			frame[i] = sample16(microphone[at+i])
+		}
+		d.Capture(frame[:])
+	}
+	erle := func(from, to float64) float64 {
+		return decibel(energy(span(microphone, from, to)) / (energy(span(p.hears, from, to)) + 1))
+	}
+	worst := 100.0
+	for from := late - 1; from+0.5 <= end; from += 0.5 {
+		worst = min(worst, erle(from, from+0.5))
+	}
+	t.Logf("ERLE %.1f dB before, %.1f while the reference is late, %.1f once it is in time; in the worst half second %.1f", erle(late-1, late), erle(late, intime), erle(intime, end), worst)
+	if worst < 20 {
+		t.Errorf("ERLE falls to %.1f dB when the reference comes late or is in time again, want 20", worst)
+	}
+}

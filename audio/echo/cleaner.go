@@ -38,6 +38,7 @@ type cleaner struct {
 	made band // by the engine of the last one
 
 	samples, rise []int16 // for the resamplers
+	silence       [audio.CardFrame]int16
 }
 
 // newCleaner makes one that does what the configuration says.
@@ -63,7 +64,14 @@ func resampler(from, to int) *codec.Resampler {
 	return r
 }
 
-// band gives what is left of a frame's lower band, good until it is called again.
+// skip takes a frame that was played, beside the one that band takes: one of the loudspeaker's was late, and now it is in time again.
+func (c *cleaner) skip(reference *[audio.CardFrame]int16) {
+	if c.align != nil {
+		c.align.skip((*band)(c.downReference.Resample(c.samples, reference[:])))
+	}
+}
+
+// band gives what is left of a frame's lower band, good until it is called again. The reference is nil when it's late.
 func (c *cleaner) band(frame, reference *[audio.CardFrame]int16) *band {
 	copy(c.late, c.late[audio.CardFrame:])
 	copy(c.late[c.delay:], frame[:])
@@ -72,7 +80,14 @@ func (c *cleaner) band(frame, reference *[audio.CardFrame]int16) *band {
 	copy(c.now[:], c.down.Resample(c.samples, frame[:]))
 	copy(c.last[engineFrame:], c.now[:])
 	if c.align != nil {
-		if c.align.hear((*band)(c.downReference.Resample(c.samples, reference[:])), &c.now) {
+		var played *band
+		switch {
+		case reference != nil:
+			played = (*band)(c.downReference.Resample(c.samples, reference[:]))
+		case !c.align.canWait():
+			played = (*band)(c.downReference.Resample(c.samples, c.silence[:]))
+		}
+		if c.align.hear(played, &c.now) {
 			c.engine.forget()
 		}
 		c.due = *c.align.due()

@@ -51,9 +51,17 @@ func (d *duplex) Play(frame []int16) {
 
 // Capture gives inner the cleaned frame.
 func (d *duplex) Capture(frame []int16) {
-	d.played.Take(&d.reference)
+	due := d.played.Take(&d.reference)
+	if due > 1 {
+		d.cleaner.skip(&d.reference)
+		due = d.played.Take(&d.reference)
+	}
+	reference := &d.reference
+	if due == 0 {
+		reference = nil
+	}
 	copy(d.clean[:], frame)
-	if made := d.cleaner.band(&d.clean, &d.reference); d.bander != nil && d.bander.CaptureBand(made[:]) {
+	if made := d.cleaner.band(&d.clean, reference); d.bander != nil && d.bander.CaptureBand(made[:]) {
 		return
 	}
 	d.cleaner.whole(&d.clean)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +64,11 @@ func TestEcho(t *testing.T) {
 	far := lasting(voice(1, scriptEnd, 120, 3000), 0, nearAlone)
 	near := lasting(voice(2, scriptEnd, 200, 2000), bothTalk, farAgain)
 	copy(span(near, nearAlone, scriptEnd), voice(3, scriptEnd-nearAlone, 180, 2000))
-	undisturbed := call(Config{Echo: true}, make([]float64, len(near)), near) // as it comes out where nothing is played
+	unheard := make([]float64, len(near)) // what is played and not heard, so that the filter, which turns low tones' phase, does not rest
+	for i := range unheard {
+		unheard[i] = 100 * math.Sin(2*math.Pi*700*float64(i)/audio.CardRate)
+	}
+	undisturbed := call(Config{Echo: true}, unheard, near) // as it comes out where there is no echo
 	for _, tt := range []struct {
 		name                  string
 		delay, rt60, coupling float64
@@ -197,6 +202,49 @@ func TestBand(t *testing.T) {
 	}
 	if rms := audio.RMS(sound); share < 0.95 || rms < 3500 || rms > 5000 {
 		t.Errorf("%.3f of the sound is the tone, at an RMS of %.0f", share, rms)
+	}
+}
+
+// While the far end is silent the filter rests. When that talks again, its echo is taken out as before, from the first syllable on, and who talks at the
+// microphone all the time hears no seam.
+func TestRests(t *testing.T) {
+	if !Available {
+		t.Skip("this build has no echo cancellation")
+	}
+	const again, end = 6.0, 8.0
+	said := voice(1, end-2, 120, 3000)
+	far := append(append(said[:int(4*audio.CardRate):int(4*audio.CardRate)], make([]float64, 2*audio.CardRate)...), said[4*audio.CardRate:]...)
+	for i := range far { // the noise of a line
+		far[i] += 10 * math.Sin(float64(i*i%1009))
+	}
+	echo := room(far, 5, 0.05, 0.15, 0.4)
+	out := call(Config{Echo: true}, append([]float64(nil), far...), echo)
+	erle := func(from, to float64) float64 {
+		return decibel(energy(span(echo, from, to)) / (energy(span(out, from, to)) + 1))
+	}
+	t.Logf("ERLE %.1f dB before, %.1f in the first half second again, %.1f from then on", erle(3, 4), erle(again, again+0.5), erle(again+0.5, end))
+	if first, then := erle(again, again+0.5), erle(again+0.5, end); first < 20 || then < 28 {
+		t.Errorf("ERLE is %.1f dB in the first half second again, %.1f from then on; want 20 and 28", first, then)
+	}
+
+	for i := range far { // not heard at the microphone
+		far[i] = 0
+		if i/audio.CardRate%2 == 1 {
+			far[i] = 100 * math.Sin(2*math.Pi*700*float64(i)/audio.CardRate)
+		}
+	}
+	low := make([]float64, len(far))
+	for i := range low {
+		low[i] = 500 + 8000*math.Sin(2*math.Pi*100*float64(i)/audio.CardRate)
+	}
+	out = call(Config{Echo: true}, far, low)
+	most := 0.0 // of the third difference, which a seam has and a low tone has not
+	for i := audio.CardRate / 2; i+3 < len(out); i++ {
+		most = max(most, math.Abs(out[i+3]-3*out[i+2]+3*out[i+1]-out[i]))
+	}
+	t.Logf("a seam of %.0f at most", most)
+	if most > 100 {
+		t.Errorf("a low tone has a seam of %.0f where the filter begins or ends to rest", most)
 	}
 }
 
@@ -386,11 +434,15 @@ func BenchmarkDuplex(b *testing.B) {
 		{"all", Config{Echo: true, Noise: true, Gain: true}, silent{}},
 		{"all of the band", Config{Echo: true, Noise: true, Gain: true}, silentBand{}},
 		{"echo in the band", Config{Echo: true}, silentBand{}},
+		{"all of the band, the far end silent", Config{Echo: true, Noise: true, Gain: true}, silentBand{}},
 		{"noise and gain in the band", Config{Noise: true, Gain: true}, silentBand{}},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			far := voice(1, 4, 120, 3000)
 			heard := room(far, 5, 0.03, 0.2, 0.5)
+			if strings.Contains(tt.name, "silent") {
+				clear(far)
+			}
 			played, captured := make([]int16, len(far)), make([]int16, len(far))
 			for i := range far {
 				played[i], captured[i] = sample16(far[i]), sample16(heard[i])

@@ -13,13 +13,17 @@ static int set(SpeexPreprocessState *state, int request, int value) {
 	return speex_preprocess_ctl(state, request, &value);
 }
 
-static void process(SpeexEchoState *echo, SpeexPreprocessState *rest, const spx_int16_t *microphone, const spx_int16_t *reference, spx_int16_t *clean, int length, int parts) {
-	for (int part = 0; part < parts; part++, microphone += length, reference += length, clean += length) {
-		if (echo)
-			speex_echo_cancellation(echo, microphone, reference, clean);
+// The echo is taken out by that share at the beginning, and by that at the end.
+static void process(SpeexEchoState *echo, SpeexPreprocessState *rest, const spx_int16_t *microphone, const spx_int16_t *reference, spx_int16_t *clean, int length, int parts, int from, int to) {
+	for (int part = 0; part < parts; part++) {
+		const int at = part * length;
+		if (from || to)
+			speex_echo_cancellation(echo, microphone + at, reference + at, clean + at);
 		else
-			memcpy(clean, microphone, length * sizeof *clean);
-		speex_preprocess_run(rest, clean);
+			memcpy(clean + at, microphone + at, length * sizeof *clean);
+		for (int i = at; from != to && i < at + length; i++)
+			clean[i] = microphone[i] + (clean[i] - microphone[i]) * (from * length * parts + (to - from) * i) / (length * parts);
+		speex_preprocess_run(rest, clean + at);
 	}
 }
 
@@ -34,6 +38,8 @@ import "C"
 import (
 	"runtime"
 	"unsafe"
+
+	"cordboard/audio"
 )
 
 // Available says that this build can do it.
@@ -42,6 +48,13 @@ const Available = true
 // tail is how long an echo may last that is taken out, in samples: 120 ms, of which the aligner leaves up to 45 before the echo
 // begins. What a room returns later is 40 dB weaker, or suppressed as what is left of the rest.
 const tail = bandRate * 120 / 1000
+
+// While what was played in the last half second was no louder than faint (RMS, -58 dBFS: the noise of a line), even a big room's echo is over, and
+// the filter rests: maybe half of a call, and half of the engine's time.
+const (
+	faint  = 40.0
+	hushed = bandRate / 2 // samples
+)
 
 // Settings of the preprocessor.
 const (
@@ -56,7 +69,11 @@ const (
 // In a room like those of TestEcho it takes as much of the echo as webrtc-audio-processing 0.3 (35 to 45 dB of 49) in as little
 // time per frame. When both talk it leaves the near voice as loud as it is, where that one makes it 4 dB softer at its mildest and
 // 9 at its usual setting; and that one takes 12 s and more to find a delay of 180 ms.
-type engine struct{ states states }
+type engine struct {
+	states states
+	hush   int // samples since something was played, up to hushed
+	share  int // of the echo that is taken out: 1; 0 while the filter rests
+}
 
 type states struct {
 	echo *C.SpeexEchoState // nil: none
@@ -70,7 +87,6 @@ func newEngine(config Config) *engine {
 		rate := C.int(bandRate)
 		e.states.echo = C.speex_echo_state_init(engineFrame, tail)
 		C.speex_echo_ctl(e.states.echo, C.SPEEX_ECHO_SET_SAMPLING_RATE, unsafe.Pointer(&rate))
-		C.speex_preprocess_ctl(e.states.rest, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(e.states.echo))
 	}
 	// What is left of the echo is only suppressed by what suppresses noise too; for that alone it gets nothing to do.
 	suppress := 0
@@ -92,7 +108,22 @@ func (e *engine) set(request, value int) { C.set(e.states.rest, C.int(request), 
 
 // process cleans a frame of the microphone's, with one of the loudspeaker's as reference. What it gives is engineFrame later.
 func (e *engine) process(microphone, reference, clean *band) {
-	C.process(e.states.echo, e.states.rest, samples(microphone), samples(reference), samples(clean), engineFrame, bandFrame/engineFrame)
+	before := e.share
+	if e.states.echo != nil {
+		if e.hush = min(e.hush+bandFrame, hushed); audio.RMS(reference[:]) > faint {
+			e.hush = 0
+		}
+		if e.share = 1; e.hush == hushed {
+			e.share = 0
+		}
+	}
+	if e.share > before {
+		C.speex_preprocess_ctl(e.states.rest, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(e.states.echo))
+	}
+	C.process(e.states.echo, e.states.rest, samples(microphone), samples(reference), samples(clean), engineFrame, bandFrame/engineFrame, C.int(before), C.int(e.share))
+	if e.share < before {
+		C.speex_preprocess_ctl(e.states.rest, C.SPEEX_PREPROCESS_SET_ECHO_STATE, nil)
+	}
 	runtime.KeepAlive(e)
 }
 

@@ -34,7 +34,6 @@ type Voice struct {
 	bursts bursts        // of frames
 	began  bool          // of the talk spurt
 	clock  uint32        // of speech, in Hz
-	sent   int           // packets until the next look at the loss
 
 	silent bool // Play was silent
 }
@@ -186,13 +185,10 @@ const lossLooks = 50
 func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
 	v.clock = m.codec.ClockRate
 	v.speech.header.pt = m.codec.PT
-	if v.sent++; v.sent%lossLooks == 0 && m.opus != nil {
-		if w := v.line.leg.way.Load(); w != nil && w.peer != nil {
-			if percent, known := w.peer.lossReported(); known {
-				m.opus.ExpectLoss(percent)
-			}
-		}
+	if m.opus != nil && m.sent%lossLooks == 0 {
+		m.opus.ExpectLoss(v.loss())
 	}
+	m.sent++
 	lasts := ticks(d, v.clock)
 	payload, err := m.encode(sound, v.rate)
 	if err != nil {
@@ -204,6 +200,18 @@ func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
 	v.line.leg.receive(p, h, now)
 }
 
+// loss is how many of a hundred packets are lost on the way to the other side.
+func (v *Voice) loss() int {
+	w := v.line.leg.way.Load()
+	if w == nil || w.peer == nil { // one that is built in
+		return 0
+	}
+	if percent, known := w.peer.lossReported(); known {
+		return percent
+	}
+	return expectedLoss
+}
+
 // voiceCodec encodes the voice of a party in one codec.
 type voiceCodec struct {
 	codec   sdp.Codec
@@ -213,6 +221,7 @@ type voiceCodec struct {
 	narrow  *codec.Resampler   // from the band's
 	scaled  []int16
 	payload []byte
+	sent    int // packets
 }
 
 // voiceOpusRate is what Opus encodes of the card's sound, in Hz: wide-band speech, at half the cost of more.
@@ -222,9 +231,7 @@ func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
 	m = &voiceCodec{codec: c, scaled: make([]int16, 0, longestVoice), payload: make([]byte, 0, maxPacket)}
 	rate := voiceOpusRate
 	if isOpus(c) {
-		if m.opus, err = codec.NewOpusEncoder(rate, 1); err == nil {
-			m.opus.ExpectLoss(expectedLoss)
-		}
+		m.opus, err = codec.NewOpusEncoder(rate, 1)
 		m.encoder = m.opus
 	} else {
 		m.encoder, rate, err = codec.NewEncoder(c.Name, c.ClockRate, c.Channels)
