@@ -1,7 +1,7 @@
 // Two SIP clients as their makers publish them, behind one small interface:
 // client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
 // forward (302), progress (183, acknowledged), ask (for an offer), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
-// talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
+// talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place; own, who takes its own).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
@@ -158,6 +158,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
     swap: () => { [first, session] = [session, first]; hear(session.sessionDescriptionHandler?.peerConnection); },
     join: () => first.refer(session),
     dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
+    own: () => `${session.dialog.callId};to-tag=${session.dialog.remoteTag};from-tag=${session.dialog.localTag}`,
     message: (target, text) => new Messager(agent, UserAgent.makeURI(`sip:${target}@${domain}`), text).message({ requestDelegate: {
       onAccept: (r) => note(`sent ${r.message.statusCode}`), onReject: (r) => note(`not sent ${r.message.statusCode}`) } }),
     subscribe: async (target, event) => {
@@ -245,6 +246,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     swap: () => { [first, session] = [session, first]; hear(session.connection); },
     join: () => first.refer(session.remote_identity.uri, { replaces: session }),
     dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
+    own: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.remote_tag};from-tag=${session._dialog.id.local_tag}`,
     message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
       succeeded: ({ response }) => note(`sent ${response.status_code}`), failed: (e) => note(`not sent ${e.response?.status_code}`) } }),
     subscribe: (target, event) => {
