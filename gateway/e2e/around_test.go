@@ -336,4 +336,27 @@ func TestPlainClientsAroundCalls(t *testing.T) {
 	a.wantNote(t, "subscription to dialog of 202 Terminated")
 	b.do(t, "window.lamp.terminate()")
 	b.wantNote(t, "subscription to dialog of 202 Terminated")
+
+	// SIP.js stops while it watches: it has unregistered, and its subscription ends as RFC 6665 §4.1.2.3 has it. That of itself SIP.js 0.21 never comes to the stop's
+	// end: it waits to be told by its dialog, which tells of a refusal only.
+	a.do(t, "window.wire.length = 0; window.stopping = phone.stop()")
+	a.wantOnWire(t, []string{"> REGISTER ", ";expires=0\r\n"}, []string{"> SUBSCRIBE ", "\r\nExpires: 0\r\n"}, []string{"< SIP/2.0 200 OK", " SUBSCRIBE\r\n", "\r\nExpires: 0\r\n"},
+		[]string{"< NOTIFY ", "\r\nSubscription-State: terminated;reason=timeout\r\n"}, []string{"> SIP/2.0 200 OK", " NOTIFY\r\n"})
+}
+
+// wantOnWire waits until messages have gone by the client's WebSocket one after the other, others between them: each that has all of its words.
+func (c *plainClient) wantOnWire(t *testing.T, messages ...[]string) {
+	t.Helper()
+	var left [][]string
+	if !within(patience, func() bool {
+		left = messages
+		for _, text := range eval[[]string](t, c.tab, "window.wire") {
+			if len(left) > 0 && said([]string{text}, left[0]...) {
+				left = left[1:]
+			}
+		}
+		return len(left) == 0
+	}) {
+		t.Fatalf("no %q on the wire; %q", left[0], eval[[]string](t, c.tab, "window.wire"))
+	}
 }

@@ -69,11 +69,7 @@ func TestChangesBothWays(t *testing.T) {
 			c.do(t, call)
 			c.wantState(t, "talking")
 			hears := func() { t.Helper(); wantTone(t, "the client", c, toneAlice) }
-			silent := func() {
-				t.Helper()
-				wantNoTone(t, "the client", c, toneAlice)
-				time.Sleep(600 * time.Millisecond) // until what was heard before is out of sight
-			}
+			silent := func() { t.Helper(); wantNoTone(t, "the client", c, toneAlice) }
 			changes := 0
 			told := func() {
 				t.Helper()
@@ -131,4 +127,65 @@ func (c *plainClient) count(word string) (n int) {
 		}
 	}
 	return n
+}
+
+// The browser and the phone hold each other, and whoever resumes first is still held by the other one. A phone that takes its hold back by asking for an
+// offer is heard and hears too.
+func TestBothHold(t *testing.T) {
+	t.Parallel()
+	site := openSite(t)
+	at, tables := startPhones(t, map[string]string{"6": "holds"})
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: tables, Extra: forSite(site)})
+	b := startBrowser(t, toneAlice, g.ca())
+	for number, kind := range map[string]string{"601": "sipjs", "602": "jssip"} {
+		t.Run(kind, func(t *testing.T) {
+			proves(t, "Both hold", published[kind], sipTest)
+			proves(t, "Hold that ends by asking for an offer", published[kind], sipTest)
+			c := openClient(t, b, site, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			c.do(t, "await phone.call('"+number+"')")
+			c.wantState(t, "talking")
+			changes := 0
+			told := func() {
+				t.Helper()
+				changes++
+				c.do(t, "await phone.tell('next')")
+				wantSaid(t, at["6"].log, fmt.Sprint(number, " change ", changes))
+			}
+			holds := func(on bool) { t.Helper(); c.do(t, fmt.Sprintf("await phone.hold(%v)", on)) }
+			hears := func() { t.Helper(); wantTone(t, "the client", c, toneAlice) }
+			silent := func(why string) { t.Helper(); wantNoTone(t, "the client, while "+why, c, toneAlice) }
+			hears()
+			holds(true)
+			told()
+			silent("both hold")
+			holds(false)
+			silent("the phone holds")
+			told()
+			hears()
+			told()
+			holds(true)
+			silent("both hold")
+			told()
+			silent("it holds")
+			if !c.truth("window.pc.getTransceivers()[0].currentDirection === 'sendonly'") { // what the phone says would be heard, else
+				t.Error("who holds would hear what the phone says")
+			}
+			holds(false)
+			hears()
+			holds(true)
+			told()
+			holds(false)
+			silent("the phone holds")
+			told() // by asking for an offer
+			hears()
+			told()
+			silent("the phone holds")
+			told() // by asking for an offer
+			hears()
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
+			wantSaid(t, at["6"].log, number+" is over")
+			c.do(t, "await phone.stop()")
+		})
+	}
 }

@@ -153,6 +153,7 @@ func TestHold(t *testing.T) {
 		over(t)
 	})
 	run("both hold", func(t *testing.T) {
+		proves(t, "Both hold", page, desk)
 		o.pageCallsPhone(t, p, toneAlice)
 		p.click(t, "#hold")
 		p.wantHold(t, "local")
@@ -165,6 +166,17 @@ func TestHold(t *testing.T) {
 		o.phone.command(t, "resume", "")
 		p.wantHold(t, "")
 		wantTone(t, "the page", p, tonePhone)
+
+		o.phone.command(t, "hold", "")
+		p.wantHold(t, "remote")
+		p.click(t, "#hold")
+		p.wantHold(t, "both")
+		wantNoTone(t, "the page", p, tonePhone) // and its hold has arrived: baresip gives up a change that crosses another
+		o.phone.command(t, "resume", "")
+		p.wantHold(t, "local")
+		wantNoTone(t, "the page that holds", p, tonePhone)
+		p.click(t, "#hold")
+		hear(t)
 		over(t)
 	})
 }

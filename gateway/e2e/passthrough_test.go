@@ -45,6 +45,8 @@ func TestPassthrough(t *testing.T) {
 					passesThrough(t, k, one, g, b, site.URL, kind)
 					if path {
 						passedCallChanges(t, k, one, other, g, b, site.URL, kind)
+						passedCallMoves(t, k, one, g, b, site.URL, kind)
+						passedCallsAreJoined(t, k, one, g, b, site.URL, kind)
 						passedCallSurvives(t, office, k, one, g, b, site.URL, kind)
 					}
 				})
@@ -137,6 +139,64 @@ func passedCallChanges(t *testing.T, k *pbx, phone, other *phone, g *gateway, b 
 	phone.wantEvent(t, "CALL_CLOSED")
 	c.do(t, "await phone.stop()")
 	eventually(t, 10*time.Second, "end of the registration at the PBX", func() bool { return !k.registered("101") })
+}
+
+// passedCallMoves has a client that uses an account of the PBX come back to its call in another page, which names it in Replaces: after the first one is gone, or
+// while it is there.
+func passedCallMoves(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, site, kind string) {
+	proves(t, "Passthrough: call moves to another device", published[kind])
+	account := map[string]any{"ws": g.ws(), "user": "101", "domain": pbxDomain, "password": pbxPassword("101")}
+	c := openDevice(t, b, site, kind, account)
+	k.wantRegistered(t, "101")
+	phone.startOver()
+	c.do(t, "await phone.call('201')")
+	phone.wantEvent(t, "CALL_INCOMING")
+	phone.answer(t)
+	c.talksWith(t, phone)
+	own := eval[string](t, c.tab, "phone.own()")
+	if kind == "jssip" {
+		c.close()
+	}
+	other := openDevice(t, b, site, kind, account)
+	other.do(t, fmt.Sprintf("await phone.call('201', ['Replaces: %s'])", own))
+	other.wantState(t, "talking")
+	wantTone(t, "the phone", phone, toneAlice)
+	wantTone(t, "the other device", other, tonePhone)
+	if kind != "jssip" {
+		c.wantState(t, "ended")
+		c.do(t, "await phone.stop()")
+	}
+	other.do(t, "await phone.hangUp()")
+	phone.wantEvent(t, "CALL_CLOSED")
+	other.do(t, "await phone.stop()")
+}
+
+// passedCallsAreJoined has a client that uses an account of the PBX connect its two calls, with another such client and with a phone.
+func passedCallsAreJoined(t *testing.T, k *pbx, phone *phone, g *gateway, b *browser, site, kind string) {
+	proves(t, "Passthrough: attended transfer", published[kind])
+	open := func(user, kind string) *plainClient {
+		c := openDevice(t, b, site, kind, map[string]any{"ws": g.ws(), "user": user, "domain": pbxDomain, "password": pbxPassword(user)})
+		k.wantRegistered(t, user)
+		return c
+	}
+	from, to := open("101", kind), open("102", map[string]string{"jssip": "sipjs", "sipjs": "jssip"}[kind])
+	phone.startOver()
+	from.do(t, "await phone.call('102')")
+	to.wantState(t, "incoming")
+	to.do(t, "await phone.answer()")
+	from.wantState(t, "talking")
+	from.do(t, "phone.keep(); await phone.call('201')")
+	phone.wantEvent(t, "CALL_INCOMING")
+	phone.answer(t)
+	from.wantState(t, "talking")
+	wantTone(t, "who connects its calls", from, tonePhone)
+	from.do(t, "await phone.join()")
+	from.wantState(t, "ended") // its second call was taken from it
+	wantTone(t, "who is passed on", to, tonePhone)
+	wantTone(t, "the phone", phone, toneAlice)
+	phone.hangUp(t)
+	from.do(t, "await phone.stop()")
+	to.do(t, "await phone.stop()")
 }
 
 // passedCallSurvives has the gateway crash in a call of a client that uses an account of the PBX. It comes back with its own password.

@@ -275,9 +275,17 @@ var scenarioWords = template.FuncMap{
 	},
 	// obey takes the other side's changes and its end, and goes on at an INFO; its labels begin at first.
 	"obey": obey,
-	// acknowledge is the ACK of a change that was refused; back is how many steps ago that was sent.
-	"acknowledge": func(seq, back int) string {
-		return strings.Replace(ask("ACK", seq, "", ""), "[branch]", fmt.Sprintf("[branch-%d]", back), 1)
+	// holding is obey of who holds at the moment.
+	"holding": func(obeyed string) string { return strings.Replace(obeyed, "a=sendrecv", "a=sendonly", 1) },
+	// reliably takes a response that must be acknowledged, with something in its body, and acknowledges it by a PRACK of that number.
+	"reliably": reliably,
+	// acknowledge is the ACK of a change that was refused; back is how many steps ago that was sent, next the label to go on at.
+	"acknowledge": func(seq, back int, next ...int) string {
+		ack := strings.Replace(ask("ACK", seq, "", ""), "[branch]", fmt.Sprintf("[branch-%d]", back), 1)
+		for _, label := range next {
+			ack = strings.Replace(ack, "<send>", fmt.Sprintf("<send next=\"%d\">", label), 1)
+		}
+		return ack
 	},
 	// zeros is a request with the address of an old hold.
 	"zeros": func(request string) string {
@@ -338,6 +346,21 @@ func ask(method string, seq int, headers, body string) string {
 	return sendText(method + " [$contact] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n" +
 		"From: [$to];tag=a[$number]\nTo: [$from]\nCall-ID: [call_id]\nCSeq: " + strconv.Itoa(seq) + " " + method + "\nMax-Forwards: 70\n" +
 		ourContact + headers + end)
+}
+
+func reliably(status, seq int, body string) string {
+	has := ""
+	if body != "" {
+		has = fmt.Sprintf("\n    <ereg regexp=\"%s\" search_in=\"body\" check_it=\"true\" assign_to=\"has%d\"/>\n    <log message=\"%[2]d has sound [$has%[2]d]\"/>", body, status)
+	}
+	return fmt.Sprintf(`  <recv response="%[1]d" rrs="true"><action>
+    <ereg regexp="100rel" search_in="hdr" header="Require:" check_it="true" assign_to="must%[1]d"/>
+    <ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="rseq%[1]d"/>
+    <log message="%[1]d [$must%[1]d]"/>%[2]s
+  </action></recv>
+`, status, has) + sendText(fmt.Sprintf("PRACK [next_url] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n[last_From:]\n[last_To:]\n"+
+		"Call-ID: [call_id]\nCSeq: %[2]d PRACK\nRAck: [$rseq%[1]d] 1 INVITE\nMax-Forwards: 70\nContent-Length: 0\n", status, seq)) + `
+  <recv response="200"/>`
 }
 
 func described(direction string) string {

@@ -158,8 +158,8 @@ func TestOverIPv6(t *testing.T) {
 		files := &pbxTLS{Addr: fmt.Sprintf("[::1]:%d", secure.number)}
 		files.Cert, files.Key = ca.leaf(t, "pbx")
 		secure.release()
-		o, site := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}, openSite(t)
-		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", Extra: forSite(site),
+		o, site, sound := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}, openSite(t), deskSound(t)
+		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", Extra: forSite(site) + withDesk,
 			PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=tls\"\nmode = \"extension\"\nca = %q\n", files.Addr, ca.file)})
 		o.pbx.wantRegistered(t, "101")
 		bothWays(t, o, alice, "101")
@@ -167,6 +167,10 @@ func TestOverIPv6(t *testing.T) {
 		proves(t, "SIP by TLS", sipJS)
 		proves(t, "SIP by TLS over IPv6", sipJS)
 		o.callsPhone(t, site, "sipjs")
+		proves(t, "IPv6", thisMachine)
+		proves(t, "SIP by TLS", thisMachine)
+		proves(t, "SIP by TLS over IPv6", thisMachine)
+		o.deskAndPhone(t, openDesk(t, sound, o.gateway, alice), "101")
 		if !strings.Contains(o.pbx.output(), "by tls call") {
 			t.Error("the PBX saw no request by TLS")
 		}

@@ -75,5 +75,9 @@ func (e *Engine) Again(ctx context.Context, id string, from, to call.Party) ([]b
 	if said == nil {
 		return nil, fmt.Errorf("offer media again: %w %q: %q has said nothing", ErrUnknownCall, id, from.Leg)
 	}
-	return e.Offer(ctx, id, from, to, said)
+	text, err := e.offer(ctx, id, from, to, said, func(t *talk) string { return t.proposed.Direction })
+	if err != nil {
+		return nil, fmt.Errorf("offer media again: %w", err)
+	}
+	return text, nil
 }

@@ -20,12 +20,27 @@ const (
 // Offer takes from's offer and returns what to offer to to. A second Offer on the same pair is a re-offer: sockets, ICE
 // credentials, DTLS and SSRCs stay, but a browser that restarts ICE gets new credentials. With several to (forking)
 // each gets its own leg and from's is shared. What is offered comes into force with its Answer. Descriptions that come or go are kept
-// for as long as the call, so nobody changes them any more; this is so for all methods.
+// for as long as the call, so nobody changes them any more; this is so for all methods. A party that is held and offers to hear alone would
+// be heard as well, as others would say (RFC 6337 §5.3); a browser is offered no more than its user wishes at the moment.
 func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offer []byte) ([]byte, error) {
 	if from.Leg == to.Leg {
 		return nil, fmt.Errorf("offer media from leg %q to itself", from.Leg)
 	}
-	text, err := e.negotiate(ctx, id, []call.Party{from, to}, func(s *session, legs []*leg) ([]byte, error) {
+	text, err := e.offer(ctx, id, from, to, offer, func(t *talk) string {
+		if t.proposed.Direction == "recvonly" && t.held {
+			return t.wished()
+		}
+		return t.proposed.Direction
+	})
+	if err != nil {
+		return nil, fmt.Errorf("offer media: %w", err)
+	}
+	return text, nil
+}
+
+// offer is Offer with another direction than that of from's offer.
+func (e *Engine) offer(ctx context.Context, id string, from, to call.Party, offer []byte, direction func(*talk) string) ([]byte, error) {
+	return e.negotiate(ctx, id, []call.Party{from, to}, func(s *session, legs []*leg) ([]byte, error) {
 		remote, err := legs[0].propose(offer)
 		if err != nil {
 			return nil, err
@@ -33,12 +48,11 @@ func (e *Engine) Offer(ctx context.Context, id string, from, to call.Party, offe
 		if remote.Video != nil {
 			s.see(legs[0], legs[1])
 		}
-		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) { return legs[0].talk.heard.Translate(nil, local) })
+		return legs[1].tell(actpass, func(local sdp.Local) ([]byte, error) {
+			local.Direction = legs[1].allows(direction(&legs[0].talk))
+			return legs[0].talk.heard.Translate(nil, local)
+		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("offer media: %w", err)
-	}
-	return text, nil
 }
 
 // Local answers party's offer by a built-in callee, Echo or Tone.

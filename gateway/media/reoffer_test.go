@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/pion/webrtc/v3"
+
+	"cordboard/gateway/sdp"
 )
 
 func TestHoldAndResume(t *testing.T) {
@@ -103,4 +105,69 @@ func TestRefusedRestarts(t *testing.T) {
 		t.Errorf("then the old offer is answered by\n%s, before\n%s", again, answer)
 	}
 	reaches(t, b.say, p, "after")
+}
+
+// A party that is held says only that it hears, and would be heard again: whoever it is offered to is told so. One that holds is offered no more than it wishes,
+// by whatever the other side ends its own hold.
+func TestOfferWhileHeld(t *testing.T) {
+	e := startEngine(t, "20300-20319")
+	b, p := newBrowser(t), newPhone(t)
+	dial(t, e, b, p)
+	own := b.pc.LocalDescription().SDP
+	browser := func(direction, setup string) []byte {
+		return []byte(strings.NewReplacer("a=sendrecv", "a="+direction, "a=setup:actpass", "a=setup:"+setup).Replace(own))
+	}
+	told := func(text []byte, err error) string {
+		t.Helper()
+		r, wrong := sdp.Parse(must(t)(text, err))
+		if wrong != nil {
+			t.Fatal(wrong)
+		}
+		return r.Direction
+	}
+	offers := func(direction, want, answer, back string) {
+		t.Helper()
+		if got := told(e.Offer(t.Context(), "call", alice, pbx, browser(direction, "actpass"))); got != want {
+			t.Errorf("the browser offers %s, the phone is told %s, want %s", direction, got, want)
+		}
+		if got := told(e.Answer(t.Context(), "call", pbx, alice, p.description(answer))); got != back {
+			t.Errorf("the phone answers %s, the browser is told %s, want %s", answer, got, back)
+		}
+	}
+	isOffered := func(direction, want, answer string) {
+		t.Helper()
+		if got := told(e.Offer(t.Context(), "call", pbx, alice, p.description(direction))); got != want {
+			t.Errorf("the phone offers %s, the browser is told %s, want %s", direction, got, want)
+		}
+		must(t)(e.Answer(t.Context(), "call", alice, pbx, browser(answer, "active")))
+	}
+	isOffered("sendonly", "sendonly", "recvonly")
+	offers("recvonly", "sendrecv", "sendonly", "sendonly") // it asks, and is still held
+	offers("recvonly", "sendrecv", "sendrecv", "sendonly") // it is not any more, but must be told
+	if got := told(e.Again(t.Context(), "call", pbx, alice)); got != "sendrecv" {
+		t.Errorf("told again %s", got)
+	}
+	must(t)(e.Answer(t.Context(), "call", alice, pbx, browser("sendrecv", "active")))
+	reaches(t, p.mouth, b, "after")
+
+	isOffered("sendonly", "sendonly", "recvonly")
+	offers("inactive", "inactive", "inactive", "inactive") // both hold
+	isOffered("sendrecv", "recvonly", "sendonly")
+	if got := told(e.Again(t.Context(), "call", pbx, alice)); got != "recvonly" {
+		t.Errorf("who holds is told again %s", got)
+	}
+	must(t)(e.Answer(t.Context(), "call", alice, pbx, browser("sendonly", "active")))
+	offers("sendrecv", "sendrecv", "sendrecv", "sendrecv")
+	reaches(t, p.mouth, b, "after")
+
+	offers("sendonly", "sendonly", "recvonly", "recvonly")
+	isOffered("inactive", "inactive", "inactive")
+	isOffered("sendrecv", "recvonly", "sendonly")
+	offers("sendrecv", "sendrecv", "sendrecv", "sendrecv")
+	isOffered("inactive", "inactive", "inactive")
+	offers("inactive", "inactive", "inactive", "inactive") // as it was told
+	isOffered("sendrecv", "sendrecv", "sendrecv")
+
+	offers("recvonly", "recvonly", "sendonly", "sendonly") // nobody holds it: it has no microphone
+	isOffered("sendrecv", "sendonly", "recvonly")
 }

@@ -26,6 +26,7 @@ type talk struct {
 	agreed   *sdp.Remote      // what is in force
 	said     []byte           // the party's description that is in force
 	wish     string           // the direction that the party would have, whatever the other side lets it
+	held     bool             // the other side did not listen when the party made its last offer
 	final    []sdp.Codec      // those in use
 }
 
@@ -65,6 +66,11 @@ func (l *leg) propose(text []byte) (*sdp.Remote, error) {
 	}
 	t := &l.talk
 	before := t.proposed
+	t.held = false
+	if t.sent != nil {
+		told, err := t.told()
+		t.held = err == nil && !sdp.Hears(told.Direction)
+	}
 	t.offer, t.heard, t.proposed = text, said, remote
 	l.overICE(remote)
 	if line, ok := l.line.(*secureLine); ok {
@@ -109,20 +115,50 @@ func (l *leg) accept(text []byte, answer *sdp.Remote) {
 	l.agree(answer)
 }
 
-// wishes takes the direction of the party's answer as its wish, unless our offer left it no better one.
+// wishes takes the direction of the party's answer as its wish, as far as our offer left it the choice.
 func (l *leg) wishes(direction string) {
-	if l.talk.wish == "" {
-		l.talk.wish = "sendrecv"
+	t := &l.talk
+	if t.wish == "" {
+		t.wish = "sendrecv"
 	}
-	if offered, err := l.talk.told(); err != nil || direction == "sendrecv" || direction != sdp.Reverse(offered.Direction) {
-		l.talk.wish = direction
+	sends, hears := sdp.Sends(t.wish), sdp.Hears(t.wish)
+	offered, err := t.told()
+	if err != nil || sdp.Hears(offered.Direction) {
+		sends = sdp.Sends(direction)
 	}
+	if err != nil || sdp.Sends(offered.Direction) {
+		hears = sdp.Hears(direction)
+	}
+	t.wish = sdp.Direction(sends, hears)
+}
+
+// wished is what the party's offer says of its wish. A party that is held may leave out that it would speak, and may say once more what the other side had
+// it agree to.
+func (t *talk) wished() string {
+	offered := t.proposed.Direction
+	switch {
+	case !t.held || t.wish == "":
+		return offered
+	case offered == "inactive" && t.agreed != nil && t.agreed.Direction == offered:
+		return t.wish
+	default:
+		return sdp.Direction(sdp.Sends(offered) || sdp.Sends(t.wish), sdp.Hears(offered))
+	}
+}
+
+// allows is as much of a direction, as the other side sees it, as a browser may be offered: what its user wishes. JsSIP (3.13) takes whatever it is offered, even
+// while it holds.
+func (l *leg) allows(direction string) string {
+	if _, browser := l.line.(*secureLine); !browser || l.talk.wish == "" {
+		return direction
+	}
+	return sdp.Direction(sdp.Sends(direction) && sdp.Hears(l.talk.wish), sdp.Hears(direction) && sdp.Sends(l.talk.wish))
 }
 
 // answered puts the party's offer in force. The caller holds the session's mutex.
 func (l *leg) answered() {
 	l.talk.said, l.talk.heard = l.talk.offer, nil
-	l.talk.wish = l.talk.proposed.Direction
+	l.talk.wish = l.talk.wished()
 	if l.talk.fresh != (credentials{}) {
 		l.talk.local, l.talk.fresh = l.talk.fresh, credentials{}
 	}

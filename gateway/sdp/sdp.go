@@ -187,7 +187,26 @@ type Local struct {
 	Convert          []Codec // that we can turn into one another, best first, with their fmtp; empty: none
 	Prefer           bool    // Opus before all else toward a browser, though it must be converted
 	Label            string  // of the sound (RFC 4574); empty: none
+	Direction        string  // of the sound in an offer, as the other side sees it; empty: as it has said
 	Previous         []byte  // our last description for this party: an offer keeps its m= lines in number, order, media and mid (RFC 3264 §8)
+}
+
+// Sends and Hears say what a direction holds, as its party sees it.
+func Sends(direction string) bool { return direction == "sendrecv" || direction == "sendonly" }
+func Hears(direction string) bool { return direction == "sendrecv" || direction == "recvonly" }
+
+// Direction is that of a party that sends, hears, both or neither.
+func Direction(sends, hears bool) string {
+	switch {
+	case sends && hears:
+		return "sendrecv"
+	case sends:
+		return "sendonly"
+	case hears:
+		return "recvonly"
+	default:
+		return "inactive"
+	}
 }
 
 // Reverse is a direction as the other side sees it (RFC 3264 §6.1).

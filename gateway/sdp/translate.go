@@ -79,6 +79,9 @@ func (d *Description) translate(offer *Description, wanted func(Codec) bool, to 
 		bandwidth: said.streams[said.audio].bandwidth, rejected: d.remote.Rejected,
 	}
 	if offer == nil {
+		if to.Direction != "" {
+			audio.direction = to.Direction
+		}
 		if to.Profile.phone() && to.Profile != PCM {
 			audio.lines = append(audio.lines, wished.lines()...)
 		}
@@ -114,18 +117,7 @@ func Answer(offer []byte, c Codec, to Local) ([]byte, error) {
 // narrow takes from an answer's direction what the offer's leaves no room for (RFC 3264 §6.1). Old phones answer sendrecv,
 // or nothing at all, whatever was offered, and Chromium refuses such an answer.
 func narrow(answer, offer string) string {
-	sends := (answer == "sendrecv" || answer == "sendonly") && (offer == "sendrecv" || offer == "recvonly")
-	receives := (answer == "sendrecv" || answer == "recvonly") && (offer == "sendrecv" || offer == "sendonly")
-	switch {
-	case sends && receives:
-		return "sendrecv"
-	case sends:
-		return "sendonly"
-	case receives:
-		return "recvonly"
-	default:
-		return "inactive"
-	}
+	return Direction(Sends(answer) && Hears(offer), Hears(answer) && Sends(offer))
 }
 
 // packetTimes are the lines on how much audio a packet carries.

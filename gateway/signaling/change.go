@@ -138,15 +138,21 @@ func (c *change) cross(ctx context.Context) {
 		c.refused(ctx, statusOf(err))
 		return
 	}
+	crossed := c.untangle(ctx)
 	ack, ok := c.answer(description)
+	if ok && (crossed || len(c.offer) > 0 && l.pbx == nil && widened(c.offer, text, said)) {
+		defer s.catchUp(l, peer)
+	}
 	if method != sip.INVITE {
 		return
 	}
 	var answer []byte
 	if ok && len(c.offer) == 0 {
-		said, _ := sdpOf(ack)
-		if answer, err = s.deps.Media.Answer(ctx, b.id, l.party, peer.party, said); err != nil {
+		taken, _ := sdpOf(ack)
+		if answer, err = s.deps.Media.Answer(ctx, b.id, l.party, peer.party, taken); err != nil {
 			b.log.Warn("answer in ACK not usable", "error", err)
+		} else if peer.pbx == nil && widened(said, description, taken) {
+			defer s.catchUp(peer, l)
 		}
 	}
 	c.free()
@@ -197,7 +203,10 @@ func (c *change) keep(ctx context.Context, f failure) {
 		c.srv.reply(c.req, c.tx, f.status, f.reason, f.headers...)
 		return
 	}
-	c.answer(text)
+	crossed := c.untangle(ctx)
+	if _, ok := c.answer(text); ok && crossed {
+		c.srv.catchUp(c.l, c.peer)
+	}
 }
 
 // changeEarly answers an offer in the early dialog with that tag, made by UPDATE or PRACK: by asking the other side where that can be

@@ -135,32 +135,55 @@ func TestChangeOfALostDialog(t *testing.T) {
 	w.over()
 }
 
-// A browser's change that crosses one of the PBX waits for that to end; the browser never sees a 491.
+// A browser's change that crosses one of the PBX waits for that to end; the browser never sees a 491. Before the answer it is asked for an offer, from which JsSIP
+// has its own again, and after it it is told what is in force.
 func TestBrowserWaits(t *testing.T) {
 	w := newWorld(t, ModePeer)
 	alice := w.dial("alice", true)
 	ok, invite := w.up(alice)
+	contact := "<sip:alice@" + alice.host + ">"
+	refuses := func() {
+		t.Helper()
+		asked := alice.request(sip.INVITE)
+		if len(asked.Body()) > 0 {
+			t.Errorf("asked by %s", asked.Body())
+		}
+		alice.answer(asked, 491, "Request Pending", "", "", "")
+		alice.request(sip.ACK)
+	}
+	catchesUp := func() {
+		t.Helper()
+		told := alice.request(sip.INVITE)
+		if string(told.Body()) != "again for WebRTC" {
+			t.Errorf("told %q", told.Body())
+		}
+		alice.answer(told, 200, "OK", "", contact, "v=0 as it is")
+		alice.request(sip.ACK)
+	}
 	w.pbx.send(w.within("INVITE", invite, 2, "v=0 PBX holds"))
 	theirs := alice.request(sip.INVITE)
 	alice.send(alice.within("INVITE", ok, 2, "v=0 hold"))
 	l := w.srv.legs[ok.Contact().Address.User]
 	eventually(t, "the browser's change waits", l.waited)
 	alice.answer(theirs, 491, "Request Pending", "", "", "")
+	alice.request(sip.ACK)
 	w.pbx.response(491, sip.INVITE) // so the PBX is to try again
 	ours := w.pbx.request(sip.INVITE)
 	w.pbx.answer(ours, 200, "OK", "", w.phone(), "v=0 held")
+	refuses()
 	if r := alice.response(200, sip.INVITE); string(r.Body()) != "answer for WebRTC of v=0 held" {
 		t.Errorf("answer %q", r.Body())
 	}
 	alice.send(alice.within("ACK", ok, 2, ""))
 	w.pbx.request(sip.ACK)
+	catchesUp()
 
 	// The same, but the browser takes the PBX's first.
 	w.pbx.send(w.within("INVITE", invite, 3, "v=0 PBX holds"))
 	theirs = alice.request(sip.INVITE)
 	alice.send(alice.within("INVITE", ok, 3, "v=0 resume"))
 	eventually(t, "the browser's change waits", l.waited)
-	alice.answer(theirs, 200, "OK", "", "<sip:alice@"+alice.host+">", "v=0 held")
+	alice.answer(theirs, 200, "OK", "", contact, "v=0 held")
 	if r := w.pbx.response(200, sip.INVITE); string(r.Body()) != "answer for RTP of v=0 held" {
 		t.Errorf("answer %q", r.Body())
 	}
@@ -168,11 +191,13 @@ func TestBrowserWaits(t *testing.T) {
 	alice.request(sip.ACK)
 	ours = w.pbx.request(sip.INVITE)
 	w.pbx.answer(ours, 200, "OK", "", w.phone(), "v=0 resumed")
+	refuses()
 	if r := alice.response(200, sip.INVITE); string(r.Body()) != "answer for WebRTC of v=0 resumed" {
 		t.Errorf("answer %q", r.Body())
 	}
 	alice.send(alice.within("ACK", ok, 3, ""))
 	w.pbx.request(sip.ACK)
+	catchesUp()
 	alice.send(alice.within("BYE", ok, 4, ""))
 	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
 	w.over()

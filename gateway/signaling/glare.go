@@ -68,6 +68,7 @@ func (s *Server) ask(ctx context.Context, l *leg, build func() *sip.Request, fre
 		if err != nil {
 			return nil, sent, err
 		}
+		l.met(res)
 		wait, again := l.putOff(res, rand.Float64())
 		if !again || try == patience || l.waited() {
 			return res, sent, nil
@@ -155,8 +156,14 @@ func anotherPending(chance float64) failure {
 // beginFor begins an exchange on leg busy for a change that the peer of leg l asks for, if need be when another one is over.
 func (l *leg) beginFor(ctx context.Context, busy *leg) (finish func(), ok bool) {
 	for {
-		if finish, ok = busy.beginOf(l == busy); ok || !l.parkFor(ctx, busy) {
+		if finish, ok = busy.beginOf(l == busy); ok {
 			return finish, ok
+		}
+		if l == busy {
+			l.meet()
+		}
+		if !l.parkFor(ctx, busy) {
+			return nil, false
 		}
 	}
 }

@@ -59,6 +59,7 @@ type leg struct {
 	acks          map[uint32]chan *sip.Request
 	inviting      bool              // an INVITE of either direction, or an UPDATE with an offer, is under way
 	theirs        bool              // and the peer has asked for it
+	crossed       bool              // a change by the peer was on its way when one of ours was
 	exchange      uint              // counts those
 	confirmed     bool              // the dialog is established by a 2xx
 	taken         string            // the peer's tag in the first 2xx to an INVITE of ours

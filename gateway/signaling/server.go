@@ -31,7 +31,7 @@ import (
 
 // Media is what signaling needs of the media engine: descriptions in, descriptions out.
 type Media interface {
-	// Offer takes from's offer and gives what to offer to.
+	// Offer takes from's offer and gives what to offer to: of who is held, that it would be heard again, and to who holds, nothing to hear.
 	Offer(ctx context.Context, call string, from, to call.Party, offer []byte) ([]byte, error)
 	// Answer takes from's answer and gives the answer for to; it joins the two legs' media.
 	Answer(ctx context.Context, call string, from, to call.Party, answer []byte) ([]byte, error)

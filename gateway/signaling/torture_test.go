@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
@@ -426,4 +427,50 @@ type tortureTx struct {
 func (tx *tortureTx) Respond(res *sip.Response) error {
 	tx.sent = append(tx.sent, res)
 	return nil
+}
+
+// byTCP is what becomes of messages by TCP that are otherwise by UDP.
+var byTCP = map[string]struct {
+	want int
+	why  string
+}{
+	"clerr":   {dropped, "the rest of the body may be on its way (RFC 3261 §18.3)"},
+	"mcl01":   {dropped, "nobody can say where it ends, so the connection is closed"},
+	"wsinv":   {400, "white space around separators is taken out of datagrams, which come whole"},
+	"dblreq":  {dropped, "what follows the body is a second message here, and ends the connection because it can't be read"},
+	"inv2543": {dropped, "the same: without Content-Length it could not come by TCP (RFC 3261 §18.3)"},
+}
+
+// By TCP from the PBX's address. Whoever can be answered is answered on the connection by which the message came, though most name UDP in Via (RFC 3261 §18.2.2).
+func TestTortureByTCP(t *testing.T) {
+	for _, m := range tortures {
+		t.Run(m.section+" "+m.name, func(t *testing.T) {
+			t.Parallel()
+			want, why := m.udp, m.why
+			if other, ok := byTCP[m.name]; ok {
+				want, why = other.want, other.why
+			}
+			w := tortureWorld(t)
+			conn, err := net.Dial("tcp", w.srv.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := conn.Write(m.read(t)); err != nil {
+				t.Fatal(err)
+			}
+			limit := patient
+			if want == dropped {
+				limit = 300 * time.Millisecond
+			}
+			conn.SetReadDeadline(time.Now().Add(limit))
+			status := dropped
+			for in := bufio.NewScanner(conn); status < 200 && in.Scan(); { // provisional responses come before
+				_, _ = fmt.Sscanf(in.Text(), "SIP/2.0 %d", &status)
+			}
+			if status != want {
+				t.Errorf("%d, want %d: %s", status, want, why)
+			}
+		})
+	}
 }

@@ -1,7 +1,7 @@
 // Two SIP clients as their makers publish them, behind one small interface:
 // client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
-// forward (302), ask (for an offer), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
-// talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place).
+// forward (302), progress (183, acknowledged), ask (for an offer), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
+// talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place; own, who takes its own).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
 // in window.log, the state of the last call in window.state, its connection in
 // window.pc.
@@ -11,6 +11,30 @@ import { Inviter, Messager, Publisher, Registerer, RegistererState, SessionState
 window.log = [];
 window.state = "idle";
 window.pc = null;
+
+window.wire = [];
+const waiting = [];
+let open = true;
+window.way = (opens) => {
+  open = opens;
+  while (open && waiting.length > 0) waiting.shift()();
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...where) {
+    super(...where);
+    this.addEventListener("message", (e) => { // before those of the client
+      if (!e.isTrusted) return;
+      window.wire.push(`< ${e.data}`);
+      if (open) return;
+      e.stopImmediatePropagation();
+      waiting.push(() => this.dispatchEvent(new MessageEvent("message", { data: e.data })));
+    });
+  }
+  send(data) {
+    window.wire.push(`> ${data}`);
+    super.send(data);
+  }
+};
 
 const note = (line) => { window.log.push(line); console.log(line); };
 const enter = (state) => { window.state = state; note(`call ${state}`); };
@@ -98,6 +122,10 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
         onReject: (r) => { told("refusal", r.message); note(`rejected ${r.message.statusCode}`); } } });
     },
     answer: (extraHeaders = []) => session.accept({ extraHeaders, sessionDescriptionHandlerOptions: { constraints: media } }),
+    progress: async () => {
+      await session.progress({ statusCode: 183, rel100: true, sessionDescriptionHandlerOptions: { constraints: media } });
+      hear(session.sessionDescriptionHandler.peerConnection);
+    },
     gruu: () => agent.contact.pubGruu?.toString() ?? "",
     temporary: () => agent.contact.tempGruu?.toString() ?? "",
     hangUp: (extraHeaders = []) => (session.state === SessionState.Established ? session.bye({ requestOptions: { extraHeaders } }) : session.cancel()),
@@ -130,6 +158,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
     swap: () => { [first, session] = [session, first]; hear(session.sessionDescriptionHandler?.peerConnection); },
     join: () => first.refer(session),
     dialog: () => `${session.dialog.callId};to-tag=${session.dialog.localTag};from-tag=${session.dialog.remoteTag}`,
+    own: () => `${session.dialog.callId};to-tag=${session.dialog.remoteTag};from-tag=${session.dialog.localTag}`,
     message: (target, text) => new Messager(agent, UserAgent.makeURI(`sip:${target}@${domain}`), text).message({ requestDelegate: {
       onAccept: (r) => note(`sent ${r.message.statusCode}`), onReject: (r) => note(`not sent ${r.message.statusCode}`) } }),
     subscribe: async (target, event) => {
@@ -217,6 +246,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     swap: () => { [first, session] = [session, first]; hear(session.connection); },
     join: () => first.refer(session.remote_identity.uri, { replaces: session }),
     dialog: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.local_tag};from-tag=${session._dialog.id.remote_tag}`,
+    own: () => `${session._dialog.id.call_id};to-tag=${session._dialog.id.remote_tag};from-tag=${session._dialog.id.local_tag}`,
     message: (target, text) => agent.sendMessage(`sip:${target}@${domain}`, text, { eventHandlers: {
       succeeded: ({ response }) => note(`sent ${response.status_code}`), failed: (e) => note(`not sent ${e.response?.status_code}`) } }),
     subscribe: (target, event) => {
