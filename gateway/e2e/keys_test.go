@@ -3,14 +3,18 @@
 package e2e
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"cordboard/audio"
+	"cordboard/audio/codec"
 )
 
 // keys are those that sound in what was heard.
@@ -161,11 +165,13 @@ func TestKeysToInfo(t *testing.T) {
 	p.wantOver(t)
 }
 
-// A phone presses keys by INFO, which a page gets as it came, and as events, which its browser plays.
+// A phone presses keys by INFO, which a page gets as it came, and as events, which its browser plays. Another one, whose numbers begin with
+// 7, has no events: its tones become some.
 func TestKeysPressedByPhone(t *testing.T) {
 	t.Parallel()
 	site := openSite(t)
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "keys-pressed"), Extra: forSite(site)})
+	singer := strings.Replace(startSinger(t), "office", "organ", 1) + "prefixes = [\"7\"]\nstrip = true\n"
+	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: startScripted(t, "keys-pressed") + singer, Extra: forSite(site)})
 	b := startBrowser(t, toneAlice, g.ca())
 	for kind, client := range published {
 		t.Run(kind, func(t *testing.T) {
@@ -180,17 +186,106 @@ func TestKeysPressedByPhone(t *testing.T) {
 			wantTone(t, kind, c, toneAlice)
 			c.do(t, "await phone.hangUp()")
 			c.wantState(t, "ended")
+
+			proves(t, "DTMF as tones from the other side, to events", client, sipTest)
+			c.do(t, "await phone.call('7200')")
+			c.wantState(t, "talking")
+			wantEvents(t, kind, c)
+			c.do(t, "await phone.hangUp()")
+			c.wantState(t, "ended")
 			c.do(t, "await phone.stop()")
 		})
 	}
 	t.Run("page", func(t *testing.T) {
 		proves(t, "DTMF by INFO from the PBX", page, sipTest)
 		proves(t, "DTMF from the other side", page, sipTest)
+		proves(t, "DTMF as tones from the other side, to events", page, sipTest)
 		p := openPage(t, b, g, alice)
 		p.dial(t, "200")
 		p.wantState(t, "talking")
 		wantKey(t, "the page", p, "3") // and its INFO was answered, else there would be no event
 		wantTone(t, "the page", p, toneAlice)
 		p.hangUp(t)
+		p.dial(t, "7200")
+		p.wantState(t, "talking")
+		wantEvents(t, "the page", p)
+		p.hangUp(t)
 	})
+}
+
+// sung are the keys of startSinger's phone, and sharp is by how much all its tones are above their frequency: so much that a browser that
+// plays a key is told from the phone, and not so much that the key can't be known (ITU-T Q.24).
+const (
+	sung  = "159#"
+	sharp = 1.012
+)
+
+// startSinger starts sipp as a PBX that presses keys as tones in G.711, each for 300 ms with a pause of 200 ms.
+func startSinger(t *testing.T) (table string) {
+	t.Helper()
+	const packet = 160
+	var pcm []int16
+	for len(pcm) < 30*codec.G711Rate {
+		for _, key := range sung {
+			tone := make([]int16, codec.G711Rate*3/10)
+			k, ok := audio.NewKeyTone(key, codec.G711Rate, 7000, 7000)
+			if !ok {
+				t.Fatalf("no key %c", key)
+			}
+			k.Fill(tone)
+			pcm = append(append(pcm, sharpened(tone)...), make([]int16, codec.G711Rate/5)...)
+		}
+	}
+	le := binary.LittleEndian
+	file := le.AppendUint32(nil, 0xA1B2C3D4) // pcap, of Ethernet
+	file = append(file, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 1, 0, 0, 0)
+	for i := range len(pcm) / packet {
+		const udp = 8 + 12 + packet
+		at := time.Duration(i) * 20 * time.Millisecond
+		file = le.AppendUint32(le.AppendUint32(file, uint32(at/time.Second)), uint32(at%time.Second/time.Microsecond))
+		file = le.AppendUint32(le.AppendUint32(file, 14+20+udp), 14+20+udp)
+		file = append(file, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0x45, 0, 0, 20+udp, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1)
+		file = append(file, 0x20, 0, 0x20, 0, 0, udp, 0, 0)
+		file = append(file, 0x80, 0, byte(i>>8), byte(i))
+		file = binary.BigEndian.AppendUint32(file, uint32(i*packet))
+		file = append(file, 's', 'u', 'n', 'g')
+		file = codec.PCMU.Encode(file, pcm[i*packet:(i+1)*packet])
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "keys.pcap"), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startSipp(t, "keys-sung", dir)
+}
+
+// sharpened plays a sound faster by sharp.
+func sharpened(pcm []int16) []int16 {
+	out := make([]int16, int(float64(len(pcm)-1)/sharp))
+	for i := range out {
+		at := float64(i) * sharp
+		whole := int(at)
+		part := at - float64(whole)
+		out[i] = int16(float64(pcm[whole])*(1-part) + float64(pcm[whole+1])*part)
+	}
+	return out
+}
+
+// wantEvents waits until l hears the keys of startSinger's phone in the frequencies that keys have, and hardly in those that the phone
+// sings.
+func wantEvents(t *testing.T, who string, l listener) {
+	t.Helper()
+	var last sound
+	var right, sharps float64
+	if !within(12*time.Second, func() bool {
+		last = l.heard(t)
+		right, sharps = 0, 0
+		for _, column := range []float64{1209, 1336, 1477} {
+			right += last.share(column)
+			sharps += last.share(column * sharp)
+		}
+		return strings.Contains(last.keys(), sung) && right > 3*sharps
+	}) {
+		t.Fatalf("%s hears the keys %q, want %q, %.2f of the sound in their frequencies, %.2f in the phone's: %v", who, last.keys(), sung, right, sharps, last)
+	}
+	t.Logf("%s hears the keys %q, %.2f of the sound in their frequencies, %.2f in the phone's", who, last.keys(), right, sharps)
 }

@@ -16,6 +16,12 @@ import (
 // startScripted starts sipp with a scenario as the PBX, which sends back what it hears, and gives its table for the gateway.
 func startScripted(t *testing.T, name string) (table string) {
 	t.Helper()
+	return startSipp(t, name, t.TempDir(), "-rtp_echo")
+}
+
+// startSipp starts sipp in a folder with a scenario as the PBX, and gives its table for the gateway.
+func startSipp(t *testing.T, name, dir string, more ...string) (table string) {
+	t.Helper()
 	scenario, err := filepath.Abs("testdata/" + name + ".xml")
 	if err != nil {
 		t.Fatal(err)
@@ -23,9 +29,9 @@ func startScripted(t *testing.T, name string) (table string) {
 	sip := freePort(t)
 	rtp, _ := freeRange(t, 4)
 	sip.release()
-	cmd := exec.Command(program(t, "sipp"), "-sf", scenario, "-i", "127.0.0.1", "-p", strconv.Itoa(sip.number),
-		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-rtp_echo", "-nostdin")
-	cmd.Dir = t.TempDir()
+	cmd := exec.Command(program(t, "sipp"), append(more, "-sf", scenario, "-i", "127.0.0.1", "-p", strconv.Itoa(sip.number),
+		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-nostdin")...)
+	cmd.Dir = dir
 	start(t, "sipp", cmd)
 	return fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:127.0.0.1:%d\"\nmode = \"peer\"\n", sip.number)
 }

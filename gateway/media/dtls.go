@@ -158,9 +158,10 @@ type association struct {
 	client   bool
 	cancel   context.CancelFunc
 
-	mu   sync.Mutex
-	last []byte // the datagram that ends our side of the handshake
-	mute bool   // nothing is sent any more
+	mu       sync.Mutex
+	last     []byte // the datagram that ends our side of the handshake
+	released bool   // a server's has been sent
+	mute     bool   // nothing is sent any more
 }
 
 // run owns the association: when it returns nothing of it is left.
@@ -216,7 +217,7 @@ func (a *association) serve(ctx context.Context, server *dtlsServer) error {
 		a.Write(dtlsFault{tell: alert.BadCertificate}.alert(server.number))
 		return errFingerprint
 	}
-	a.finish(server.flight())
+	a.utter(server.flight())
 	return a.agreed(ctx, server, server.profile, server.peer.Raw)
 }
 
@@ -248,17 +249,6 @@ func (a *association) utter(flight [][]byte) {
 	}
 }
 
-// finish sends our last flight, which the security repeats from now on: it may be long until SDP says whose certificate is right.
-func (a *association) finish(last [][]byte) {
-	a.utter(last)
-	s := a.security
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current == a {
-		s.last, s.repeats = a.last, 0
-	}
-}
-
 // mistaken says whether a certificate is another one than SDP has announced by now.
 func (a *association) mistaken(certificate []byte) bool {
 	s := a.security
@@ -269,16 +259,29 @@ func (a *association) mistaken(certificate []byte) bool {
 
 // agreed hands keys to the line, once it is known whose certificate is right.
 func (a *association) agreed(ctx context.Context, material srtp.KeyingMaterialExporter, profile dtls.SRTPProtectionProfile, certificate []byte) error {
+	k, err := dtlsKeys(material, profile, a.client)
+	if err != nil {
+		return err
+	}
+	a.unsettled()
 	select {
 	case <-a.security.known:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	k, err := dtlsKeys(material, profile, a.client)
-	if err != nil {
-		return err
-	}
 	return a.install(ctx, k, certificate)
+}
+
+// unsettled ends the handshake without keys while nobody knows whose certificate is right: it may be long until SDP says so. The security
+// repeats our last flight from now on.
+func (a *association) unsettled() {
+	s := a.security
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.settled && s.current == a {
+		a.release()
+		s.last, s.repeats = a.last, 0
+	}
 }
 
 // leave leaves a handshake to pion.
@@ -314,6 +317,9 @@ func (a *association) leave(ctx context.Context, h *hello) error {
 
 // install checks the certificate and lets media flow, unless SDP has replaced the peer meanwhile. From then on the
 // security repeats our last flight, and the association says nothing more, not even goodbye.
+//
+// A client sends as soon as it has our last flight, and takes nothing before. So what comes can be opened before that flight leaves, and
+// what we send leaves after it.
 func (a *association) install(ctx context.Context, k *keys, certificate []byte) error {
 	s := a.security
 	s.mu.Lock()
@@ -324,7 +330,10 @@ func (a *association) install(ctx context.Context, k *keys, certificate []byte) 
 	if !matches(certificate, s.fingerprint) {
 		return errFingerprint
 	}
-	s.line.install(k)
+	k.out.after(func() {
+		s.line.install(k)
+		a.release()
+	})
 	s.current, s.last, s.repeats = nil, a.end(), 0
 	return nil
 }
@@ -341,13 +350,23 @@ func (a *association) end() []byte {
 	return a.last
 }
 
+// release sends a server's last flight.
+func (a *association) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.client && !a.released {
+		a.released = true
+		a.security.line.write(a.last)
+	}
+}
+
 // push queues a datagram; one too many is dropped, as on a wire.
 func (a *association) push(p []byte) { a.queue.Write(p) }
 
 // Read implements net.Conn.
 func (a *association) Read(p []byte) (int, error) { return a.queue.Read(p) }
 
-// Write implements net.Conn. A datagram that can't be sent counts as lost.
+// Write implements net.Conn. A datagram that can't be sent counts as lost. A server's last flight waits for release.
 func (a *association) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -356,6 +375,9 @@ func (a *association) Write(p []byte) (int, error) {
 	}
 	if finishing(p) {
 		a.last = bytes.Clone(p)
+		if !a.client && !a.released {
+			return len(p), nil
+		}
 	}
 	a.security.line.write(p)
 	return len(p), nil

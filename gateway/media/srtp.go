@@ -308,6 +308,13 @@ func (s *outbound) seal(p []byte, h rtpHeader) ([]byte, error) {
 	return s.transform.seal(p, h.size, index), nil
 }
 
+// after lets nothing be sealed before f has returned.
+func (s *outbound) after(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 // rolled says whether the numbers of a source have rolled over.
 func (s *outbound) rolled(ssrc uint32) bool {
 	s.mu.Lock()
