@@ -53,7 +53,7 @@ func NewEncoder(name string, clock uint32, channels int) (Encoder, int, error) {
 	case isG722(name, clock) && channels == 1:
 		return g722Encoder{g722.NewEncoder(g722.Rate64000, 0)}, G722Rate, nil
 	case isOpus(name, clock) && channels <= 2:
-		e, err := NewOpusEncoder(OpusRate, channels)
+		e, err := NewOpusEncoder(OpusRate, channels, 0)
 		return e, OpusRate, err
 	}
 	return nil, 0, fmt.Errorf("make encoder of %s/%d/%d: %w", name, clock, channels, ErrUnknown)

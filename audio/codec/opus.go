@@ -108,17 +108,18 @@ func (o *OpusDecoder) Repair(pcm []int16, next []byte) ([]int16, error) {
 type OpusEncoder struct {
 	e    *opusEncoder
 	rate int
+	most int // bits per second; 0 as many as it likes
 	calm int // times in a row that no loss was expected, up to opusCalmAfter
 }
 
 // NewOpusEncoder makes an encoder for samples at rate: 8000, 12000, 16000, 24000 or 48000 Hz. Its packets may be of 2.5,
-// 5, 10, 20, 40 or 60 ms.
-func NewOpusEncoder(rate, channels int) (*OpusEncoder, error) {
+// 5, 10, 20, 40 or 60 ms. On average it takes most bits per second at most, 0 as many as suits speech, from the first ExpectLoss on.
+func NewOpusEncoder(rate, channels, most int) (*OpusEncoder, error) {
 	e, err := newOpusEncoder(rate, channels)
 	if err != nil {
 		return nil, fmt.Errorf("make encoder of Opus at %d Hz, %d channels: %w", rate, channels, err)
 	}
-	return &OpusEncoder{e: e, rate: rate, calm: opusCalmAfter - 1}, nil
+	return &OpusEncoder{e: e, rate: rate, most: most, calm: opusCalmAfter - 1}, nil
 }
 
 // Encode implements Encoder.
@@ -139,10 +140,14 @@ func (o *OpusEncoder) ExpectLoss(percent int) {
 	if o.calm = min(o.calm+1, opusCalmAfter); percent > 0 {
 		o.calm = 0
 	}
-	calm := o.calm == opusCalmAfter
 	bitrate := opusBitrate + opusRepair*min(percent, opusLossy)
+	calm := o.calm == opusCalmAfter
 	if calm && o.rate > G711Rate {
 		bitrate = opusCalm
 	}
-	o.e.adapt(calm, percent, o.e.channels*bitrate)
+	bitrate *= o.e.channels
+	if o.most > 0 && bitrate > o.most {
+		bitrate, calm = o.most, false // of few bits SILK makes more
+	}
+	o.e.adapt(calm, percent, bitrate)
 }

@@ -59,7 +59,7 @@ func TestTone(t *testing.T) {
 				e, rate, _ := NewEncoder(tt.name, 8000, 1)
 				d, _, _ := NewDecoder(tt.name, 8000, 1)
 				if tt.rate > 0 {
-					oe, err := NewOpusEncoder(tt.rate, 1)
+					oe, err := NewOpusEncoder(tt.rate, 1, 0)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -106,7 +106,7 @@ func isCELT(payload []byte) bool { return payload[0]>>3 >= 16 }
 func TestExpectedLoss(t *testing.T) {
 	for _, tt := range []struct{ rate, channels int }{{8000, 1}, {16000, 1}, {16000, 2}, {48000, 1}} {
 		t.Run(fmt.Sprintf("%d Hz, %d channels", tt.rate, tt.channels), func(t *testing.T) {
-			e, err := NewOpusEncoder(tt.rate, tt.channels)
+			e, err := NewOpusEncoder(tt.rate, tt.channels, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,11 +184,40 @@ func TestExpectedLoss(t *testing.T) {
 	}
 }
 
+// Who wants few bits is sent as many, by SILK, and who wants many no more than speech takes.
+func TestMostBits(t *testing.T) {
+	for _, tt := range []struct {
+		most, want int // bits per second
+		celt       bool
+	}{{0, 48000, true}, {64000, 48000, true}, {48000, 48000, true}, {20000, 20000, false}, {9000, 9000, false}} {
+		e, err := NewOpusEncoder(16000, 1, tt.most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.ExpectLoss(0)
+		voice := speech(16000, 2)
+		octets := 0
+		for at := 0; at+320 <= len(voice); at += 320 {
+			payload, err := e.Encode(nil, voice[at:at+320])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if isCELT(payload) != tt.celt {
+				t.Fatalf("at most %d: a packet by CELT is %v", tt.most, !tt.celt)
+			}
+			octets += len(payload)
+		}
+		if got := octets * 4; got > tt.want*115/100 || got < tt.want*7/10 {
+			t.Errorf("at most %d bits in a second: %d, want %d", tt.most, got, tt.want)
+		}
+	}
+}
+
 // In-band FEC gives back most of a lost packet, where concealment can only guess.
 func TestRepair(t *testing.T) {
 	voice := speech(16000, 2)
 	wrong := func(repair bool) (sum float64) {
-		e, err := NewOpusEncoder(16000, 1)
+		e, err := NewOpusEncoder(16000, 1, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,10 +256,10 @@ func TestOpusRefuses(t *testing.T) {
 	if _, err := NewOpusDecoder(44100, 1); err == nil {
 		t.Error("a decoder at 44100 Hz was made")
 	}
-	if _, err := NewOpusEncoder(8000, 3); err == nil {
+	if _, err := NewOpusEncoder(8000, 3, 0); err == nil {
 		t.Error("an encoder of three channels was made")
 	}
-	e, err := NewOpusEncoder(8000, 1)
+	e, err := NewOpusEncoder(8000, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,9 +273,8 @@ func TestOpusRefuses(t *testing.T) {
 		}
 	}
 }
-
 func FuzzOpus(f *testing.F) {
-	e, err := NewOpusEncoder(16000, 1)
+	e, err := NewOpusEncoder(16000, 1, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -287,7 +315,7 @@ func BenchmarkOpus(b *testing.B) {
 	for _, tt := range []struct{ rate, loss int }{{8000, 0}, {16000, 0}, {8000, 5}, {16000, 5}} {
 		rate := tt.rate
 		voice := speech(rate, 1)
-		e, err := NewOpusEncoder(rate, 1)
+		e, err := NewOpusEncoder(rate, 1, 0)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func newConverter(p plan, emit func([]byte, rtpHeader), release func(*heldPacket
 		if slices.ContainsFunc(p.from, func(c sdp.Codec) bool { return !isLaw(c) }) {
 			c.rate = codec.G722Rate
 		}
-		opus, failed := codec.NewOpusEncoder(c.rate, 1)
+		opus, failed := codec.NewOpusEncoder(c.rate, 1, p.to.MostBits())
 		if failed == nil {
 			opus.ExpectLoss(expectedLoss)
 		}

@@ -18,7 +18,7 @@ type opusFile struct {
 const opusFrame = 2 * wideSampleRate / 50
 
 func newOpusFile(f audio.File, size int64) (*opusFile, error) {
-	encoder, err := codec.NewOpusEncoder(wideSampleRate, 2)
+	encoder, err := codec.NewOpusEncoder(wideSampleRate, 2, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func amplitude(law codec.Law, level float64) float64 {
 // encoderOf makes an encoder for a tone, and gives the sampling rate that it takes. That of Opus need not be higher.
 func encoderOf(c sdp.Codec) (codec.Encoder, int, error) {
 	if isOpus(c) {
-		e, err := codec.NewOpusEncoder(codec.G722Rate, 1)
+		e, err := codec.NewOpusEncoder(codec.G722Rate, 1, 0)
 		return e, codec.G722Rate, err
 	}
 	return codec.NewEncoder(c.Name, c.ClockRate, c.Channels)

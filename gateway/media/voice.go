@@ -231,7 +231,7 @@ func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
 	m = &voiceCodec{codec: c, scaled: make([]int16, 0, longestVoice), payload: make([]byte, 0, maxPacket)}
 	rate := voiceOpusRate
 	if isOpus(c) {
-		m.opus, err = codec.NewOpusEncoder(rate, 1)
+		m.opus, err = codec.NewOpusEncoder(rate, 1, c.MostBits())
 		m.encoder = m.opus
 	} else {
 		m.encoder, rate, err = codec.NewEncoder(c.Name, c.ClockRate, c.Channels)

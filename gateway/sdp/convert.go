@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -62,6 +63,17 @@ func (l Local) prefer(codecs []Codec) []Codec {
 		codecs = slices.Insert(slices.Delete(codecs, i, i+1), 0, opus)
 	}
 	return codecs
+}
+
+// MostBits is the most that a party wants to be sent of Opus in a second, on average, in bits (maxaveragebitrate, RFC 7587 §6.1);
+// 0 when it doesn't say, or nothing that can be.
+func (c Codec) MostBits() int {
+	const least, most = 6000, 510000
+	bits, err := strconv.Atoi(c.parameter("maxaveragebitrate", ""))
+	if !c.isOpus() || err != nil || bits < least || bits > most {
+		return 0
+	}
+	return bits
 }
 
 func (c Codec) isOpus() bool { return strings.EqualFold(c.Name, "opus") }
