@@ -78,9 +78,12 @@ func TestChangesBothWays(t *testing.T) {
 				wantSaid(t, at["6"].log, fmt.Sprint(number, " change ", changes))
 			}
 			hears()
-			for range 2 { // by inactive, and by zeros
+			for _, held := range []string{"inactive", "recvonly"} { // by inactive, and by zeros
 				told()
 				silent()
+				if !c.truth(fmt.Sprintf("window.pc.getTransceivers()[0].currentDirection === %q", held)) {
+					t.Errorf("the client that is held sends, want %s", held)
+				}
 				told()
 				hears()
 			}

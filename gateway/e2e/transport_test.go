@@ -129,7 +129,6 @@ func TestOverTLS(t *testing.T) {
 
 // Everything by IPv6: PBX, phone, and sound.
 func TestOverIPv6(t *testing.T) {
-	t.Parallel()
 	proves(t, "IPv6", page, desk)
 	l, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {
