@@ -9,7 +9,7 @@
 // it fails instead. CORDBOARD_SHOTS names a folder for pictures of the page and the window, CORDBOARD_MARKS wants what is measured as it is promised, CORDBOARD_LONG_CALL says how long a call is
 // listened to for glitches, as 10m, CORDBOARD_DESK_COST and CORDBOARD_DESK_DELAY how long what a call of the machine's phone costs, and its delays, are
 // measured, as 15s. With CORDBOARD_CONSENT a browser is frozen until it may not be sent to any more, which takes 40 s.
-// Tests that neither measure time nor have a sound card run three at a time, after the others: they mostly wait. What a test
+// Tests that neither measure time nor have a sound card run two at a time, after the others: they mostly wait. What a test
 // takes of the machine is its own: ports by freePort, folders, namespaces; who changes the environment can't run beside others.
 //
 // A tone is the proof of sound: each party speaks at a frequency of its own,
