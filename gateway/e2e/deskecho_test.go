@@ -24,12 +24,17 @@ func TestDeskEcho(t *testing.T) {
 	if !strings.Contains(os.Getenv("CORDBOARD_E2E_TAGS"), "speex") {
 		t.Skip("a build without the tag speex cancels no echo")
 	}
+	const want = 20 // dB
 	there, voice := heardBack(t, false)
-	left, same := heardBack(t, true)
-	less := 20 * math.Log10(there/max(1, left))
-	t.Logf("an echo of RMS %.0f gets %.0f dB softer; the microphone's sound, of RMS %.0f, has one of %.0f", there, less, voice, same)
-	if there < 300 || less < 10 { // 20 to 60 on a calm machine
-		t.Errorf("an echo of RMS %.0f gets %.1f dB softer, want 300 at least and 10 dB", there, less)
+	var same, less float64
+	for call := 0; call < 5 && less < want; call++ { // on a busy machine one call in three stays at 17
+		var left float64
+		left, same = heardBack(t, true)
+		less = 20 * math.Log10(there/max(1, left))
+		t.Logf("an echo of RMS %.0f gets %.0f dB softer; the microphone's sound, of RMS %.0f, has one of %.0f", there, less, voice, same)
+	}
+	if there < 300 || less < want {
+		t.Errorf("an echo of RMS %.0f gets %.1f dB softer, want 300 at least and %d dB", there, less, want)
 	}
 	if same < voice*0.7 {
 		t.Errorf("the microphone's sound has an RMS of %.0f, and %.0f without echo cancellation", same, voice)
