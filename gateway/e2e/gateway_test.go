@@ -41,6 +41,7 @@ type gatewayOptions struct {
 	SIP    *port   // SIP port; nil: any
 	Host   string  // of the SIP port; empty: 127.0.0.1
 	SIPS   *port   // SIP port for TLS; nil: none
+	Web    string  // host of the page's port; empty: 127.0.0.1
 	Domain string  // empty: domain
 	Media  string  // address for the media of browsers; empty: 127.0.0.1
 	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
@@ -70,7 +71,10 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	}
 	g.data = filepath.Join(g.dir, "data")
 	g.firstRTP, g.lastRTP = freeRange(t, 40)
-	https, media, advertise := g.https.addr(), address(o.Media, g.media), "127.0.0.1"
+	https, media, advertise := address(o.Web, g.https), address(o.Media, g.media), "127.0.0.1"
+	if o.Web != "" {
+		g.host = o.Web
+	}
 	if o.At != "" {
 		g.host, advertise = o.At, o.At
 		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)
@@ -203,7 +207,7 @@ func (g *gateway) url(path string) string {
 }
 
 // ws is the address of the SIP door.
-func (g *gateway) ws() string { return fmt.Sprintf("wss://localhost:%d/ws", g.https.number) }
+func (g *gateway) ws() string { return fmt.Sprintf("wss://%s:%d/ws", g.host, g.https.number) }
 
 func (g *gateway) healthy() bool {
 	if !g.running() || g.ca() == "" {
