@@ -214,25 +214,3 @@ func TestFailOver(t *testing.T) {
 	o.alice.hangUp(t)
 	o.phone.wantEvent(t, "CALL_CLOSED")
 }
-
-// An INVITE too long for UDP goes by TCP.
-func TestLongInviteGoesByTCP(t *testing.T) {
-	t.Parallel()
-	k := startPBX(t, pbxOptions{})
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
-		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret)})
-	k.wantRegistered(t, "101")
-	s := openSocket(t, g, credentialQuery(alice.Name, time.Now().Add(time.Hour)))
-	s.send(t, sipRequest("INVITE", "sip:9486@"+domain, alice.Name, "X-Story: "+strings.Repeat("long ", 300)))
-	s.wantStatus(t, "486")
-	if !strings.Contains(k.output(), "INVITE sip:9486") || !within(5*time.Second, func() bool {
-		for line := range strings.Lines(k.output()) {
-			if strings.Contains(line, "INVITE sip:9486") && strings.Contains(line, "by tcp call") {
-				return true
-			}
-		}
-		return false
-	}) {
-		t.Error("the PBX got no INVITE by TCP")
-	}
-}
