@@ -45,7 +45,8 @@ func TestRounds(t *testing.T) {
 	t.Run("too many", func(t *testing.T) { floods(t, g, b, site.URL, c) })
 }
 
-// SIP.js and JsSIP notice nothing of a phone whose session is refreshed, by us and by itself (RFC 4028).
+// SIP.js and JsSIP notice nothing of a phone whose session is refreshed, by us and by itself (RFC 4028), nor of one that asks for a session
+// that is too soon over.
 func TestSessionTimersOfPlainClients(t *testing.T) {
 	t.Parallel()
 	program(t, "npm")
@@ -72,6 +73,19 @@ func TestSessionTimersOfPlainClients(t *testing.T) {
 			wantTone(t, "the client", c, toneAlice)
 			c.do(t, "await phone.hangUp()")
 			c.wantState(t, "ended")
+
+			proves(t, "Session interval that is too small (422)", published[kind], sipTest)
+			said := startScenario(t, "../incall/hurries.xml", freePort(t), g.sip.addr(), "-m", "1", "-s", alice.Extension)
+			c.wantState(t, "incoming")
+			wantSaid(t, said, alice.Extension+" wants at least 90")
+			c.do(t, "await phone.answer()")
+			c.wantState(t, "talking")
+			wantTone(t, "the client", c, toneAlice)
+			c.do(t, "await phone.hangUp()")
+			wantSaid(t, said, alice.Extension+" is over")
+			if line := alice.Extension + " agrees to 90;refresher=uac"; !slices.Contains(said(), line) {
+				t.Errorf("the phone says %q, want %q", said(), line)
+			}
 			c.do(t, "await phone.stop()")
 		})
 	}
