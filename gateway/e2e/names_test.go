@@ -63,14 +63,25 @@ func startNames(t *testing.T, zone ...string) {
 	}
 }
 
-// A PBX that is known by a name alone: DNS says that it takes TCP rather than UDP, at which ports, and which server to ask when the first is not there.
+// A PBX that is known by a name alone: DNS says that it takes TCP rather than UDP, at which ports, and which server to ask when the first is not there;
+// that one has an IPv6 address alone, where there is IPv6.
 func TestServersByDNS(t *testing.T) {
 	t.Parallel()
 	proves(t, "Servers by DNS (NAPTR, SRV)", page, desk)
+	_, err := os.Stat("/proc/net/if_inet6")
+	six := err == nil
+	if six {
+		proves(t, "Servers by DNS (AAAA)", page, desk)
+	}
 	if !inNamespace(t) {
 		return
 	}
-	k := startPBX(t, pbxOptions{})
+	host, ours, address := "127.0.0.1", "", "A 127.0.0.1"
+	if six {
+		host, ours, address = "[::1]", "[::]", "AAAA ::1"
+		shell(t, nil, "ip address add "+spaceAddr6+"/64 dev cable nodad") // baresip speaks no IPv6 where there is but loopback
+	}
+	k := startPBX(t, pbxOptions{Host: host})
 	nobody := freePort(t)
 	nobody.release()
 	startNames(t,
@@ -80,9 +91,9 @@ func TestServersByDNS(t *testing.T) {
 		fmt.Sprintf(`_sip._tcp.pbx.example. 300 IN SRV 2 1 %d two.pbx.example.`, k.listen.number),
 		fmt.Sprintf(`_sip._udp.pbx.example. 300 IN SRV 1 1 %d one.pbx.example.`, nobody.number),
 		`one.pbx.example. 300 IN A 127.0.0.1`,
-		`two.pbx.example. 300 IN A 127.0.0.1`)
+		`two.pbx.example. 300 IN `+address)
 	o := &office{pbx: k}
-	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: "[[pbx]]\nname = \"office\"\nuri = \"sip:pbx.example\"\nmode = \"extension\"\n"})
+	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: ours, PBX: "[[pbx]]\nname = \"office\"\nuri = \"sip:pbx.example\"\nmode = \"extension\"\n"})
 	k.wantRegistered(t, "101")
 	bothWays(t, o, alice, "101")
 	if !said(strings.Split(k.output(), "\n"), "INVITE sip:201@", "by tcp") {
