@@ -153,6 +153,20 @@ func (k *pbx) location(user string) string {
 	return string(out)
 }
 
+// talk waits until a call from one number to another is confirmed, and gives its identifiers, as somebody names them who takes the caller's place.
+func (k *pbx) talk(t *testing.T, from, to string) (replaces string) {
+	t.Helper()
+	eventually(t, patience, "ACK of "+from+" to "+to+" at the PBX", func() bool {
+		for line := range strings.Lines(k.output()) {
+			if _, id, found := strings.Cut(line, from+" and "+to+" talk in "); found {
+				replaces = strings.TrimSpace(id)
+			}
+		}
+		return replaces != ""
+	})
+	return replaces
+}
+
 // wantRegistered waits until users are registered.
 func (k *pbx) wantRegistered(t *testing.T, users ...string) {
 	t.Helper()
