@@ -279,7 +279,8 @@ func TestPlainClientsAroundCalls(t *testing.T) {
 	}
 	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer site.Close()
-	k := startPBX(t, pbxOptions{Presence: true})
+	peer := freePort(t) // of sipp
+	k := startPBX(t, pbxOptions{Presence: true, PeerPort: peer.number})
 	one := startPhone(t, k, "201", phoneOptions{})
 	two := startPhone(t, k, "202", phoneOptions{Tone: tonePhone2})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(k),
@@ -337,11 +338,31 @@ func TestPlainClientsAroundCalls(t *testing.T) {
 	b.do(t, "window.lamp.terminate()")
 	b.wantNote(t, "subscription to dialog of 202 Terminated")
 
+	proves(t, "Pick-up from a lamp (INVITE with Replaces)", sipJS, jsSIP, desk, sipTest)
+	for _, c := range []*plainClient{a, b} {
+		c.callPickedUp(t, k, peer, two)
+	}
+
 	// SIP.js stops while it watches: it has unregistered, and its subscription ends as RFC 6665 §4.1.2.3 has it. That of itself SIP.js 0.21 never comes to the stop's
 	// end: it waits to be told by its dialog, which tells of a refusal only.
 	a.do(t, "window.wire.length = 0; window.stopping = phone.stop()")
 	a.wantOnWire(t, []string{"> REGISTER ", ";expires=0\r\n"}, []string{"> SUBSCRIBE ", "\r\nExpires: 0\r\n"}, []string{"< SIP/2.0 200 OK", " SUBSCRIBE\r\n", "\r\nExpires: 0\r\n"},
 		[]string{"< NOTIFY ", "\r\nSubscription-State: terminated;reason=timeout\r\n"}, []string{"> SIP/2.0 200 OK", " NOTIFY\r\n"})
+}
+
+// callPickedUp has the client call a phone, whose call somebody takes who watches the phone at the PBX.
+func (c *plainClient) callPickedUp(t *testing.T, k *pbx, picker *port, p *phone) {
+	t.Helper()
+	log := startScenario(t, "../incall/picker.xml", picker, k.addr(), "-m", "1", "-s", p.number, "-aa")
+	wantSaid(t, log, p.number+" is watched")
+	p.startOver()
+	c.do(t, "await phone.call('"+p.number+"')")
+	wantSaid(t, log, p.number+" has lost the call of 10")
+	p.wantEvent(t, "CALL_CLOSED")
+	c.wantState(t, "talking")
+	wantTone(t, "the client", c, toneAlice) // sipp sends back what it hears
+	c.do(t, "await phone.hangUp()")
+	c.wantState(t, "ended")
 }
 
 // wantOnWire waits until messages have gone by the client's WebSocket one after the other, others between them: each that has all of its words.

@@ -132,7 +132,8 @@ func wantBoth(t *testing.T, who string, l listener, one, other float64) {
 // The machine's microphone and loudspeaker call, and are called by, a browser and a phone at the PBX.
 func TestDesk(t *testing.T) {
 	p := deskSound(t)
-	o := openOffice(t, withDesk+"country = \"us\"\n\n")
+	peer := freePort(t) // of sipp
+	o := openOfficeAt(t, startPBX(t, pbxOptions{PeerPort: peer.number}), withDesk+"country = \"us\"\n\n")
 	o.withBob(t)
 	d, office := openDesk(t, p, o.gateway, alice), t
 	run := func(name string, f func(*testing.T)) {
@@ -278,6 +279,21 @@ func TestDesk(t *testing.T) {
 		wantTone(t, "the loudspeaker", d, tonePhone)
 		wantNoTone(t, "the loudspeaker", d, toneBob)
 		o.phone.hangUp(t)
+		d.wantFree(t)
+	})
+	run("a phone that asked it first passes another phone on", func(t *testing.T) {
+		proves(t, "Attended transfer, as who is asked first", thisMachine, sipTest)
+		o.phone.startOver()
+		o.phone.dial(t, "101")
+		d.does(t, d.with(t, "201", "ringing"), "answer", nil)
+		o.phone.wantEvent(t, "CALL_ESTABLISHED")
+		o.alice.wantOver(t)
+		wantTone(t, "the loudspeaker", d, tonePhone)
+		startReplaces(t, o.pbx, peer, "101", o.pbx.talk(t, "201", "101"))
+		o.phone.wantEvent(t, "CALL_CLOSED")
+		wantTone(t, "the loudspeaker", d, toneDesk) // sipp sends back what it hears
+		wantNoTone(t, "the loudspeaker", d, tonePhone)
+		d.does(t, d.with(t, "600", "talking"), "hangup", nil)
 		d.wantFree(t)
 	})
 	run("the gateway crashes", func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,11 @@ type gatewayOptions struct {
 	SIP    *port   // SIP port; nil: any
 	Host   string  // of the SIP port; empty: 127.0.0.1
 	SIPS   *port   // SIP port for TLS; nil: none
+	Web    string  // host of the page's port; empty: 127.0.0.1
 	Domain string  // empty: domain
 	Media  string  // address for the media of browsers; empty: 127.0.0.1
 	At     string  // another address of this machine than loopback, for the page and its media; empty: loopback alone
+	Finds  bool    // it finds out itself by which address others see it
 	On     *screen // its window opens there; nil: it has none
 	Left   string  // how the window was left, as window.json; empty: it was never open
 }
@@ -70,16 +73,22 @@ func startGateway(t *testing.T, o gatewayOptions) *gateway {
 	}
 	g.data = filepath.Join(g.dir, "data")
 	g.firstRTP, g.lastRTP = freeRange(t, 40)
-	https, media, advertise := g.https.addr(), address(o.Media, g.media), "127.0.0.1"
+	https, media, advertise := address(o.Web, g.https), address(o.Media, g.media), `"127.0.0.1"`
+	if o.Web != "" {
+		g.host = o.Web
+	}
 	if o.At != "" {
-		g.host, advertise = o.At, o.At
+		g.host, advertise = o.At, strconv.Quote(o.At)
 		https, media = fmt.Sprintf(":%d", g.https.number), fmt.Sprintf(":%d", g.media.number)
+	}
+	if o.Finds {
+		advertise = ""
 	}
 	if o.Domain == "" {
 		o.Domain = domain
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%q]\n\n",
+	fmt.Fprintf(&text, "name = \"Front office\"\ndomain = %q\n\n[listen]\nhttps = %q\nmedia = %q\nsip = %q\nrtp = \"%d-%d\"\nadvertise = [%s]\n\n",
 		o.Domain, https, media, address(o.Host, g.sip), g.firstRTP, g.lastRTP, advertise)
 	if o.SIPS != nil {
 		g.sips = o.SIPS
@@ -203,7 +212,7 @@ func (g *gateway) url(path string) string {
 }
 
 // ws is the address of the SIP door.
-func (g *gateway) ws() string { return fmt.Sprintf("wss://localhost:%d/ws", g.https.number) }
+func (g *gateway) ws() string { return fmt.Sprintf("wss://%s:%d/ws", g.host, g.https.number) }
 
 func (g *gateway) healthy() bool {
 	if !g.running() || g.ca() == "" {

@@ -23,19 +23,19 @@ func onlyBy(pattern string) string {
 // withoutUDP makes a page's browser deaf for the addresses at which the gateway takes UDP, as a firewall would.
 var withoutUDP = onlyBy(" tcp ")
 
-// mediaPath is JavaScript for how the call's media goes, as "udp 192.0.2.1": by what, and to which address of the gateway's.
+// mediaPath is JavaScript for how a connection's media goes, as "udp 192.0.2.1": by what, and to which address of the gateway's.
 const mediaPath = `(async () => {
-  const stats = [...(await window.cordboard.peerConnection.getStats()).values()];
+  const stats = [...(await %s.getStats()).values()];
   const used = stats.find((s) => s.type === "transport")?.selectedCandidatePairId;
   const pair = stats.find((s) => s.type === "candidate-pair" && (used ? s.id === used : s.selected));
   const gateway = stats.find((s) => s.id === pair?.remoteCandidateId);
   return ` + "`${gateway?.protocol} ${gateway?.address}`" + `;
 })()`
 
-// wantPath fails the test when the media of a page's call goes another way than one that begins so.
+// wantPath fails the test when the media of a tab's call goes another way than one that begins so.
 func (p *tab) wantPath(t *testing.T, want string) {
 	t.Helper()
-	if got := eval[string](t, p, mediaPath); !strings.HasPrefix(got, want) {
+	if got := eval[string](t, p, fmt.Sprintf(mediaPath, p.connection)); !strings.HasPrefix(got, want) {
 		t.Errorf("media goes by %q, want %q", got, want)
 	}
 }

@@ -58,6 +58,7 @@ type pbxOptions struct {
 	Presence      bool   // dialogs and voice mail can be subscribed to
 	PeerTransport string // how the peer is reached: "udp" (default) or "tcp"
 	Path          bool   // keeps Path (RFC 3327) and uses it
+	ServiceRoute  bool   // names a way to who registers (RFC 3608), and takes no calls by another
 	Host          string // "127.0.0.1" (default) or "[::1]"
 	Port          *port  // nil: any
 	TLS           *pbxTLS
@@ -98,7 +99,7 @@ func startPBX(t *testing.T, o pbxOptions) *pbx {
 	}
 	err = template.Must(template.New("").Parse(config)).Execute(file, map[string]any{
 		"Addr": k.addr(), "TLS": o.TLS, "Control": k.control(), "Algorithm": o.Algorithm, "Users": pbxUsers,
-		"PeerPort": o.PeerPort, "Fork": o.Fork, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path,
+		"PeerPort": o.PeerPort, "Fork": o.Fork, "PeerTransport": o.PeerTransport, "Presence": tables, "Path": o.Path, "ServiceRoute": o.ServiceRoute,
 		"Encrypted": o.Encrypted, "RTPEngine": o.RTPEngine,
 	})
 	if err != nil {
@@ -150,6 +151,20 @@ func (k *pbx) registered(user string) bool { return strings.Contains(k.location(
 func (k *pbx) location(user string) string {
 	out, _ := exec.Command("kamcmd", "-s", "unixs:"+k.control(), "ul.lookup", "location", "s:"+user).CombinedOutput()
 	return string(out)
+}
+
+// talk waits until a call from one number to another is confirmed, and gives its identifiers, as somebody names them who takes the caller's place.
+func (k *pbx) talk(t *testing.T, from, to string) (replaces string) {
+	t.Helper()
+	eventually(t, patience, "ACK of "+from+" to "+to+" at the PBX", func() bool {
+		for line := range strings.Lines(k.output()) {
+			if _, id, found := strings.Cut(line, from+" and "+to+" talk in "); found {
+				replaces = strings.TrimSpace(id)
+			}
+		}
+		return replaces != ""
+	})
+	return replaces
 }
 
 // wantRegistered waits until users are registered.

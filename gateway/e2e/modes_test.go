@@ -83,8 +83,8 @@ func forSite(url string) string {
 	return fmt.Sprintf("[auth]\nsecrets = [%q]\n[web]\norigins = [%q]\n", secret, url)
 }
 
-// callsPhone has a plain client of alice's call the phone, after bothWays.
-func (o *office) callsPhone(t *testing.T, site, kind string) {
+// callsPhone has a plain client of alice's call the phone, after bothWays, and do more in that call.
+func (o *office) callsPhone(t *testing.T, site, kind string, more ...func(*testing.T, *plainClient)) {
 	t.Helper()
 	c := openClient(t, o.browser, site, kind, o.gateway.ws()+credentialQuery(alice.Name, time.Now().Add(time.Hour)), alice.Name, "")
 	o.phone.startOver()
@@ -92,6 +92,9 @@ func (o *office) callsPhone(t *testing.T, site, kind string) {
 	o.phone.wantEvent(t, "CALL_INCOMING")
 	o.phone.answer(t)
 	c.talksWith(t, o.phone)
+	for _, do := range more {
+		do(t, c)
+	}
 	c.do(t, "await phone.hangUp()")
 	o.phone.wantEvent(t, "CALL_CLOSED")
 	c.do(t, "await phone.stop()")

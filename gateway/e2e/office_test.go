@@ -17,7 +17,13 @@ type office struct {
 // openOffice builds an office in extension mode, with alice signed in.
 func openOffice(t *testing.T, extra string) *office {
 	t.Helper()
-	o := &office{pbx: startPBX(t, pbxOptions{})}
+	return openOfficeAt(t, startPBX(t, pbxOptions{}), extra)
+}
+
+// openOfficeAt does the same at a PBX that is there.
+func openOfficeAt(t *testing.T, k *pbx, extra string) *office {
+	t.Helper()
+	o := &office{pbx: k}
 	o.phone = startPhone(t, o.pbx, "201", phoneOptions{})
 	o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice, bob}, PBX: extensionPBX(o.pbx), Extra: extra})
 	o.alice = openPage(t, startBrowser(t, toneAlice, o.gateway.ca()), o.gateway, alice)

@@ -31,6 +31,21 @@ func (c tonedClient) talks(t *testing.T, p *phone, tone float64) {
 	c.wantState(t, "ended")
 }
 
+// startReplaces has sipp, which the PBX takes for a peer, take a party's place in a call with a number, and send back what it hears.
+func startReplaces(t *testing.T, k *pbx, peer *port, number, replaces string) {
+	t.Helper()
+	scenario, err := filepath.Abs("testdata/replaces.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rtp, _ := freeRange(t, 4)
+	peer.release()
+	cmd := exec.Command(program(t, "sipp"), k.listen.addr(), "-sf", scenario, "-i", "127.0.0.1", "-p", strconv.Itoa(peer.number),
+		"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-rtp_echo", "-nostdin", "-m", "1", "-s", number, "-key", "replaces", replaces)
+	cmd.Dir = t.TempDir()
+	start(t, "sipp", cmd)
+}
+
 // Calls whose parties change: attended transfer by what SIP.js and JsSIP do of themselves, a phone that takes another's place,
 // pick-up, and calls that are sent elsewhere.
 func TestPartiesChange(t *testing.T) {
@@ -39,10 +54,6 @@ func TestPartiesChange(t *testing.T) {
 	folder, err := buildClients()
 	if err != nil {
 		missing(t, "the bundle of SIP.js and JsSIP: "+err.Error())
-	}
-	scenario, err := filepath.Abs("testdata/replaces.xml")
-	if err != nil {
-		t.Fatal(err)
 	}
 	site := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer site.Close()
@@ -92,17 +103,13 @@ func TestPartiesChange(t *testing.T) {
 	}
 	run("a phone takes another's place", func(t *testing.T) {
 		proves(t, "Attended transfer", sipTest)
+		proves(t, "Attended transfer, as who is asked first", jsSIP, sipTest)
 		phone.startOver()
 		phone.dial(t, "102")
 		to.wantState(t, "incoming")
 		to.do(t, "await phone.answer()")
 		wantTone(t, "the client", to, tonePhone)
-		rtp, _ := freeRange(t, 4)
-		second.release()
-		cmd := exec.Command(program(t, "sipp"), k.listen.addr(), "-sf", scenario, "-i", "127.0.0.1", "-p", strconv.Itoa(second.number),
-			"-mi", "127.0.0.1", "-mp", strconv.Itoa(rtp), "-rtp_echo", "-nostdin", "-m", "1", "-s", "102", "-key", "replaces", eval[string](t, to.tab, "phone.dialog()"))
-		cmd.Dir = t.TempDir()
-		start(t, "sipp", cmd)
+		startReplaces(t, k, second, "102", eval[string](t, to.tab, "phone.dialog()"))
 		phone.wantEvent(t, "CALL_CLOSED")
 		wantTone(t, "the client", to, toneBob) // sipp sends back what it hears
 		wantNoTone(t, "the client", to, tonePhone)

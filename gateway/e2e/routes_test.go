@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// Two PBXs, each with a phone: the number or the domain says where a call goes, and the second takes over what both have.
+// Two PBXs, each with a phone: the number or the domain says where a call goes, and the second takes over what both have. The first one
+// is to be called by a way that its registrar names, and refuses who comes by another.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	proves(t, "Several PBXs by prefix", page, jsSIP, sipJS, desk)
 	proves(t, "Several PBXs by domain", jsSIP, sipJS, desk)
-	one, two := startPBX(t, pbxOptions{}), startPBX(t, pbxOptions{})
+	proves(t, "Service-Route (RFC 3608)", page, jsSIP, sipJS, desk)
+	one, two := startPBX(t, pbxOptions{ServiceRoute: true}), startPBX(t, pbxOptions{})
 	first := startPhone(t, one, "201", phoneOptions{})
 	second := startPhone(t, two, "202", phoneOptions{Tone: tonePhone2})
 	user := alice

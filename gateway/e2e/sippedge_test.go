@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -46,28 +45,8 @@ func TestRounds(t *testing.T) {
 	t.Run("too many", func(t *testing.T) { floods(t, g, b, site.URL, c) })
 }
 
-// A registrar that names a way (RFC 3608) is called by it.
-func TestServiceRoute(t *testing.T) {
-	t.Parallel()
-	proves(t, "Service-Route (RFC 3608)", sipTest)
-	pbx := freePort(t)
-	log := startScenario(t, "../serviceroute.xml", pbx)
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret),
-		PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s\"\nmode = \"trunk\"\nusername = \"trunk\"\npassword = \"x\"\n", pbx.addr())})
-	events := signIn(t, g, alice)
-	eventually(t, 15*time.Second, "registered", func() bool {
-		_, answer := events.get(t, "/api/v1/pbx")
-		return strings.Contains(fmt.Sprint(answer), "registered")
-	})
-	b := &client{socket: openSocket(t, g, credentialQuery("alice", time.Now().Add(time.Hour))), host: "df7jal23ls0d.invalid", log: log}
-	b.call(t, "200").hangUp(t)
-	want := "200 is called by way of <sip:" + pbx.addr() + ";lr;way=office>"
-	if !within(patience, func() bool { return slices.Contains(log(), want) }) {
-		t.Errorf("the registrar says %q, want %q", log(), want)
-	}
-}
-
-// SIP.js and JsSIP notice nothing of a phone whose session is refreshed, by us and by itself (RFC 4028).
+// SIP.js and JsSIP notice nothing of a phone whose session is refreshed, by us and by itself (RFC 4028), nor of one that asks for a session
+// that is too soon over.
 func TestSessionTimersOfPlainClients(t *testing.T) {
 	t.Parallel()
 	program(t, "npm")
@@ -94,6 +73,19 @@ func TestSessionTimersOfPlainClients(t *testing.T) {
 			wantTone(t, "the client", c, toneAlice)
 			c.do(t, "await phone.hangUp()")
 			c.wantState(t, "ended")
+
+			proves(t, "Session interval that is too small (422)", published[kind], sipTest)
+			said := startScenario(t, "../incall/hurries.xml", freePort(t), g.sip.addr(), "-m", "1", "-s", alice.Extension)
+			c.wantState(t, "incoming")
+			wantSaid(t, said, alice.Extension+" wants at least 90")
+			c.do(t, "await phone.answer()")
+			c.wantState(t, "talking")
+			wantTone(t, "the client", c, toneAlice)
+			c.do(t, "await phone.hangUp()")
+			wantSaid(t, said, alice.Extension+" is over")
+			if line := alice.Extension + " agrees to 90;refresher=uac"; !slices.Contains(said(), line) {
+				t.Errorf("the phone says %q, want %q", said(), line)
+			}
 			c.do(t, "await phone.stop()")
 		})
 	}

@@ -127,9 +127,10 @@ func TestOverTLS(t *testing.T) {
 	}
 }
 
-// Everything by IPv6: PBX, phone, and sound.
+// Everything by IPv6: page, WebSocket, PBX, phone, and sound on both sides.
 func TestOverIPv6(t *testing.T) {
 	proves(t, "IPv6", page, desk)
+	proves(t, "SIP by WebSocket over IPv6", page, desk)
 	l, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {
 		if _, none := os.Stat("/proc/net/if_inet6"); none != nil {
@@ -138,16 +139,19 @@ func TestOverIPv6(t *testing.T) {
 		missing(t, "IPv6 on loopback is not there")
 	}
 	l.Close()
+	media := func(t *testing.T, c *plainClient) { c.wantPath(t, "udp ::1") }
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			o, site := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]"})}, openSite(t)
-			o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", PBX: pbxTable(o.pbx, "extension", transport, ""), Extra: forSite(site)})
+			o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Web: "[::1]", Media: "[::1]", Host: "[::]", PBX: pbxTable(o.pbx, "extension", transport, ""), Extra: forSite(site)})
 			o.pbx.wantRegistered(t, "101")
 			bothWays(t, o, alice, "101")
 			if transport == "tcp" {
 				proves(t, "IPv6", jsSIP)
 				proves(t, "SIP by TCP", page, desk, jsSIP)
-				o.callsPhone(t, site, "jssip")
+				proves(t, "SIP by WebSocket over IPv6", jsSIP)
+				proves(t, "Media by IPv6", jsSIP)
+				o.callsPhone(t, site, "jssip", media)
 			}
 		})
 	}
@@ -158,14 +162,16 @@ func TestOverIPv6(t *testing.T) {
 		files.Cert, files.Key = ca.leaf(t, "pbx")
 		secure.release()
 		o, site, sound := &office{pbx: startPBX(t, pbxOptions{Host: "[::1]", TLS: files})}, openSite(t), deskSound(t)
-		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Host: "[::]", Extra: forSite(site) + withDesk,
+		o.gateway = startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, Web: "[::1]", Media: "[::1]", Host: "[::]", Extra: forSite(site) + withDesk,
 			PBX: fmt.Sprintf("[[pbx]]\nname = \"office\"\nuri = \"sip:%s;transport=tls\"\nmode = \"extension\"\nca = %q\n", files.Addr, ca.file)})
 		o.pbx.wantRegistered(t, "101")
 		bothWays(t, o, alice, "101")
 		proves(t, "IPv6", sipJS)
 		proves(t, "SIP by TLS", sipJS)
 		proves(t, "SIP by TLS over IPv6", sipJS)
-		o.callsPhone(t, site, "sipjs")
+		proves(t, "SIP by WebSocket over IPv6", sipJS)
+		proves(t, "Media by IPv6", sipJS)
+		o.callsPhone(t, site, "sipjs", media)
 		proves(t, "IPv6", thisMachine)
 		proves(t, "SIP by TLS", thisMachine)
 		proves(t, "SIP by TLS over IPv6", thisMachine)
@@ -207,26 +213,4 @@ func TestFailOver(t *testing.T) {
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.alice.hangUp(t)
 	o.phone.wantEvent(t, "CALL_CLOSED")
-}
-
-// An INVITE too long for UDP goes by TCP.
-func TestLongInviteGoesByTCP(t *testing.T) {
-	t.Parallel()
-	k := startPBX(t, pbxOptions{})
-	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: extensionPBX(k),
-		Extra: fmt.Sprintf("[auth]\nsecrets = [%q]\n", secret)})
-	k.wantRegistered(t, "101")
-	s := openSocket(t, g, credentialQuery(alice.Name, time.Now().Add(time.Hour)))
-	s.send(t, sipRequest("INVITE", "sip:9486@"+domain, alice.Name, "X-Story: "+strings.Repeat("long ", 300)))
-	s.wantStatus(t, "486")
-	if !strings.Contains(k.output(), "INVITE sip:9486") || !within(5*time.Second, func() bool {
-		for line := range strings.Lines(k.output()) {
-			if strings.Contains(line, "INVITE sip:9486") && strings.Contains(line, "by tcp call") {
-				return true
-			}
-		}
-		return false
-	}) {
-		t.Error("the PBX got no INVITE by TCP")
-	}
 }
