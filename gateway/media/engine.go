@@ -137,6 +137,7 @@ type Engine struct {
 	certificate tls.Certificate
 	fingerprint string // of the certificate, as in SDP
 	relay       *relay
+	inbox       *inbox
 	browsers    *socket
 	port        uint16 // of browsers
 	addresses   addresses
@@ -192,11 +193,17 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		browsers.close()
 		return nil, err
 	}
+	inbox, err := newInbox()
+	if err != nil {
+		browsers.close()
+		relay.release()
+		return nil, err
+	}
 	favourites() // measured now, and not when packets wait
 	local := browsers.addr()
 	e := &Engine{
 		log: log, start: time.Now(), certificate: certificate, fingerprint: fingerprint(certificate.Certificate[0]),
-		relay: relay, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
+		relay: relay, inbox: inbox, opus: cfg.Opus, browsers: browsers, port: local.Port(), table: newTable(), calls: make(map[string]*session),
 		addresses: addresses{advertise: cfg.Advertise, listen: local.Addr().Unmap()},
 	}
 	e.agent.table = e.table
@@ -219,6 +226,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	e.ports.first, e.ports.pairs, _ = parsePorts(cfg.Ports) // valid, see above
 	e.ports.next.Store(uint64(random32()))
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.tasks.Go(e.inbox.run)
 	return e, nil
 }
 
@@ -249,6 +257,7 @@ func (e *Engine) Close() error {
 		s.end()
 	}
 	e.cancel()
+	e.inbox.close()
 	err := e.browsers.close()
 	e.tasks.Wait()
 	e.relay.release()

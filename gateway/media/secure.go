@@ -113,7 +113,7 @@ func (s *secureLine) shake(p []byte, src netip.AddrPort, via *tcpFlow) {
 	if !s.nominated.Load() {
 		s.aim(src, via)
 	}
-	s.security.receive(p)
+	s.engine.inbox.put(&s.security, p)
 }
 
 // send implements line.
