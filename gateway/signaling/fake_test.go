@@ -42,32 +42,45 @@ type fakeMedia struct {
 	answers []string // what Reanswer was told
 }
 
-func (m *fakeMedia) note(id string) {
+// note takes a call up, unless what asks for it has ended: then the call may have been deleted for good.
+func (m *fakeMedia) note(ctx context.Context, id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if m.calls == nil {
 		m.calls = make(map[string]int)
 	}
 	m.calls[id]++
+	return nil
 }
 
-func (m *fakeMedia) Offer(_ context.Context, id string, _, to call.Party, offer []byte) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Offer(ctx context.Context, id string, _, to call.Party, offer []byte) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "offer for %s of %s", to.Profile, offer), nil
 }
 
-func (m *fakeMedia) Answer(_ context.Context, id string, _, to call.Party, answer []byte) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Answer(ctx context.Context, id string, _, to call.Party, answer []byte) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "answer for %s of %s", to.Profile, answer), nil
 }
 
-func (m *fakeMedia) Local(_ context.Context, id string, _ call.Party, callee string, offer []byte) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Local(ctx context.Context, id string, _ call.Party, callee string, offer []byte) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "%s answers %s", callee, offer), nil
 }
 
-func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Replace(ctx context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
 }
 
@@ -76,18 +89,24 @@ func (m *fakeMedia) Changes(_ string, _, _ call.Party, offer []byte) bool {
 	return !strings.Contains(string(offer), "same")
 }
 
-func (m *fakeMedia) Keep(_ context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Keep(ctx context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "kept for %s of %s", from.Profile, offer), nil
 }
 
-func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byte, error) {
-	m.note(id)
+func (m *fakeMedia) Again(ctx context.Context, id string, _, to call.Party) ([]byte, error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, err
+	}
 	return fmt.Appendf(nil, "again for %s", to.Profile), nil
 }
 
-func (m *fakeMedia) Meet(_ context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
-	m.note(id)
+func (m *fakeMedia) Meet(ctx context.Context, id string, first, party call.Party, offer []byte) (toFirst, toParty []byte, err error) {
+	if err := m.note(ctx, id); err != nil {
+		return nil, nil, err
+	}
 	return fmt.Appendf(nil, "answer for %s of %s", first.Profile, offer), fmt.Appendf(nil, "%s meets %s", party.Profile, offer), nil
 }
 
