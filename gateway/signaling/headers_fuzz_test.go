@@ -148,7 +148,7 @@ func FuzzCross(f *testing.F) {
 		req.AppendHeader(sip.NewHeader(name, value))
 		req.AppendHeader(sip.NewHeader("Privacy", asked))
 		browser, phone := &leg{srv: srv, user: "alice"}, &leg{srv: srv, pbx: office}
-		for _, way := range []struct{ from, to *leg }{{browser, phone}, {phone, browser}, {browser, browser}} {
+		for _, way := range []struct{ from, to *leg }{{browser, phone}, {phone, browser}, {browser, browser}, {phone, phone}} {
 			var out collected
 			srv.cross(way.from, way.to, req, &out)
 			for _, h := range out {
@@ -178,6 +178,7 @@ func FuzzRAck(f *testing.F) {
 	f.Add("776656 1 INVITE", uint32(776655), uint32(1))
 	f.Add("0776656  01\tinvite", uint32(776655), uint32(1))
 	f.Add("776656 1 INVITE x", uint32(776655), uint32(1))
+	f.Add("776656 2 INVITE", uint32(776655), uint32(1))
 	f.Add("-1 4294967297 INVITE", uint32(4294967295), uint32(1))
 	f.Fuzz(func(t *testing.T, text string, rseq, cseq uint32) {
 		r := newRelay(context.Background(), cseq, func(*sip.Response) {}, func(func()) {}, func() {})
