@@ -49,8 +49,7 @@ func TestManyFlows(t *testing.T) {
 	web := httptest.NewUnstartedServer(w.srv)
 	web.StartTLS()
 	defer web.Config.Close()
-	inMemory := w.crowd(0, flows-sockets, w.dialInMemory)
-	inMemory.all(t)
+	inMemory := w.crowd(t, 0, flows-sockets, w.dialInMemory)
 	before, processor := memoryInUse(), processorTime(t)
 
 	browsers := exec.Command(os.Args[0], "-test.run", "^TestManyBrowsers$", "-test.timeout", "20m")
@@ -104,7 +103,7 @@ func TestManyFlows(t *testing.T) {
 	fmt.Fprintln(in, "refresh")
 	await("refreshed")
 	t.Logf("%v of processor time for each refresh", spent()/time.Duration(sockets))
-	inMemory.all(t)
+	inMemory.refresh(t)
 	if n := registered(); n != flows {
 		t.Errorf("%d browsers are registered in the end, want %d", n, flows)
 	}
@@ -135,7 +134,7 @@ func TestManyBrowsers(t *testing.T) {
 	first, _ := strconv.Atoi(os.Getenv("CORDBOARD_FLOWS_FROM"))
 	w := &idleWorld{tb: t, eph: auth.Ephemeral{Secrets: [][]byte{[]byte("0123456789abcdef")}, Hash: crypto.SHA1}, tls: &tls.Config{InsecureSkipVerify: true}, opened: first}
 	dialled := 0
-	all := w.crowd(first, flows, func() net.Conn {
+	all := w.crowd(t, first, flows, func() net.Conn {
 		dialled++
 		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+dialled/2000))}} // an address has some 28 000 ports at most
 		conn, err := from.Dial("tcp", addr)
@@ -144,10 +143,9 @@ func TestManyBrowsers(t *testing.T) {
 		}
 		return conn
 	})
-	all.all(t)
 	fmt.Println("registered")
 	for word := bufio.NewScanner(os.Stdin); word.Scan(); {
-		all.all(t)
+		all.refresh(t)
 		fmt.Println("refreshed")
 	}
 	os.Exit(0)
@@ -159,27 +157,34 @@ type crowd struct {
 	answers  chan error
 }
 
-// crowd has browsers from first to before last connect by dial. The first and the last one answer calls, all others are busy.
-func (w *idleWorld) crowd(first, last int, dial func() net.Conn) crowd {
+// crowd has browsers from first to before last connect by dial and register. The first and the last one answer calls, all others are busy.
+func (w *idleWorld) crowd(t *testing.T, first, last int, dial func() net.Conn) crowd {
+	t.Helper()
 	c := crowd{answers: make(chan error, last)}
 	for i := first; i < last; i++ {
 		b := &waitingBrowser{w.openAt(fmt.Sprint("user", i%manyUsers), dial), i, i == first || i == last-1}
 		c.browsers = append(c.browsers, b)
 		go b.wait(c.answers)
+		c.register(t, b)
 	}
 	return c
 }
 
-// all has all register, or refresh their registration.
-func (c crowd) all(t *testing.T) {
+// refresh has all register again.
+func (c crowd) refresh(t *testing.T) {
 	t.Helper()
 	for _, b := range c.browsers {
-		if err := b.send(b.register()); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-c.answers; err != nil {
-			t.Fatal(err)
-		}
+		c.register(t, b)
+	}
+}
+
+func (c crowd) register(t *testing.T, b *waitingBrowser) {
+	t.Helper()
+	if err := b.send(b.register()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-c.answers; err != nil {
+		t.Fatal(err)
 	}
 }
 
