@@ -40,24 +40,34 @@ func System() *DNS {
 
 // NAPTR asks for NAPTR records with flag "s", those that lead to SRV.
 func (d *DNS) NAPTR(ctx context.Context, name string) ([]NAPTR, time.Duration, error) {
-	var list []NAPTR
-	ttl, err := d.ask(ctx, name, dns.TypeNAPTR, func(rr dns.RR) {
-		if r, ok := rr.(*dns.NAPTR); ok && strings.EqualFold(r.Flags, "s") && r.Regexp == "" {
+	res, err := d.ask(ctx, name, dns.TypeNAPTR)
+	list, ttl := naptrs(res)
+	return list, ttl, err
+}
+
+func naptrs(res *dns.Msg) (list []NAPTR, ttl time.Duration) {
+	all, ttl := records[*dns.NAPTR](res)
+	for _, r := range all {
+		if strings.EqualFold(r.Flags, "s") && r.Regexp == "" {
 			list = append(list, NAPTR{r.Order, r.Preference, r.Service, r.Replacement})
 		}
-	})
-	return list, ttl, err
+	}
+	return list, ttl
 }
 
 // SRV asks for SRV records.
 func (d *DNS) SRV(ctx context.Context, name string) ([]SRV, time.Duration, error) {
-	var list []SRV
-	ttl, err := d.ask(ctx, name, dns.TypeSRV, func(rr dns.RR) {
-		if r, ok := rr.(*dns.SRV); ok {
-			list = append(list, SRV{r.Priority, r.Weight, r.Port, r.Target})
-		}
-	})
+	res, err := d.ask(ctx, name, dns.TypeSRV)
+	list, ttl := srvs(res)
 	return list, ttl, err
+}
+
+func srvs(res *dns.Msg) (list []SRV, ttl time.Duration) {
+	all, ttl := records[*dns.SRV](res)
+	for _, r := range all {
+		list = append(list, SRV{r.Priority, r.Weight, r.Port, r.Target})
+	}
+	return list, ttl
 }
 
 // Addrs asks for the addresses of a host.
@@ -68,18 +78,12 @@ func (d *DNS) Addrs(ctx context.Context, name string) ([]netip.Addr, time.Durati
 	var list []netip.Addr
 	ttl := maxTTL
 	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		holds, err := d.ask(ctx, name, kind, func(rr dns.RR) {
-			switch r := rr.(type) {
-			case *dns.A:
-				list = appendIP(list, r.A)
-			case *dns.AAAA:
-				list = appendIP(list, r.AAAA)
-			}
-		})
+		res, err := d.ask(ctx, name, kind)
 		if err != nil {
 			break
 		}
-		ttl = min(ttl, holds)
+		more, holds := addresses(res)
+		list, ttl = append(list, more...), min(ttl, holds)
 	}
 	if len(list) > 0 {
 		return list, ttl, nil
@@ -91,6 +95,22 @@ func (d *DNS) Addrs(ctx context.Context, name string) ([]netip.Addr, time.Durati
 	return list, systemTTL, nil
 }
 
+// addresses are those of IPv4 in an answer, or else those of IPv6.
+func addresses(res *dns.Msg) (list []netip.Addr, ttl time.Duration) {
+	four, ttl := records[*dns.A](res)
+	for _, r := range four {
+		list = appendIP(list, r.A)
+	}
+	if len(list) > 0 {
+		return list, ttl
+	}
+	six, ttl := records[*dns.AAAA](res)
+	for _, r := range six {
+		list = appendIP(list, r.AAAA)
+	}
+	return list, ttl
+}
+
 func appendIP(list []netip.Addr, ip net.IP) []netip.Addr {
 	if addr, ok := netip.AddrFromSlice(ip); ok {
 		list = append(list, addr.Unmap())
@@ -98,15 +118,15 @@ func appendIP(list []netip.Addr, ip net.IP) []netip.Addr {
 	return list
 }
 
-// ask gives take the records of that kind and tells for how long they hold.
-func (d *DNS) ask(ctx context.Context, name string, kind uint16, take func(dns.RR)) (time.Duration, error) {
+// ask gives the answer to a question; nil where DNS is not asked.
+func (d *DNS) ask(ctx context.Context, name string, kind uint16) (*dns.Msg, error) {
 	name = strings.ToLower(dns.Fqdn(name))
 	if dns.CountLabel(name) < 2 || dns.IsSubDomain("local.", name) {
-		return absentTTL, nil
+		return nil, nil
 	}
 	conf, err := dns.ClientConfigFromFile(d.conf)
 	if err != nil {
-		return 0, fmt.Errorf("find name servers: %w", err)
+		return nil, fmt.Errorf("find name servers: %w", err)
 	}
 	question := new(dns.Msg).SetQuestion(name, kind).SetEdns0(datagram, false)
 	last := errors.New("find name servers: none in " + d.conf)
@@ -116,9 +136,9 @@ func (d *DNS) ask(ctx context.Context, name string, kind uint16, take func(dns.R
 			last = fmt.Errorf("ask name server %s: %w", server, err)
 			continue
 		}
-		return read(res, kind, take), nil
+		return res, nil
 	}
-	return 0, last
+	return nil, last
 }
 
 // refusal is the code with which a name server answers that it can't say. Of another kind of records it may know more.
@@ -146,23 +166,25 @@ func exchange(ctx context.Context, question *dns.Msg, server string) (*dns.Msg, 
 	return nil, errors.New("answer cut short")
 }
 
-// read gives take what was asked for and tells for how long that holds: the least TTL, or the zone's for what is not there (RFC 2308 §5).
-func read(res *dns.Msg, kind uint16, take func(dns.RR)) time.Duration {
-	ttl, found := maxTTL, 0
+// records are those of one kind in an answer, and for how long they hold: the least TTL, or the zone's for what is not there (RFC 2308 §5).
+func records[R dns.RR](res *dns.Msg) (list []R, ttl time.Duration) {
+	if res == nil {
+		return nil, absentTTL
+	}
+	ttl = maxTTL
 	for _, rr := range res.Answer {
 		ttl = min(ttl, time.Duration(rr.Header().Ttl)*time.Second)
-		if rr.Header().Rrtype == kind && found < maxDNSNames {
-			take(rr)
-			found++
+		if r, ok := rr.(R); ok && len(list) < maxDNSNames {
+			list = append(list, r)
 		}
 	}
-	if found > 0 {
-		return ttl
+	if len(list) > 0 {
+		return list, ttl
 	}
 	for _, rr := range res.Ns {
 		if soa, ok := rr.(*dns.SOA); ok {
-			return time.Duration(min(soa.Minttl, soa.Hdr.Ttl)) * time.Second
+			return nil, min(maxTTL, time.Duration(min(soa.Minttl, soa.Hdr.Ttl))*time.Second)
 		}
 	}
-	return absentTTL
+	return nil, absentTTL
 }

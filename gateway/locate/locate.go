@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// maxTargets is how many servers of a name are tried at most: its records may lead to thousands.
+const maxTargets = 40
+
 // Transports, as Via names them.
 const (
 	UDP = "UDP"
@@ -113,11 +116,11 @@ func (l *Locator) Locate(ctx context.Context, q Query) ([]Target, error) {
 	}
 	if len(list) == 0 {
 		addrs, err := l.addrs.get(ctx, host)
-		if err != nil || len(addrs) == 0 {
-			return nil, fmt.Errorf("no address for %s", host)
-		}
 		transport := cmp.Or(wanted, UDP)
 		list = l.at(nil, transport, addrs, cmp.Or(uint16(q.Port), DefaultPort(transport)))
+		if err != nil || len(list) == 0 {
+			return nil, fmt.Errorf("no address for %s", host)
+		}
 	}
 	return list, nil
 }
@@ -161,8 +164,11 @@ func (l *Locator) bySRV(ctx context.Context, list []Target, transport, name stri
 	}
 	for _, r := range order(records, l.random().IntN) {
 		target := strings.TrimSuffix(r.Target, ".")
-		if target == "" { // the service is decidedly not there
+		if target == "" || r.Port == 0 { // the service is decidedly not there
 			continue
+		}
+		if len(list) >= maxTargets {
+			break
 		}
 		if addrs, err := l.addrs.get(ctx, target); err == nil {
 			list = l.at(list, transport, addrs, r.Port)
@@ -171,14 +177,15 @@ func (l *Locator) bySRV(ctx context.Context, list []Target, transport, name stri
 	return list
 }
 
-// at appends the addresses of a host, those of IPv4 first, else in an order drawn once, and nothing twice.
+// at appends the addresses of a host, those of IPv4 first, else in an order drawn once, and nothing twice. Some name servers give 0.0.0.0 for what they
+// don't want to be found; that would be this machine.
 func (l *Locator) at(list []Target, transport string, addrs []netip.Addr, port uint16) []Target {
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	l.random().Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	for _, four := range []bool{true, false} {
 		for _, a := range addrs {
 			t := Target{transport, netip.AddrPortFrom(a.Unmap(), port)}
-			if t.Addr.Addr().Is4() == four && !slices.Contains(list, t) {
+			if t.Addr.Addr().Is4() == four && len(list) < maxTargets && !a.IsUnspecified() && !a.IsMulticast() && !slices.Contains(list, t) {
 				list = append(list, t)
 			}
 		}

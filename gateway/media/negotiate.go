@@ -129,15 +129,15 @@ func (e *Engine) answer(ctx context.Context, id string, from, to call.Party, ans
 // negotiate runs f with the legs of the parties, which are made if there are none. When f fails, what was made for it
 // is undone.
 func (e *Engine) negotiate(ctx context.Context, id string, parties []call.Party, f func(*session, []*leg) ([]byte, error)) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	s, err := e.lock(id, true)
 	if err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	defer s.forget()
+	if err := ctx.Err(); err != nil { // the call may have ended, and been deleted, before it was locked
+		return nil, err
+	}
 	var legs []*leg
 	var made []string
 	text, err := func() ([]byte, error) {

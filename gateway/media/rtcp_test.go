@@ -380,6 +380,8 @@ func FuzzReceiveControl(f *testing.F) {
 	f.Add(compound(f, report, name, goodbye), false)
 	f.Add(compound(f, empty, name, nack, pli), true)
 	f.Add(compound(f, empty, &rtcp.ExtendedReport{SenderSSRC: 9, Reports: []rtcp.ReportBlock{&rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1}}}), false)
+	f.Add(compound(f, empty, &rtcp.ExtendedReport{SenderSSRC: 9, Reports: []rtcp.ReportBlock{&rtcp.DLRRReportBlock{Reports: []rtcp.DLRRReport{{SSRC: 2, LastRR: 1, DLRR: 1 << 31}}},
+		&rtcp.VoIPMetricsReportBlock{SSRC: 2, LossRate: 255, DiscardRate: 255, RoundTripDelay: 1<<16 - 1, MOSLQ: 127}}}), false)
 	f.Add(compound(f, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, SSRCs: []uint32{2}}), true)
 	f.Fuzz(func(t *testing.T, p []byte, reduced bool) {
 		x := newCouple()

@@ -83,16 +83,6 @@ func (c *costBrowser) refresh() func() {
 	}
 }
 
-// BenchmarkRegister is the refresh of a registration, the client's part included.
-func BenchmarkRegister(b *testing.B) {
-	_, c := newCostBench(b)
-	refresh := c.refresh()
-	b.ReportAllocs()
-	for b.Loop() {
-		refresh()
-	}
-}
-
 // text writes a request of c inside or outside of a dialog with to.
 func (c *costBrowser) text(method, uri, callID, toTag, body string) string {
 	c.seq++
@@ -109,7 +99,7 @@ func field(msg, from, to string) string {
 }
 
 // answer writes a callee's answer to a request.
-func (c *costBrowser) answer(request, status, body string) string {
+func (c *idleBrowser) answer(request, status, body string) string {
 	var head []string
 	for line := range strings.SplitSeq(request, "\r\n") {
 		switch name, _, _ := strings.Cut(line, ":"); name {
@@ -163,28 +153,4 @@ func (a *costBrowser) press(c *costBrowser, uri, callID string) {
 		a.tb.Fatal(err)
 	}
 	a.next("SIP/2.0 200 ")
-}
-
-// BenchmarkCall is a call from one browser to another, from INVITE to the answer to BYE, without media, both clients' parts included.
-func BenchmarkCall(b *testing.B) {
-	w, a := newCostBench(b)
-	c := w.costBrowser(a.conn.RemoteAddr().String(), "user1")
-	n := 0
-	b.ReportAllocs()
-	for b.Loop() {
-		n++
-		callID := fmt.Sprint("call", n)
-		a.hangUp(c, a.call(c, callID), callID)
-	}
-}
-
-// BenchmarkInDialog is an INFO that passes from one browser to the other, and its answer back, both clients' parts included.
-func BenchmarkInDialog(b *testing.B) {
-	w, a := newCostBench(b)
-	c := w.costBrowser(a.conn.RemoteAddr().String(), "user1")
-	uri := a.call(c, "call")
-	b.ReportAllocs()
-	for b.Loop() {
-		a.press(c, uri, "call")
-	}
 }

@@ -216,8 +216,9 @@ type flowHijacker struct {
 // Sizes of a WebSocket's buffers, in bytes. What does not fit goes past them; all but messages fits, and those are gathered
 // below. net/http's own buffers, 4 KiB each, would be a third of what an idle flow takes.
 const (
-	socketIn  = 512
-	socketOut = 128
+	socketIn    = 512
+	socketInTLS = 64 // TLS has read a whole record already
+	socketOut   = 128
 )
 
 // Hijack takes the connection over from net/http.
@@ -231,8 +232,12 @@ func (h *flowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n)
 		conn = &earlyConn{conn, bytes.Clone(early)}
 	}
+	in := socketIn
+	if _, ok := h.conn.(interface{ NetConn() net.Conn }); ok {
+		in = socketInTLS
+	}
 	h.out = &cork{Conn: conn}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, socketIn), bufio.NewWriterSize(h.out, socketOut)), nil
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, in), bufio.NewWriterSize(h.out, socketOut)), nil
 }
 
 // earlyConn is a connection of which some bytes have been read already.

@@ -28,14 +28,12 @@ func (m *fakeMedia) Restore(id string, state []byte) error {
 	if m.broken {
 		return errors.New("ports are in use")
 	}
-	m.note(id)
-	return nil
+	return m.note(context.Background(), id)
 }
 
 // Introduce implements Media.
 func (m *fakeMedia) Introduce(id string, party call.Party) error {
-	m.note(id)
-	return nil
+	return m.note(context.Background(), id)
 }
 
 // Reoffer implements Media.

@@ -23,8 +23,8 @@ func needsSqueeze(head []byte) bool {
 	return false
 }
 
-// squeezeDatagram squeezes a message that is all there is.
-func squeezeDatagram(msg []byte) []byte {
+// squeezeMessage squeezes a message that is all there is.
+func squeezeMessage(msg []byte) []byte {
 	end := bytes.Index(msg, blankLine)
 	if end < 0 || !needsSqueeze(msg[:end+len(blankLine)]) {
 		return msg

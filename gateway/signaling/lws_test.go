@@ -18,11 +18,11 @@ func TestSqueeze(t *testing.T) {
 		"To: <sip:a>;tag=x":                           "To: <sip:a>;tag=x",
 		"To: \"a ; b <sip:c> ; tag = x":               "To: \"a ; b <sip:c> ; tag = x",
 	} {
-		if got := string(squeezeDatagram([]byte(start + in + rest))); got != start+want+rest {
+		if got := string(squeezeMessage([]byte(start + in + rest))); got != start+want+rest {
 			t.Errorf("%q\n got %q\nwant %q", in, got, start+want+rest)
 		}
 	}
-	if got := string(squeezeDatagram([]byte("no ; end"))); got != "no ; end" {
+	if got := string(squeezeMessage([]byte("no ; end"))); got != "no ; end" {
 		t.Errorf("got %q", got)
 	}
 }

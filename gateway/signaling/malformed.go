@@ -178,19 +178,20 @@ func (l udpLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// candid is a connection whose peer is told when sipgo ends it because it can't read what came.
+// candid is a connection of which sipgo reads whole messages, and whose peer is told when sipgo ends it because it can't read what came.
 type candid struct {
 	net.Conn
+	in   whole // sipgo's
 	mu   sync.Mutex
 	last []byte // read and not followed by another read; sipgo's
 }
 
-// Read notes what is read.
+// Read gives one message and notes it.
 func (c *candid) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	c.last = nil
 	c.mu.Unlock()
-	n, err := c.Conn.Read(p)
+	n, err := c.in.read(c.Conn, p)
 	c.mu.Lock()
 	c.last = p[:n]
 	c.mu.Unlock()

@@ -252,17 +252,20 @@ func (s *Server) pbxAt(msg sip.Message) *pbx {
 // fromPBX keeps everything out of the SIP port that comes neither from a PBX nor from the far end of a call: no answer, no state.
 // What comes by TLS was looked at when the connection was made.
 func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error) {
-	if at.Transport != "UDP" && at.Transport != "TCP" {
+	switch at.Transport {
+	case locate.UDP, locate.TCP:
+	case locate.TLS:
+		return squeezeMessage(data), nil
+	default:
 		return data, nil
 	}
 	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
-		if at.Transport == "UDP" { // by TCP a message comes in pieces
+		if at.Transport == locate.UDP {
 			s.misread.heard(at.RemoteAddr)
-			data = squeezeDatagram(data)
 		}
-		return data, nil
+		return squeezeMessage(data), nil
 	}
-	if at.Transport == "TCP" {
+	if at.Transport == locate.TCP {
 		return nil, errNotOurs // ends the connection
 	}
 	return nil, nil

@@ -14,7 +14,7 @@ import (
 )
 
 // guarded is a site with an administrator, and with a list of bans on which loopback is no exception.
-func guarded(t *testing.T) *site {
+func guarded(t testing.TB) *site {
 	s := newSite(t)
 	boss := s.accounts.users["alice"]
 	boss.Admin = true
