@@ -16,6 +16,7 @@ const (
 	latePause    = time.Second            // for so long late packets of the source before are taken
 	maxAhead     = 10 * time.Second       // by which timestamps may run ahead of the clock
 	maxBack      = time.Second            // by which they may go back
+	longestShare = 5                      // of a second, that a packet may last; what is more is a pause
 )
 
 // errMisplaced reports a packet that is not sent: its place in the stream is taken or long past, or its source jumped
@@ -190,7 +191,7 @@ func (o *outgoing) take(n numbers, at place, rate uint32, now time.Duration) {
 	} else {
 		ahead := n.seq - s.seq
 		s.behind = min(s.behind+ahead, maxGap)
-		if by := n.stamp - s.stamp; ahead == 1 && by > 0 && by <= rate/2 {
+		if by := n.stamp - s.stamp; ahead == 1 && by > 0 && by <= rate/longestShare {
 			o.step = by
 		}
 	}
