@@ -69,6 +69,7 @@ type security struct {
 	hello       hello
 	current     *association
 	far         uint32 // that the peer's side of the handshake has come; see follow
+	ending      bool   // we are the client, and the server's last flight came
 	last        []byte // our last flight as a server
 	repeats     int    // of last
 	failures    int
@@ -124,6 +125,7 @@ func (s *security) receive(p []byte) {
 		return
 	}
 	if s.current != nil {
+		s.ending = s.ending || s.current.client && finishing(p)
 		s.current.push(p)
 		return
 	}
@@ -168,7 +170,7 @@ func (s *security) start(h *hello) {
 		cancel()
 		return
 	}
-	s.current = a
+	s.current, s.ending = a, false
 }
 
 // association is a DTLS association during its handshake, and the net.Conn that pion speaks through. After it nothing

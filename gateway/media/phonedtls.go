@@ -112,6 +112,13 @@ func (d *handshakes) receive(p []byte, src netip.AddrPort, control bool) bool {
 	return true
 }
 
+// first is the port of media, nil without DTLS.
+func (d *handshakes) first() *dtlsPort {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.media
+}
+
 // begun says whether there is an association, or soon will be.
 func (d *handshakes) begun() bool {
 	d.mu.Lock()
