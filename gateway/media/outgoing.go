@@ -33,6 +33,7 @@ type outgoing struct {
 	looped bool   // one was given up already
 	began  bool
 	cut    bool // the next packet begins a talk spurt, though its source may be the same
+	video  bool // the marker ends a picture, which only the source knows (RFC 6184 §5.1, RFC 7741 §4.1)
 
 	source, before flow          // who is heard at the moment, and who was before
 	turned         time.Duration // when source followed before
@@ -112,7 +113,7 @@ func (o *outgoing) send(p []byte, h rtpHeader, rate uint32, now time.Duration, b
 	binary.BigEndian.PutUint16(p[2:], at.seq)
 	binary.BigEndian.PutUint32(p[4:], at.stamp)
 	binary.BigEndian.PutUint32(p[8:], o.ssrc)
-	if at.begins {
+	if at.begins && !o.video {
 		p[1] |= 0x80
 	}
 	octets := h.payload(p)

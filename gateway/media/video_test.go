@@ -205,7 +205,7 @@ func TestPictureIsAskedFor(t *testing.T) {
 		}
 	}
 	wantAsked("PLI")
-	time.Sleep(pictureTime) // before it nobody is asked again
+	time.Sleep(pictureTime)     // before it nobody is asked again
 	full := func(ssrc uint32) { // names its stream in an entry alone (RFC 5104 §4.3.1.2)
 		b.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: 1}}}})
 	}
