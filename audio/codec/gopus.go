@@ -90,3 +90,5 @@ func (o *opusEncoder) adapt(calm bool, percent, bitrate int) {
 	_ = o.e.SetPacketLoss(percent) // fails for other numbers than those from 0 to 100 only
 	_ = o.e.SetBitrate(bitrate)    // and this for less than 500 and more than 512000
 }
+
+func (o *opusEncoder) omitSilence(on bool) { o.e.SetDTX(on) }

@@ -27,12 +27,16 @@ static void adapt(OpusEncoder *e, int calm, int percent, int bitrate) {
 	opus_encoder_ctl(e, OPUS_SET_BITRATE(bitrate));
 }
 
+static void omit_silence(OpusEncoder *e, int on) { opus_encoder_ctl(e, OPUS_SET_DTX(on)); }
+
 #cgo noescape opus_encode
 #cgo nocallback opus_encode
 #cgo noescape opus_decode
 #cgo nocallback opus_decode
 #cgo noescape adapt
 #cgo nocallback adapt
+#cgo noescape omit_silence
+#cgo nocallback omit_silence
 */
 import "C"
 
@@ -117,4 +121,12 @@ func (e *opusEncoder) adapt(calm bool, percent, bitrate int) {
 		by = 1
 	}
 	C.adapt(e.c(), by, C.int(percent), C.int(bitrate)) // fails for numbers only that are none of ours
+}
+
+func (e *opusEncoder) omitSilence(on bool) {
+	by := C.int(0)
+	if on {
+		by = 1
+	}
+	C.omit_silence(e.c(), by)
 }

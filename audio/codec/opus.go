@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // OpusRate is the RTP clock of Opus, in Hz, whatever is encoded (RFC 7587 §4.1).
@@ -32,6 +33,19 @@ const opusCalm = 48000
 
 // opusCalmAfter is how many times in a row no loss was expected when CELT begins, which can't repeat packets.
 const opusCalmAfter = 10
+
+// OpusHush is how many octets a packet has at most which says no more than that there is silence; the next one may come OpusRest later.
+const (
+	OpusHush = 2
+	OpusRest = 400 * time.Millisecond
+)
+
+// opusSoft is the RMS up to which sound may be silence, which is -50 dBFS, and opusSettles in how many packets in a row it has to be: from these the
+// decoder learns which noise to make.
+const (
+	opusSoft    = 100
+	opusSettles = 10
+)
 
 // opusRepair is what is added to opusBitrate for each percent of loss up to opusLossy: the more is lost, the better packets are repeated
 // (RFC 6716 §2.1.7), which would else be taken from the sound itself.
@@ -110,6 +124,9 @@ type OpusEncoder struct {
 	rate int
 	most int // bits per second; 0 as many as it likes
 	calm int // times in a row that no loss was expected, up to opusCalmAfter
+	omit bool
+	soft int // packets in a row that were soft enough to be left out
+	rest int // that say no more than that there is silence
 }
 
 // NewOpusEncoder makes an encoder for samples at rate: 8000, 12000, 16000, 24000 or 48000 Hz. Its packets may be of 2.5,
@@ -125,13 +142,45 @@ func NewOpusEncoder(rate, channels, most int) (*OpusEncoder, error) {
 // Encode implements Encoder.
 func (o *OpusEncoder) Encode(payload []byte, pcm []int16) ([]byte, error) {
 	had := len(payload)
+	if o.omit {
+		o.soften(pcm)
+	}
 	payload = slices.Grow(payload, opusLargest)
 	n, err := o.e.encode(payload[had:had+opusLargest], pcm)
 	if err != nil {
 		return payload[:had], fmt.Errorf("encode Opus: %w", err)
 	}
+	if o.rest++; !o.omit || n > OpusHush {
+		o.rest = 0
+	}
 	return payload[:had+n], nil
 }
+
+// OmitSilence lets silence be left out, and faint steady noise (DTX, RFC 6716 §2.1.9). That is SILK's art, so nothing is encoded by CELT. It's to be
+// said before the first packet.
+func (o *OpusEncoder) OmitSilence() { o.omit = true }
+
+// soften follows how loud the sound is. SILK takes whatever is no speech for silence, such as the tones of a telephone line and music; so it may
+// leave out what is soft alone.
+func (o *OpusEncoder) soften(pcm []int16) {
+	var power int64
+	for _, s := range pcm {
+		power += int64(s) * int64(s)
+	}
+	before := o.soft
+	if o.soft = min(o.soft+1, opusSettles); power > opusSoft*opusSoft*int64(len(pcm)) {
+		o.soft = 0
+	}
+	if settled := o.soft == opusSettles; settled != (before == opusSettles) {
+		o.e.omitSilence(settled)
+	}
+}
+
+// Rests says that the packet which was encoded last needn't be sent: silence goes on, as the decoder knows.
+func (o *OpusEncoder) Rests() bool { return o.rest > 1 }
+
+// Hushes says that the packet which was encoded last tells of silence: that it begins, or how it sounds now.
+func (o *OpusEncoder) Hushes() bool { return o.soft == opusSettles }
 
 // ExpectLoss says how many of a hundred packets are lost on the way: the more, the better they are repeated, and the more octets that takes. It's
 // to be said from time to time; what is said first is believed at once.
@@ -141,7 +190,7 @@ func (o *OpusEncoder) ExpectLoss(percent int) {
 		o.calm = 0
 	}
 	bitrate := opusBitrate + opusRepair*min(percent, opusLossy)
-	calm := o.calm == opusCalmAfter
+	calm := o.calm == opusCalmAfter && !o.omit
 	if calm && o.rate > G711Rate {
 		bitrate = opusCalm
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cordboard/audio"
+	"cordboard/audio/codec"
 )
 
 // rms is how loud it is in a stretch of what was heard, between two times in seconds.
@@ -292,5 +293,64 @@ func TestBusyMachine(t *testing.T) {
 		if calm < 0.99 || busy < 0.3 {
 			t.Errorf("seed %d: the tone is in %.3f of the windows, then in %.3f; %+v", seed, busy, calm, st)
 		}
+	}
+}
+
+// Silence that Opus leaves out (DTX) is none that is lost: until speech goes on the decoder makes the noise that was there, and nothing counts as hidden.
+func TestOmittedSilence(t *testing.T) {
+	for _, delay := range []struct {
+		name    string
+		network func(int) time.Duration
+	}{
+		{"calm", steady(20 * time.Millisecond)},
+		{"jitter", func(n int) time.Duration { return time.Duration(20+n*7%30) * time.Millisecond }},
+	} {
+		t.Run(delay.name, func(t *testing.T) {
+			w, s := newBench(t, opus, 440, delay.network), newSender(t, opus, vowel)
+			e, r := s.encoder.(*codec.OpusEncoder), rand.New(rand.NewPCG(1, 2))
+			e.OmitSilence()
+			speak, n, left := s.fill, 0, 0
+			s.fill = func(pcm []int16) {
+				if speak(pcm); n >= 100 && n < 300 {
+					for i := range pcm {
+						pcm[i] = int16(20 * r.NormFloat64())
+					}
+				}
+			}
+			rests := make([]bool, 0, 500)
+			w.send = func() Packet {
+				p := s.next(t)
+				if n++; e.Rests() {
+					left++
+					s.Seq-- // it isn't sent
+				}
+				rests = append(rests, e.Rests())
+				return p
+			}
+			w.network = func(n int) time.Duration {
+				if rests[n] {
+					return -1
+				}
+				return delay.network(n)
+			}
+			w.play(8 * time.Second)
+			if left < 120 {
+				t.Fatalf("%d packets were left out", left)
+			}
+			if rms := w.rms(3, 5.9); rms < 8 || rms > 40 {
+				t.Errorf("the pause sounds of %.1f, want 20", rms)
+			}
+			for at := 3.0; at < 5.9; at += 0.1 {
+				if rms := w.rms(at, at+0.1); rms < 3 || rms > 60 {
+					t.Errorf("at %.1f s the pause sounds of %.1f, want 20", at, rms)
+				}
+			}
+			if share := voiced(w.heard[int(6.2*audio.CardRate):]); share < 0.97 {
+				t.Errorf("after it the voice is in %.3f of the windows", share)
+			}
+			if got := w.b.Stats(); got.Concealed > got.Inserted {
+				t.Errorf("%v count as hidden: %+v", got.Concealed, got)
+			}
+		})
 	}
 }

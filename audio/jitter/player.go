@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cordboard/audio"
+	"cordboard/audio/codec"
 )
 
 // What is done when, in the card's samples unless said otherwise.
@@ -21,6 +22,7 @@ const (
 	maxAhead   = audio.CardRate    // earlier packets mean that the sender began anew
 
 	coverTime = 60 * millisecond   // that the codec hides a gap; then there is noise
+	restTime  = 500 * millisecond  // that it makes silence which was left out, as it says; it tells of it each 400 ms (codec.OpusRest)
 	speechGap = 100 * millisecond  // gaps up to this are in somebody's speech
 	airTime   = 5 * audio.CardRate // without packets; then there is silence
 
@@ -62,6 +64,7 @@ type player struct {
 	held   int64 // made up since nothing waits, for which the time has not passed yet
 	gap    int64 // made up since the last packet that was played
 	hush   bool  // the last one was comfort noise
+	rests  bool  // the last one was of Opus, and said that there is silence
 	since  int   // packets since something was inserted
 	source *source
 
@@ -182,7 +185,7 @@ func (p *player) judge(earliness int64) {
 
 // begin takes the first packet.
 func (p *player) begin(k *packet) {
-	p.begun, p.length, p.hush = true, 20*millisecond, false
+	p.begun, p.length, p.hush, p.rests = true, 20*millisecond, false, false
 	k.place = p.clock + maxAhead
 	p.newest = mark{place: k.place}
 	p.early.begin(k.place-p.clock-firstGuess, p.clock)
@@ -271,7 +274,7 @@ func (p *player) cut(place int64) {
 func (p *player) say(k *packet) {
 	s, from := k.source, len(p.sound)
 	if p.last, p.source = k.seq, s; s.noise {
-		p.hush, p.next = true, k.place
+		p.hush, p.rests, p.next = true, false, k.place
 		p.air.level = levelOf(k.payload[0])
 		return
 	}
@@ -283,7 +286,7 @@ func (p *player) say(k *packet) {
 	p.air.mix(p.sound[from:], false)
 	p.next, p.length = k.place+int64(n), int64(n)
 	p.end = max(p.end, p.newest.place+p.length)
-	p.hush, p.gap = false, 0
+	p.hush, p.rests, p.gap = false, s.opus != nil && len(k.payload) <= codec.OpusHush, 0
 	p.since++
 	p.total.Played++
 	rms := audio.RMS(p.sound[from:])
@@ -299,7 +302,11 @@ func (p *player) cover(most int64, k *packet) int64 {
 	from := len(p.sound)
 	var n int
 	ok := false
-	if p.begun && p.source != nil && !p.hush && p.gap < coverTime && !p.source.noise {
+	covers := int64(coverTime)
+	if p.rests {
+		covers = restTime
+	}
+	if p.begun && p.source != nil && !p.hush && p.gap < covers && !p.source.noise {
 		if s := p.source; k != nil && k.source == s && s.opus != nil && k.seq-p.last >= 2 && most <= p.length {
 			p.sound, n, ok = s.repair(p.sound, k.payload)
 		} else {
@@ -316,12 +323,12 @@ func (p *player) cover(most int64, k *packet) int64 {
 		p.sound = p.sound[:len(p.sound)-(n-int(most))]
 		n = int(most)
 	}
-	if p.gap < coverTime && p.gap+int64(n) >= coverTime && !p.hush {
+	if p.gap < covers && p.gap+int64(n) >= covers && !p.hush {
 		p.air.level = p.air.floor
 	}
-	p.air.mix(p.sound[from:], p.begun && (p.hush || p.gap >= coverTime/2) && p.gap < airTime)
+	p.air.mix(p.sound[from:], p.begun && (p.hush || p.gap >= covers-coverTime/2) && p.gap < airTime)
 	p.gap += int64(n)
-	if ok {
+	if ok && !p.rests {
 		p.total.Concealed += duration(int64(n))
 	}
 	return int64(n)

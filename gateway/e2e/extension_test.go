@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cordboard/gateway/call"
 )
 
 // Each user is an extension of the PBX; calls go both ways and end from both sides.
@@ -64,6 +66,12 @@ func TestExtension(t *testing.T) {
 		o.alice.wantState(t, "talking")
 		wantTone(t, "the phone", wide, toneAlice)
 		wantTone(t, "the page", o.alice, tonePhone2)
+		proves(t, "Trouble with the sound in words", page, desk)
+		o.alice.click(t, "#mute")
+		api := signIn(t, o.gateway, alice)
+		api.wantTrouble(t, "browser", call.TroubleMuted, false)
+		o.alice.click(t, "#mute")
+		api.wantTrouble(t, "browser", call.TroubleMuted, true)
 		o.alice.hangUp(t)
 		wide.wantEvent(t, "CALL_CLOSED")
 	})

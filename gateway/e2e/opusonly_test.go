@@ -34,6 +34,24 @@ const opusOnly = `(() => {
   };
 })()`
 
+// asksForPauses makes a page ask not to be sent silence (RFC 7587 §6.1).
+const asksForPauses = `(() => {
+  const proto = RTCPeerConnection.prototype;
+  for (const name of ["createOffer", "createAnswer"]) {
+    const make = proto[name];
+    proto[name] = async function (...args) {
+      const { type, sdp } = await make.apply(this, args);
+      return { type, sdp: sdp.replace(/useinbandfec=1/g, "useinbandfec=1;usedtx=1") };
+    };
+  }
+})()`
+
+// received is what came to the browser: packets, and those that it counts as lost.
+const received = `(async () => {
+  for (const s of (await window.pc.getStats()).values()) if (s.type === "inbound-rtp" && s.kind === "audio") return [s.packetsReceived, s.packetsLost];
+  return [0, 0];
+})()`
+
 // A page that allows Opus alone, and a phone that knows nothing of it, hear one another, whoever calls. The phone wants
 // packets of twice the usual length.
 func TestOpusOnly(t *testing.T) {
@@ -69,6 +87,7 @@ func TestOpusOnly(t *testing.T) {
 			proves(t, "Packets of another length (ptime)", published[kind], desk)
 			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			c.do(t, opusOnly)
+			c.do(t, asksForPauses)
 			phone.startOver()
 			c.do(t, "await phone.call('201')")
 			phone.wantEvent(t, "CALL_INCOMING")
@@ -94,6 +113,17 @@ func TestOpusOnly(t *testing.T) {
 			c.talksWith(t, phone)
 			wantOpus(c)
 			wantLong()
+			proves(t, "Silence left out of Opus (DTX)", published[kind], desk)
+			phone.command(t, "mute", "")
+			eventually(t, patience, "a few packets of silence in a second, and none lost", func() bool {
+				before := eval[[2]int](t, c.tab, received)
+				time.Sleep(time.Second) // what is measured
+				after := eval[[2]int](t, c.tab, received)
+				n := after[0] - before[0]
+				return n > 0 && n < 15 && after[1] == before[1]
+			})
+			phone.command(t, "mute", "")
+			wantTone(t, "the page, after it", c, tonePhone)
 			phone.hangUp(t)
 			c.wantState(t, "ended")
 			c.do(t, "await phone.stop()")

@@ -135,6 +135,7 @@ func TestTroubleWithTheSound(t *testing.T) {
 		if over.Began != x.Began {
 			t.Errorf("begun %+v, over %+v", x, over)
 		}
+		wantTone(t, "the page, after it", p, tonePhone)
 	})
 	if other := signIn(t, o.gateway, bob); true {
 		if code, answer := other.get(t, "/api/v1/calls"); code != http.StatusOK || len(answer["calls"].([]any)) != 0 {

@@ -65,6 +65,7 @@ type clientLine struct {
 	up       chan struct{}        // closed with the first keys
 	once     sync.Once
 	security security
+	behind   behind
 
 	reading sync.Mutex // two paths may bring packets at a time
 }
@@ -232,7 +233,7 @@ func (s *clientLine) receive(p []byte, now time.Duration) {
 		s.security.receive(p)
 		return
 	}
-	s.leg.receiveSealed(p, what, s.keys.Load(), now)
+	s.behind.receive(&s.security, p, what, s.keys.Load(), now)
 }
 
 // send implements line.

@@ -15,7 +15,7 @@ const (
 	misorder    = 100                   // packets by which a source may jump and still be the same (RFC 3550 appendix A.1)
 	concealMost = 3                     // lost packets in a row that are made up; more of them are a pause
 	pauseGrace  = 10 * time.Millisecond // by which a packet may be late before silence is made up
-	pauseMost   = 500 * time.Millisecond
+	pauseMost   = codec.OpusRest + 100*time.Millisecond
 	joinMost    = 20 * time.Millisecond // pauses up to this are filled
 	jumpMost    = 30                    // s; timestamps that go on by more begin anew
 	lossSteps   = 50                    // packets between looks at how many the party loses
@@ -23,13 +23,15 @@ const (
 
 // converter turns one stream into another codec's. It puts packets in order, repairs or hides lost ones, decodes,
 // changes the sampling rate, cuts the sound into packets of equal length and encodes them. These are a stream with numbers of
-// its own, in which pauses are as long as they were. Silence that the source doesn't send (Opus DTX) is made up.
+// its own, in which pauses are as long as they were. Silence that the source doesn't send (Opus DTX) is made up, and what the hearer doesn't want to
+// be sent is left out.
 type converter struct {
 	sources []*sourceCodec
 	encoder codec.Encoder
-	rate    int           // of what it takes
-	clock   uint32        // of what it gives
-	frame   time.Duration // in a packet
+	opus    *codec.OpusEncoder // encoder, if it is that
+	rate    int                // of what it takes
+	clock   uint32             // of what it gives
+	frame   time.Duration      // in a packet
 	emit    func(p []byte, h rtpHeader)
 	release func(*heldPacket)
 	loss    func() (percent int, known bool) // of what is emitted
@@ -72,11 +74,10 @@ func newConverter(p plan, emit func([]byte, rtpHeader), release func(*heldPacket
 		if slices.ContainsFunc(p.from, func(c sdp.Codec) bool { return !isLaw(c) }) {
 			c.rate = codec.G722Rate
 		}
-		opus, failed := codec.NewOpusEncoder(c.rate, 1, p.to.MostBits())
-		if failed == nil {
-			opus.ExpectLoss(expectedLoss)
+		if c.opus, err = newOpus(c.rate, p.to); err == nil {
+			c.opus.ExpectLoss(expectedLoss)
 		}
-		c.encoder, err = opus, failed
+		c.encoder = c.opus
 	} else {
 		c.encoder, c.rate, err = codec.NewEncoder(p.to.Name, p.to.ClockRate, p.to.Channels)
 	}
@@ -87,6 +88,15 @@ func newConverter(p plan, emit func([]byte, rtpHeader), release func(*heldPacket
 		err = c.add(from)
 	}
 	return c, err
+}
+
+// newOpus makes an encoder for samples at rate, as who hears it wants it.
+func newOpus(rate int, wanted sdp.Codec) (*codec.OpusEncoder, error) {
+	opus, err := codec.NewOpusEncoder(rate, 1, wanted.MostBits())
+	if err == nil && wanted.OmitsSilence() {
+		opus.OmitSilence()
+	}
+	return opus, err
 }
 
 // expectedLoss is what is assumed before the party has reported any, in per cent.
@@ -275,7 +285,7 @@ func (c *converter) play(k *heldPacket) {
 	c.step = uint32(len(c.pcm)) * s.ClockRate / uint32(s.rate)
 	c.stamp = k.stamp + c.step
 	c.say(c.pcm[min(int(over)*s.rate/int(s.ClockRate), len(c.pcm)):])
-	if isOpus(s.Codec) && len(k.data) <= 2 && c.step > 0 { // a frame of silence; the next one may come after 400 ms (RFC 6716 §2.1.9)
+	if isOpus(s.Codec) && len(k.data) <= codec.OpusHush && c.step > 0 {
 		c.pause = k.at + time.Duration(c.step)*time.Second/time.Duration(s.ClockRate) + pauseGrace
 		c.resumes = k.at + pauseMost
 	}
@@ -326,11 +336,9 @@ func (c *converter) say(pcm []int16) {
 func (c *converter) flush() {
 	size, at := c.size(), 0
 	for ; len(c.sound)-at >= size; at += size {
-		if c.sent++; c.sent%lossSteps == 0 && c.loss != nil {
-			if opus, ok := c.encoder.(*codec.OpusEncoder); ok {
-				if percent, known := c.loss(); known {
-					opus.ExpectLoss(percent)
-				}
+		if c.sent++; c.sent%lossSteps == 0 && c.loss != nil && c.opus != nil {
+			if percent, known := c.loss(); known {
+				c.opus.ExpectLoss(percent)
 			}
 		}
 		ticks := uint32(uint64(c.frame) * uint64(c.clock) / uint64(time.Second))
@@ -339,8 +347,14 @@ func (c *converter) flush() {
 			c.voice.stamp += ticks
 			continue
 		}
-		c.emit(c.voice.say(c.payload, ticks, c.marked))
-		c.marked = false
+		if c.opus != nil && c.opus.Rests() {
+			c.voice.stamp += ticks
+			c.marked = true
+			continue
+		}
+		hushes := c.opus != nil && c.opus.Hushes()
+		c.emit(c.voice.say(c.payload, ticks, c.marked && !hushes))
+		c.marked = c.marked && hushes
 	}
 	c.sound = c.sound[:copy(c.sound, c.sound[at:])]
 }

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -133,10 +134,12 @@ func (b *converterBench) steady(to sdp.Codec) {
 	}
 }
 
-var pairs = []struct {
+type conversion struct {
 	from, to   sdp.Codec
 	clean, bad float64 // SNR in dB, at least; bad with 5 % of the packets lost
-}{
+}
+
+var pairs = []conversion{
 	{opusCodec, pcmaCodec, 20, 3}, {opusCodec, pcmuCodec, 20, 3}, {opusCodec, g722Codec, 20, 3}, {pcmaCodec, opusCodec, 18, 3}, {pcmuCodec, opusCodec, 18, 3},
 	{g722Codec, opusCodec, 20, 3}, {g722Codec, pcmaCodec, 30, 8}, {pcmuCodec, g722Codec, 30, 8}, {pcmuCodec, pcmaCodec, 30, 8},
 }
@@ -281,13 +284,64 @@ func TestConvertDTX(t *testing.T) {
 	}
 }
 
+// Silence isn't sent to who asks for that (usedtx), but for a packet every 400 ms: numbers go on without a gap, timestamps with the time, and what is
+// spoken after it is marked. Who doesn't ask is sent all of it.
+func TestConvertOmitsSilence(t *testing.T) {
+	for _, tt := range []struct {
+		fmtp  string
+		omits bool
+	}{{"minptime=10;usedtx=1", true}, {"usedtx=0", false}, {"", false}} {
+		for _, from := range []sdp.Codec{pcmaCodec, g722Codec} {
+			to := opusCodec
+			to.Fmtp = tt.fmtp
+			b, mouth := newConverterBench(t, from, to), newCoder(t, from, 440, packetTime)
+			seq := uint16(0)
+			say := func(packets int, loud bool) {
+				for range packets {
+					if mouth.tone = audio.NewTone(440, 50*len(mouth.pcm), toneVolume); !loud {
+						mouth.tone = audio.NewTone(440, 50*len(mouth.pcm), 0)
+					}
+					b.take(from.PT, seq, uint32(seq)*mouth.ticks, time.Duration(seq)*packetTime, mouth.next(t))
+					seq++
+				}
+			}
+			say(50, true)
+			say(200, false)
+			pause := len(b.out)
+			say(50, true)
+			n, marks := len(b.out), 0
+			for i, p := range b.out[1:] {
+				step := p.stamp - b.out[i].stamp
+				if p.seq != b.out[i].seq+1 || step%960 != 0 || step > 20*960 {
+					t.Fatalf("packet %d: %d after the one before, %d later", i+1, p.seq-b.out[i].seq, step)
+				}
+				if p.marked {
+					if marks++; i+1 < pause || i+1 > pause+2 {
+						t.Errorf("packet %d is marked; speech begins with %d", i+1, pause)
+					}
+				}
+			}
+			if whole := b.out[n-1].stamp - b.out[0].stamp; whole != 299*960 {
+				t.Errorf("%d ticks, want %d", whole, 299*960)
+			}
+			if tt.omits && (n < 110 || n > 140 || marks != 1) || !tt.omits && (n != 300 || marks != 0) {
+				t.Errorf("%s, %q: 300 packets, 200 of them silent, are %d, %d of them marked", from.Name, tt.fmtp, n, marks)
+			}
+		}
+	}
+}
+
 // In steady state nothing is allocated.
 func TestConvertAllocates(t *testing.T) {
-	for _, tt := range pairs {
+	omitting := opusCodec
+	omitting.Fmtp = "usedtx=1"
+	for _, tt := range append(pairs[:len(pairs):len(pairs)], conversion{from: pcmaCodec, to: omitting}) {
 		b, from := newConverterBench(t, tt.from, tt.to), newCoder(t, tt.from, 440, packetTime)
 		packets := make([][]byte, 50)
 		for i := range packets {
-			packets[i] = from.next(t)
+			if packets[i] = from.next(t); tt.to == omitting {
+				packets[i] = bytes.Repeat([]byte{zeroALaw}, 160)
+			}
 		}
 		b.c.emit, b.c.release = func([]byte, rtpHeader) {}, func(*heldPacket) {}
 		var k heldPacket

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -67,6 +68,8 @@ type security struct {
 	fingerprint string        // of the peer
 	hello       hello
 	current     *association
+	far         uint32 // that the peer's side of the handshake has come; see follow
+	ending      bool   // we are the client, and the server's last flight came
 	last        []byte // our last flight as a server
 	repeats     int    // of last
 	failures    int
@@ -87,7 +90,7 @@ func (s *security) settle(client bool, fingerprint string) {
 			s.current = nil
 		}
 		s.line.install(nil)
-		s.failures, s.broken, s.hello, s.last = 0, false, hello{}, nil
+		s.failures, s.broken, s.hello, s.last, s.far = 0, false, hello{}, nil, 0
 	}
 	s.client, s.fingerprint = client, fingerprint
 	if !s.settled {
@@ -115,12 +118,14 @@ func (s *security) connect() {
 func (s *security) receive(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.follow(p)
 	if s.last != nil && s.repeats < maxRepeats && finishing(p) {
 		s.repeats++
 		s.line.write(s.last)
 		return
 	}
 	if s.current != nil {
+		s.ending = s.ending || s.current.client && finishing(p)
 		s.current.push(p)
 		return
 	}
@@ -131,6 +136,25 @@ func (s *security) receive(p []byte) {
 		h := s.hello
 		s.hello = hello{}
 		s.start(&h)
+	}
+}
+
+// follow notes when the peer's side of the handshake goes on, of which what comes once more is no sign. The caller holds mu.
+func (s *security) follow(p []byte) {
+	far := uint32(0)
+	for r := range records(p) {
+		switch {
+		case r.kind == recordChange || r.epoch > 0:
+			far = math.MaxUint32
+		case r.kind == recordHandshake:
+			for f := range fragments(r.body()) {
+				far = max(far, (uint32(f.seq)+1)<<16|uint32(f.start+len(f.data)))
+			}
+		}
+	}
+	if far > s.far {
+		s.far = far
+		s.leg.count.shaken.Store(int64(s.engine.now()))
 	}
 }
 
@@ -146,7 +170,7 @@ func (s *security) start(h *hello) {
 		cancel()
 		return
 	}
-	s.current = a
+	s.current, s.ending = a, false
 }
 
 // association is a DTLS association during its handshake, and the net.Conn that pion speaks through. After it nothing
@@ -174,6 +198,7 @@ func (a *association) run(ctx context.Context, h *hello) {
 		s.current, s.last = nil, nil
 		if err != nil && ctx.Err() == nil {
 			s.failures++
+			s.far = 0
 			s.broken = errors.Is(err, errFingerprint)
 		}
 	}

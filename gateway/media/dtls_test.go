@@ -38,10 +38,16 @@ func (l *lossy) Read(p []byte) (int, error) {
 // checkedClient makes a call by hand, up to where DTLS begins: its socket has passed a connectivity check.
 func checkedClient(t testing.TB, e *Engine, host netip.Addr, certificate tls.Certificate) net.Conn {
 	t.Helper()
+	return checkedBrowser(t, e, host, certificate, "actpass")
+}
+
+// checkedBrowser is checkedClient with a role of choice in the handshake.
+func checkedBrowser(t testing.TB, e *Engine, host netip.Addr, certificate tls.Certificate, setup string) net.Conn {
+	t.Helper()
 	party := call.Party{Leg: "alice", Profile: sdp.WebRTC, Host: host}
 	offer := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\n" +
 		"a=rtpmap:0 PCMU/8000\r\na=mid:0\r\na=rtcp-mux\r\na=ice-ufrag:them\r\na=ice-pwd:theirpasswordtheirpassword\r\n" +
-		"a=fingerprint:" + fingerprint(certificate.Certificate[0]) + "\r\na=setup:actpass\r\na=sendrecv\r\n"
+		"a=fingerprint:" + fingerprint(certificate.Certificate[0]) + "\r\na=setup:" + setup + "\r\na=sendrecv\r\n"
 	answer, err := sdp.Parse(must(t)(e.Local(t.Context(), "call", party, Echo, []byte(offer))))
 	if err != nil {
 		t.Fatal(err)

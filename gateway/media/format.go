@@ -14,6 +14,7 @@ const (
 	formatOther formatKind = iota // sound of which nothing can be told by a look
 	formatMuLaw
 	formatALaw
+	formatG722
 	formatOpus
 	formatEvent // RFC 4733
 	formatNoise // RFC 3389
@@ -35,6 +36,8 @@ func formats(codecs []sdp.Codec) []format {
 			f.kind = formatMuLaw
 		case "PCMA":
 			f.kind = formatALaw
+		case "G722":
+			f.kind = formatG722
 		case "OPUS":
 			f.kind = formatOpus
 		case "TELEPHONE-EVENT":
@@ -90,18 +93,27 @@ const (
 	tinyOpus   = 3 // octets of a frame of Opus that holds digital silence
 	zeroMuLaw  = 0xFF
 	zeroALaw   = 0xD5
+	stillG722  = 0xC0
 	brokenOpus = 1 // octets of a frame that DTX leaves out: it says nothing of the microphone
 )
 
 // silent says whether a payload holds digital silence: what a browser sends for a microphone that is muted or gives nothing. G.711 then
-// has nothing but the code of a positive zero; the faintest noise has negative values too. Opus makes a frame of three octets.
-// Noise and events are no sound either. Of G.722, whose code for silence wanders, and of other codecs nothing is said.
+// has nothing but the code of a positive zero; the faintest noise has negative values too. In G.722 the code of the lower band wanders, but that of the
+// higher band, the first two bits, stays that of a positive zero (ITU-T G.722), of which the faintest noise makes others as well. Opus makes a
+// frame of three octets. Noise and events are no sound either. Of other codecs nothing is said.
 func (f format) silent(payload []byte) bool {
 	switch f.kind {
 	case formatMuLaw:
 		return only(payload, zeroMuLaw)
 	case formatALaw:
 		return only(payload, zeroALaw)
+	case formatG722:
+		for _, octet := range payload {
+			if octet < stillG722 {
+				return false
+			}
+		}
+		return true
 	case formatOpus:
 		return len(payload) <= tinyOpus && len(payload) > brokenOpus
 	case formatEvent, formatNoise:

@@ -16,6 +16,7 @@ const (
 	latePause    = time.Second            // for so long late packets of the source before are taken
 	maxAhead     = 10 * time.Second       // by which timestamps may run ahead of the clock
 	maxBack      = time.Second            // by which they may go back
+	longestShare = 5                      // of a second, that a packet may last; what is more is a pause
 )
 
 // errMisplaced reports a packet that is not sent: its place in the stream is taken or long past, or its source jumped
@@ -32,6 +33,7 @@ type outgoing struct {
 	looped bool   // one was given up already
 	began  bool
 	cut    bool // the next packet begins a talk spurt, though its source may be the same
+	video  bool // the marker ends a picture, which only the source knows (RFC 6184 §5.1, RFC 7741 §4.1)
 
 	source, before flow          // who is heard at the moment, and who was before
 	turned         time.Duration // when source followed before
@@ -111,7 +113,7 @@ func (o *outgoing) send(p []byte, h rtpHeader, rate uint32, now time.Duration, b
 	binary.BigEndian.PutUint16(p[2:], at.seq)
 	binary.BigEndian.PutUint32(p[4:], at.stamp)
 	binary.BigEndian.PutUint32(p[8:], o.ssrc)
-	if at.begins {
+	if at.begins && !o.video {
 		p[1] |= 0x80
 	}
 	octets := h.payload(p)
@@ -190,7 +192,7 @@ func (o *outgoing) take(n numbers, at place, rate uint32, now time.Duration) {
 	} else {
 		ahead := n.seq - s.seq
 		s.behind = min(s.behind+ahead, maxGap)
-		if by := n.stamp - s.stamp; ahead == 1 && by > 0 && by <= rate/2 {
+		if by := n.stamp - s.stamp; ahead == 1 && by > 0 && by <= rate/longestShare {
 			o.step = by
 		}
 	}

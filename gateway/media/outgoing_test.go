@@ -130,6 +130,10 @@ func TestOutgoing(t *testing.T) {
 		{"silence suppressed", []packet{
 			{numbers: from(1, 1, 0), marker: true}, {after: time.Minute, numbers: from(1, 2, 480000), seq: 1, stamp: 480000},
 		}},
+		{"silence left out, and another source at once", []packet{
+			{numbers: from(1, 1, 0), marker: true}, {after: 400 * ms, numbers: from(1, 2, 3200), seq: 1, stamp: 3200},
+			{after: 20 * ms, numbers: from(2, 9, 77), seq: 2, stamp: 3360, marker: true},
+		}},
 		{"codec of another clock rate", []packet{
 			{rate: 48000, pt: 111, numbers: from(1, 1, 0), marker: true}, {after: 20 * ms, rate: 48000, pt: 111, numbers: from(1, 2, 960), seq: 1, stamp: 960},
 			{after: 20 * ms, numbers: from(1, 3, 5000), seq: 2, stamp: 1920, marker: true}, {after: 20 * ms, numbers: from(1, 4, 5160), seq: 3, stamp: 2080},

@@ -101,8 +101,12 @@ func newBrowserOf(t testing.TB, codecs []sdp.Codec, settings ...func(*webrtc.Set
 			MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack", Parameter: "pli"}},
 		}, PayloadType: 96,
 	}
-	if err := me.RegisterCodec(vp8, webrtc.RTPCodecTypeVideo); err != nil { // of use to who adds a camera
-		t.Fatal(err)
+	h264 := vp8
+	h264.MimeType, h264.PayloadType, h264.SDPFmtpLine = webrtc.MimeTypeH264, 97, h264Parameters
+	for _, c := range []webrtc.RTPCodecParameters{vp8, h264} { // of use to who adds a camera
+		if err := me.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+			t.Fatal(err)
+		}
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})

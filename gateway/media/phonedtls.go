@@ -15,8 +15,9 @@ type handshakes struct {
 	line *plainLine
 
 	mu     sync.Mutex
-	media  *dtlsPort // nil: no DTLS
-	rtcp   *dtlsPort // nil with rtcp-mux
+	media  *dtlsPort       // nil: no DTLS
+	rtcp   *dtlsPort       // nil with rtcp-mux
+	ctx    context.Context // ends with them
 	cancel context.CancelFunc
 	early  []datagram // came before the answer that lets them in
 }
@@ -36,6 +37,7 @@ type dtlsPort struct {
 	line     *plainLine
 	control  bool
 	security security
+	rivals   []*rival // guarded by the handshakes' mutex
 }
 
 // settle takes what an exchange of descriptions agreed on. Whether RTCP has a port of its own stays as it was agreed first with a phone.
@@ -47,15 +49,19 @@ func (d *handshakes) settle(client bool, remote *sdp.Remote) {
 	if d.media == nil {
 		d.line.muxed.Store(remote.Mux)
 		d.line.secret.Store(new(secret))
-		var ctx context.Context
-		ctx, d.cancel = context.WithCancel(d.line.engine.ctx)
-		d.media = d.port(ctx, false)
+		d.ctx, d.cancel = context.WithCancel(d.line.engine.ctx)
+		d.media = d.port(d.ctx, false)
 		if !remote.Mux {
-			d.rtcp = d.port(ctx, true)
+			d.rtcp = d.port(d.ctx, true)
 		}
 	}
 	ports, early := []*dtlsPort{d.media, d.rtcp}, d.early
 	d.early = nil
+	for _, p := range ports {
+		if p != nil && p.security.expects() != remote.Fingerprint {
+			p.dismiss() // they were of another phone
+		}
+	}
 	d.mu.Unlock()
 	for _, p := range ports {
 		if p != nil {
@@ -105,11 +111,24 @@ func (d *handshakes) receive(p []byte, src netip.AddrPort, control bool) bool {
 		port = d.rtcp
 	}
 	d.mu.Unlock()
-	if port == nil || !port.target().opens(src) {
+	if port == nil {
+		return false
+	}
+	if port.compete(p, src) {
+		return true
+	}
+	if !port.target().opens(src) {
 		return false
 	}
 	port.security.receive(p)
 	return true
+}
+
+// first is the port of media, nil without DTLS.
+func (d *handshakes) first() *dtlsPort {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.media
 }
 
 // begun says whether there is an association, or soon will be.
@@ -152,11 +171,14 @@ func (p *dtlsPort) at() *netip.AddrPort {
 
 // write implements carrier.
 func (p *dtlsPort) write(data []byte) error {
-	socket := p.line.media
+	return write(p.socket(), p.target(), data)
+}
+
+func (p *dtlsPort) socket() *socket {
 	if p.control {
-		socket = p.line.control
+		return p.line.control
 	}
-	return write(socket, p.target(), data)
+	return p.line.media
 }
 
 // keyed implements carrier.

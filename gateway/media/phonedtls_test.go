@@ -170,6 +170,7 @@ func TestDTLSRestored(t *testing.T) {
 type dtlsPhone struct {
 	*deskPhone
 	certificate tls.Certificate
+	held        *[][]byte // the end of its handshake, which it keeps back; nil: it doesn't
 }
 
 func newDTLSPhone(t testing.TB) *dtlsPhone {
@@ -178,7 +179,7 @@ func newDTLSPhone(t testing.TB) *dtlsPhone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &dtlsPhone{&deskPhone{phone: newPhone(t)}, certificate}
+	return &dtlsPhone{deskPhone: &deskPhone{phone: newPhone(t)}, certificate: certificate}
 }
 
 func (p *dtlsPhone) description(setup string) []byte {
@@ -206,7 +207,7 @@ func (p *dtlsPhone) connect(client bool) error {
 	if client {
 		begin = dtls.Client
 	}
-	conn, err := begin(&toward{p.media, net.UDPAddrFromAddrPort(p.remote.Audio)}, &dtls.Config{
+	conn, err := begin(&toward{p.media, net.UDPAddrFromAddrPort(p.remote.Audio), p.held}, &dtls.Config{
 		Certificates: []tls.Certificate{p.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert,
 		SRTPProtectionProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80},
 	})
@@ -227,11 +228,18 @@ func (p *dtlsPhone) connect(client bool) error {
 // toward is a socket as a connection to one address.
 type toward struct {
 	*net.UDPConn
-	to *net.UDPAddr
+	to   *net.UDPAddr
+	held *[][]byte // keeps the end of the handshake; nil: it goes
 }
 
-func (c *toward) Write(p []byte) (int, error) { return c.WriteToUDP(p, c.to) }
-func (c *toward) RemoteAddr() net.Addr        { return c.to }
+func (c *toward) Write(p []byte) (int, error) {
+	if c.held != nil && finishing(p) {
+		*c.held = append(*c.held, bytes.Clone(p))
+		return len(p), nil
+	}
+	return c.WriteToUDP(p, c.to)
+}
+func (c *toward) RemoteAddr() net.Addr { return c.to }
 
 // A phone may be on either side of the handshake, in calls of either direction; one with another certificate than its own
 // is told so, and not heard.
@@ -384,7 +392,7 @@ func TestDTLSOtherMux(t *testing.T) {
 				reaches(t, b.mouth, a, "sound")
 				if !mux {
 					other := &phone{t: t, media: b.control, remote: sdp.Remote{Audio: b.remote.RTCP}}
-					if err := (&dtlsPhone{&deskPhone{phone: other}, b.certificate}).connect(true); err != nil {
+					if err := (&dtlsPhone{deskPhone: &deskPhone{phone: other}, certificate: b.certificate}).connect(true); err != nil {
 						t.Fatalf("at the port of RTCP: %v", err)
 					}
 				}

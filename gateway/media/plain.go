@@ -23,6 +23,7 @@ type plainLine struct {
 	muxed   atomic.Bool            // RTCP comes and goes at media
 	bargain bargain
 	dtls    handshakes
+	behind  behind // of media
 }
 
 // receive takes a datagram from the RTP port. It belongs to the goroutine that reads it. Some PBXs send RTCP there too,

@@ -223,6 +223,11 @@ func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now t
 	if what == kindDTLS && s.dtls.receive(p, src, control) {
 		return
 	}
+	if k.media.in != nil && s.behind.packets != nil && !control {
+		for _, early := range s.behind.take() {
+			s.receiveSealed(k, early.data, early.src, now, false)
+		}
+	}
 	to := &s.rtp
 	if control {
 		to = &s.rtcp
@@ -233,7 +238,11 @@ func (s *plainLine) receiveSealed(k *secret, p []byte, src netip.AddrPort, now t
 		}
 	} else {
 		switch {
-		case what == kindRTP && !control && k.media.in != nil:
+		case what == kindRTP && !control && k.media.in == nil:
+			if media := s.dtls.first(); media != nil && s.behind.keep(&media.security, p, src) {
+				return
+			}
+		case what == kindRTP && !control:
 			h, ok := parseRTP(p)
 			if !ok {
 				break

@@ -34,6 +34,7 @@ type secureLine struct {
 	up        chan struct{}                  // closed with the first keys
 	once      sync.Once
 	security  security
+	behind    behind
 }
 
 func newSecureLine(e *Engine, l *leg) *secureLine {
@@ -80,7 +81,7 @@ func (s *secureLine) receive(p []byte, what kind, src netip.AddrPort, now time.D
 		s.shake(p, src, nil)
 		return
 	}
-	s.leg.receiveSealed(p, what, s.keys.Load(), now)
+	s.behind.receive(&s.security, p, what, s.keys.Load(), now)
 }
 
 // receiveSealed takes a packet that came under keys, nil while there are none, on a socket that RTP and RTCP share.

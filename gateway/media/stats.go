@@ -41,6 +41,7 @@ type counters struct {
 	sound                                    atomic.Int64                   // RTP of the party came that was no digital silence
 	spoke                                    atomic.Int64                   // RTP was sent to the party, for the first time
 	agreed, checked, keyed                   atomic.Int64                   // descriptions, ICE and DTLS came that far, for the first time
+	shaken                                   atomic.Int64                   // the party's side of the DTLS handshake went on last
 	oddType                                  atomic.Uint32                  // the last payload type that was not agreed on
 	oddHost                                  atomic.Pointer[netip.AddrPort] // the first other host
 	source                                   source

@@ -11,7 +11,7 @@ import (
 // When something counts as trouble. What must be known within two seconds waits for the quietTime and the next look.
 const (
 	quietTime = 1400 * time.Millisecond // nothing comes
-	dtlsTime  = 3 * time.Second         // the handshake goes on; on a bad network a flight of it is sent again
+	dtlsTime  = 5 * time.Second         // the handshake goes on, step by step
 	pauseTime = 10 * time.Second        // nothing comes from a party that is known to pause
 	flowTime  = time.Second             // packets come, if the last one is no older
 	reportAge = 10 * time.Second        // a party's report is of the moment
@@ -82,7 +82,9 @@ func (l *leg) mute(since, now time.Duration) call.TroubleKind {
 		}
 		return ""
 	case "dtls":
-		if now-max(since, time.Duration(c.checked.Load())) >= dtlsTime {
+		// In quietTime a flight that was lost is there again, on all but the slowest networks.
+		began := max(since, time.Duration(c.checked.Load()))
+		if now-max(began, time.Duration(c.shaken.Load())) >= quietTime || now-began >= dtlsTime {
 			return call.TroubleDTLS
 		}
 		return ""

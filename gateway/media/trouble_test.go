@@ -3,6 +3,7 @@ package media
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,55 @@ func TestTroublesBeginAndEnd(t *testing.T) {
 					w.expect(tt.also, tt.side, true, known)
 				}
 				w.calm(20 * time.Second)
+			})
+		})
+	}
+}
+
+// A handshake that stands still is known, be it that nothing comes, or the same again and again since our answer is lost. One that is merely slow is
+// no trouble.
+func TestStalledHandshake(t *testing.T) {
+	message := func(seq uint16, start, size int) []byte {
+		p := appendHeader(appendRecord(nil, recordHandshake, messageHeader+size), 1, seq, 400, start, size)
+		return append(p, make([]byte, size)...)
+	}
+	finished := appendRecord(nil, recordChange, 0)
+	for _, tt := range []struct {
+		name  string
+		every time.Duration
+		steps [][]byte
+		goes  time.Duration // on, before it stands still; less than 0: it doesn't
+	}{
+		{"nothing comes", 0, nil, 0},
+		{"the ClientHello comes again", 500 * time.Millisecond, [][]byte{message(0, 0, 400), message(0, 0, 400), message(0, 0, 400), message(0, 0, 400)}, 0},
+		{"a half of it does", 500 * time.Millisecond, [][]byte{message(0, 200, 200), message(0, 0, 200), message(0, 200, 200), message(0, 0, 200)}, 0},
+		{"a flight is missing", 400 * time.Millisecond, [][]byte{message(0, 0, 400), message(1, 0, 400), message(2, 0, 400)}, 800 * time.Millisecond},
+		{"a slow network", 1300 * time.Millisecond, [][]byte{message(0, 0, 400), message(1, 0, 400), finished}, -1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatched(t, 8000, "PCMU")
+				w.calm(3 * time.Second)
+				l := w.browser.leg
+				w.browser.wire.is, w.browser.mute = "dtls", true
+				l.count.checked.Store(int64(w.engine.now()))
+				var steps sync.WaitGroup
+				defer steps.Wait()
+				steps.Go(func() {
+					s := &security{engine: w.engine, leg: l}
+					for _, p := range tt.steps {
+						s.follow(p)
+						time.Sleep(tt.every)
+					}
+				})
+				if tt.goes < 0 {
+					w.calm(time.Duration(len(tt.steps)) * tt.every)
+					return
+				}
+				w.calm(tt.goes)
+				if x := w.expect(call.TroubleDTLS, "browser", false, known); x.Cause != "large UDP packets are lost on the way" {
+					t.Errorf("told %+v", x)
+				}
 			})
 		})
 	}

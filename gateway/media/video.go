@@ -52,6 +52,7 @@ func (l *leg) watch(port uint16) error {
 		line.listen()
 	}
 	v.streams.begin(l.engine.now())
+	v.streams.out.video = true
 	_, v.streams.name = l.streams.identity() // by which a browser knows that the two belong together (RFC 3550 §6.5.1)
 	l.video.Store(v)
 	return nil

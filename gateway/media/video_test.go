@@ -193,14 +193,30 @@ func TestPictureIsAskedFor(t *testing.T) {
 	}
 	lose(b, seen.SSRC+1) // of a stream that is none of ours
 	lose(b, seen.SSRC)
+	wantAsked := func(how string) {
+		t.Helper()
+		select {
+		case got := <-asked:
+			if got != "call pbx" {
+				t.Errorf("%s: asked is %q", how, got)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s: nobody is asked", how)
+		}
+	}
+	wantAsked("PLI")
+	time.Sleep(pictureTime)     // before it nobody is asked again
+	full := func(ssrc uint32) { // names its stream in an entry alone (RFC 5104 §4.3.1.2)
+		b.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: 1}}}})
+	}
+	full(seen.SSRC + 1)
 	select {
 	case got := <-asked:
-		if got != "call pbx" {
-			t.Errorf("asked is %q", got)
-		}
-	case <-time.After(patience):
-		t.Error("nobody is asked")
+		t.Errorf("FIR of a stream that is none of ours: asked is %q", got)
+	case <-time.After(calm):
 	}
+	full(seen.SSRC)
+	wantAsked("FIR")
 	if err := e.Picture(t.Context(), "call", pbx.Leg); !errors.Is(err, ErrPicturesByInfo) {
 		t.Errorf("the phone is asked in its media: %v", err)
 	}

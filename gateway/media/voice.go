@@ -162,7 +162,7 @@ func (v *Voice) capture(frame []int16, rate int) {
 	v.sound = append(v.sound, frame...)
 	lasts := w.packetOf(m, given)
 	for n := int(lasts * time.Duration(rate) / time.Second); len(v.sound) >= n; {
-		v.say(m, v.sound[:n], lasts, now)
+		v.say(m, w, v.sound[:n], lasts, now)
 		v.sound = v.sound[:copy(v.sound, v.sound[n:])]
 	}
 }
@@ -182,7 +182,7 @@ func (v *Voice) rest(d time.Duration) {
 const lossLooks = 50
 
 // say sends a packet of sound that lasts d.
-func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
+func (v *Voice) say(m *voiceCodec, w *way, sound []int16, d, now time.Duration) {
 	v.clock = m.codec.ClockRate
 	v.speech.header.pt = m.codec.PT
 	if m.opus != nil && m.sent%lossLooks == 0 {
@@ -195,8 +195,14 @@ func (v *Voice) say(m *voiceCodec, sound []int16, d, now time.Duration) {
 		v.speech.stamp += lasts
 		return
 	}
-	p, h := v.speech.say(payload, lasts, !v.began)
-	v.began = true
+	if m.opus != nil && m.opus.Rests() && w.beeper == nil { // it takes the place of packets
+		v.speech.stamp += lasts
+		v.began = false
+		return
+	}
+	hushes := m.opus != nil && m.opus.Hushes()
+	p, h := v.speech.say(payload, lasts, !v.began && !hushes)
+	v.began = v.began || !hushes
 	v.line.leg.receive(p, h, now)
 }
 
@@ -231,7 +237,7 @@ func newVoiceCodec(c sdp.Codec) (m *voiceCodec, err error) {
 	m = &voiceCodec{codec: c, scaled: make([]int16, 0, longestVoice), payload: make([]byte, 0, maxPacket)}
 	rate := voiceOpusRate
 	if isOpus(c) {
-		m.opus, err = codec.NewOpusEncoder(rate, 1, c.MostBits())
+		m.opus, err = newOpus(rate, c)
 		m.encoder = m.opus
 	} else {
 		m.encoder, rate, err = codec.NewEncoder(c.Name, c.ClockRate, c.Channels)

@@ -76,6 +76,9 @@ func (c Codec) MostBits() int {
 	return bits
 }
 
+// OmitsSilence says whether a party prefers that silence is not sent (usedtx, RFC 7587 §6.1).
+func (c Codec) OmitsSilence() bool { return c.isOpus() && c.parameter("usedtx", "") == "1" }
+
 func (c Codec) isOpus() bool { return strings.EqualFold(c.Name, "opus") }
 
 // Same says whether two codecs are one, whatever their payload types and parameters.

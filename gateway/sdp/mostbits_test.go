@@ -11,6 +11,11 @@ func TestMostBits(t *testing.T) {
 			t.Errorf("%q: %d bits, want %d", fmtp, got, want)
 		}
 	}
+	for fmtp, want := range map[string]bool{"": false, "usedtx=0": false, "minptime=10;usedtx=1": true, "stereo=1; UseDTX=1": true} {
+		if got := (Codec{Name: "opus", Fmtp: fmtp}).OmitsSilence(); got != want {
+			t.Errorf("%q: silence omitted %v, want %v", fmtp, got, want)
+		}
+	}
 	if got := (Codec{Name: "G722", Fmtp: "maxaveragebitrate=20000"}).MostBits(); got != 0 {
 		t.Errorf("%d bits of G.722", got)
 	}
