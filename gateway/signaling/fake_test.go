@@ -42,6 +42,7 @@ type fakeMedia struct {
 	answers []string // what Reanswer was told
 }
 
+// note begins a call, as an offer does; what answers and changes needs one that is there.
 func (m *fakeMedia) note(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,7 +58,6 @@ func (m *fakeMedia) Offer(_ context.Context, id string, _, to call.Party, offer 
 }
 
 func (m *fakeMedia) Answer(_ context.Context, id string, _, to call.Party, answer []byte) ([]byte, error) {
-	m.note(id)
 	return fmt.Appendf(nil, "answer for %s of %s", to.Profile, answer), nil
 }
 
@@ -67,7 +67,6 @@ func (m *fakeMedia) Local(_ context.Context, id string, _ call.Party, callee str
 }
 
 func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
-	m.note(id)
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
 }
 
@@ -77,12 +76,10 @@ func (m *fakeMedia) Changes(_ string, _, _ call.Party, offer []byte) bool {
 }
 
 func (m *fakeMedia) Keep(_ context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
-	m.note(id)
 	return fmt.Appendf(nil, "kept for %s of %s", from.Profile, offer), nil
 }
 
 func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byte, error) {
-	m.note(id)
 	return fmt.Appendf(nil, "again for %s", to.Profile), nil
 }
 
