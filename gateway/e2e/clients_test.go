@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,6 +120,28 @@ func TestPlainClients(t *testing.T) {
 			c.do(t, "await phone.stop()")
 		})
 	}
+	for _, kind := range []string{"sipjs", "jssip"} {
+		t.Run(kind+" and why its calls ended", func(t *testing.T) {
+			proves(t, "Reason of the end, in the history", published[kind])
+			c := openClient(t, a, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
+			want := map[string]string{"echo": "Answered", "9486": "Busy", "9603": "Declined", "9418": "Not answered", "9404": "No such name or number"}
+			callsEcho(t, c)
+			for number := range want {
+				if number != "echo" {
+					c.do(t, "await phone.call('"+number+"')")
+					c.wantState(t, "ended")
+				}
+			}
+			var got map[string]string
+			if !within(patience, func() bool {
+				got = api.reasons(t, len(want))
+				return maps.Equal(got, want)
+			}) {
+				t.Errorf("the history says %q, want %q", got, want)
+			}
+			c.do(t, "await phone.stop()")
+		})
+	}
 	t.Run("among themselves", func(t *testing.T) {
 		proves(t, "Browser to browser", sipJS, jsSIP)
 		for _, kinds := range [][2]string{{"sipjs", "jssip"}, {"jssip", "sipjs"}} {
@@ -154,6 +177,20 @@ func TestPlainClients(t *testing.T) {
 		to.do(t, "await phone.hangUp()")
 		from.wantState(t, "ended")
 	})
+}
+
+// reasons are why the last calls in the history ended, by who was called.
+func (s *session) reasons(t *testing.T, calls int) map[string]string {
+	t.Helper()
+	_, answer := s.get(t, fmt.Sprintf("/api/v1/history?limit=%d", calls))
+	reasons := make(map[string]string)
+	list, _ := answer["calls"].([]any)
+	for _, c := range list {
+		if c, ok := c.(map[string]any); ok {
+			reasons[fmt.Sprint(c["to"])] = fmt.Sprint(c["reason"])
+		}
+	}
+	return reasons
 }
 
 // wantPicture waits until the far end's picture moves: frames that the browser has decoded, in the size that was sent.

@@ -11,7 +11,7 @@ import (
 )
 
 // What SIP.js and JsSIP watch goes on down their next connection after they lost one: they are told how things are then and what changes later,
-// although they do not ask again, and the PBX is not asked again either.
+// although they do not ask again, and the PBX is not asked again either. A call goes on all the while, and can be ended afterwards.
 func TestSubscriptionsComeBack(t *testing.T) {
 	t.Parallel()
 	site := openSite(t)
@@ -55,6 +55,28 @@ func TestSubscriptionsComeBack(t *testing.T) {
 				lines := slices.DeleteFunc(c.lines(), func(line string) bool { return !strings.Contains(line, "dialog of 202: ") })
 				return len(lines) > 0 && !strings.Contains(lines[len(lines)-1], "<state>confirmed</state>")
 			})
+
+			proves(t, "Call survives a lost connection", published[kind], desk)
+			one.startOver()
+			c.do(t, "await phone.call('201')")
+			one.wantEvent(t, "CALL_INCOMING")
+			one.answer(t)
+			c.talksWith(t, one)
+			c.forget()
+			w.set(true)
+			c.wantNote(t, "disconnected")
+			wantTone(t, "the phone, with the client's line lost", one, toneAlice) // media goes another way
+			w.set(false)
+			c.wantNote(t, "connected again")
+			wantTone(t, "the phone", one, toneAlice)
+			wantTone(t, "the client", c, tonePhone)
+			if kind == "sipjs" { // the end goes by the new connection, to the client or from it
+				one.hangUp(t)
+			} else {
+				c.do(t, "await phone.hangUp()")
+			}
+			one.wantEvent(t, "CALL_CLOSED")
+			c.wantState(t, "ended")
 			if lines := c.lines(); said(lines, "subscription to") {
 				t.Errorf("the client saw %q, want its subscriptions as they were", lines)
 			}

@@ -56,6 +56,7 @@ func TestPhonesPlayBeforeTheAnswer(t *testing.T) {
 func TestSIPJSAcknowledges(t *testing.T) {
 	t.Parallel()
 	proves(t, "Reliable responses (100rel)", sipJS, sipTest)
+	proves(t, "Early media", sipJS, sipTest)
 	site := openSite(t)
 	at, tables := startPhones(t, map[string]string{"8": "reliable"})
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, PBX: tables, Extra: forSite(site)})

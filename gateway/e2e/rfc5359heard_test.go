@@ -110,11 +110,14 @@ func TestServiceExamplesHeard(t *testing.T) {
 		c.do(t, "phone.pass('303')")
 		c.wantState(t, "ended")
 		hears(t, "phones", "302 has called sip:303@", "302 is over")
+		talks(t, "303") // it is free again, and heard
+		over(t)
 	})
 	t.Run("attended transfer by the browser", func(t *testing.T) {
 		proves(t, "RFC 5359: attended transfer by the browser", jsSIP)
 		talks(t, "304")
 		c.do(t, "await phone.hold(true)")
+		wantNoTone(t, "the client that holds", c, toneAlice)
 		c.do(t, "phone.keep()")
 		talks(t, "305")
 		c.do(t, "phone.join()")

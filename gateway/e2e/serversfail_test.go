@@ -25,20 +25,34 @@ func (g *gateway) usesServer(addr string) (uses bool) {
 // it dies with the call in its hands. When the first is well again calls go there.
 func TestServersThatFail(t *testing.T) {
 	t.Parallel()
-	proves(t, "Next server of a PBX", jsSIP, desk, sipTest)
+	proves(t, "Next server of a PBX", jsSIP, sipJS, desk, sipTest)
 	site, ours, second := openSite(t), freePort(t), freePort(t)
 	first := startPBX(t, pbxOptions{PeerPort: ours.number})
 	phone := startPhone(t, first, "201", phoneOptions{})
 	log := startScenario(t, "phone.xml", second)
 	g := startGateway(t, gatewayOptions{Users: []gatewayUser{alice}, SIP: ours, PBX: pbxTable(first, "peer", "udp", fmt.Sprintf("backup = [%q]\n", second.addr())), Extra: forSite(site)})
-	c := openClient(t, startBrowser(t, toneAlice, g.ca()), site, "jssip", g.ws()+credentialQuery(alice.Name, time.Now().Add(time.Hour)), alice.Name, "")
+	b := startBrowser(t, toneAlice, g.ca())
+	open := func(kind string) *plainClient {
+		return openClient(t, b, site, kind, g.ws()+credentialQuery(alice.Name, time.Now().Add(time.Hour)), alice.Name, "")
+	}
+	c, other := open("jssip"), open("sipjs")
 	firstInUse := func() {
 		t.Helper()
 		eventually(t, 20*time.Second, "return to the first server", func() bool { return g.usesServer(first.addr()) })
 	}
-	firstInUse()
+	atFirst := func() {
+		t.Helper()
+		firstInUse()
+		c.do(t, "await phone.call('201')")
+		phone.wantEvent(t, "CALL_INCOMING")
+		phone.answer(t)
+		c.talksWith(t, phone)
+		phone.hangUp(t)
+		c.wantState(t, "ended")
+	}
+	atFirst()
 	// calls has the second server, which sends back what it hears, take the call to a number; meanwhile happens after the call has begun.
-	calls := func(number string, meanwhile func()) {
+	calls := func(c *plainClient, number string, meanwhile func()) {
 		t.Helper()
 		c.forget()
 		before := len(log())
@@ -57,29 +71,23 @@ func TestServersThatFail(t *testing.T) {
 		}
 	}
 
-	calls("9503", func() {})
+	calls(c, "9503", func() {})
 	firstInUse()
 
 	phone.startOver()
 	syscall.Kill(-first.cmd.Process.Pid, syscall.SIGSTOP)
-	calls("201", func() {})
+	calls(other, "201", func() {})
 	syscall.Kill(-first.cmd.Process.Pid, syscall.SIGCONT)
 	phone.wantEvent(t, "CALL_CLOSED") // the call that came late was taken back
 	firstInUse()
 
 	phone.kill() // nobody answers for it, so the first server knows no more than that it tries
 	before := len(first.output())
-	calls("201", func() {
+	calls(c, "201", func() {
 		eventually(t, patience, "call at the first server", func() bool { return strings.Contains(first.output()[before:], "INVITE sip:201@") })
 		first.kill()
 	})
 	first.start(t)
 	phone = startPhone(t, first, "201", phoneOptions{})
-	firstInUse()
-	c.do(t, "await phone.call('201')")
-	phone.wantEvent(t, "CALL_INCOMING")
-	phone.answer(t)
-	c.talksWith(t, phone)
-	phone.hangUp(t)
-	c.wantState(t, "ended")
+	atFirst()
 }

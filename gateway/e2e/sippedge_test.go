@@ -63,13 +63,21 @@ func TestSessionTimersOfPlainClients(t *testing.T) {
 	b := startBrowser(t, toneAlice, g.ca())
 	for number, kind := range map[string]string{"200": "sipjs", "300": "jssip"} {
 		t.Run(kind, func(t *testing.T) {
-			proves(t, "Session timers", published[kind], sipTest)
+			client := published[kind]
+			proves(t, "Session timers", client, sipTest)
 			c := openClient(t, b, site.URL, kind, g.ws()+credentialQuery("alice", time.Now().Add(time.Hour)), "alice", "")
 			c.do(t, "await phone.call('"+number+"')")
 			c.wantState(t, "talking")
+			wantTone(t, "the client", c, toneAlice)
 			eventually(t, patience, "refreshes of both sides", func() bool {
 				return slices.Contains(log(), number+" is refreshed") && slices.Contains(log(), number+" has refreshed")
 			})
+			wantSaid(t, log, number+" has updated")
+			proves(t, "UPDATE without an offer", sipTest)
+			if kind == "jssip" {
+				proves(t, "UPDATE without an offer", client)
+				c.do(t, "await phone.update()")
+			}
 			wantTone(t, "the client", c, toneAlice)
 			c.do(t, "await phone.hangUp()")
 			c.wantState(t, "ended")

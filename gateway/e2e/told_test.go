@@ -108,6 +108,7 @@ func TestWhatIsTold(t *testing.T) {
 			before = len(log())
 			c.do(t, fmt.Sprintf("await phone.call(%q, [], true)", number))
 			c.wantState(t, "talking")
+			wantTone(t, "the client that wants to be unknown", c, toneAlice)
 			lines = log()[before:]
 			if !said(lines, "call From: ", "anonymous@127.0.0.1") || !said(lines, "call Privacy: id") || !said(lines, "call P-Asserted-Identity: ", user.Extension+"@") {
 				t.Errorf("of who wants to be unknown the phone is told %q", lines)

@@ -51,9 +51,17 @@ func TestDigestSHA256(t *testing.T) {
 // ended, and when the PBX is back everything works again by itself.
 func TestPBXRestarts(t *testing.T) {
 	t.Parallel()
-	proves(t, "PBX restarts", page)
-	o := openOffice(t, "")
+	proves(t, "PBX restarts", page, sipJS)
+	site := openSite(t)
+	o := openOffice(t, forSite(site))
 	s := signIn(t, o.gateway, alice)
+	c := openClient(t, startBrowser(t, toneBob, o.gateway.ca()), site, "sipjs", o.gateway.ws()+credentialQuery(bob.Name, time.Now().Add(time.Hour)), bob.Name, "")
+	second := startPhone(t, o.pbx, "202", phoneOptions{Tone: tonePhone2})
+	c.do(t, "await phone.call('202')")
+	second.wantEvent(t, "CALL_INCOMING")
+	second.answer(t)
+	c.wantState(t, "talking")
+	wantTone(t, "SIP.js", c, tonePhone2)
 	o.pageCallsPhone(t, o.alice, toneAlice)
 
 	o.pbx.kill()
@@ -62,6 +70,10 @@ func TestPBXRestarts(t *testing.T) {
 	wantTone(t, "the page, without PBX", o.alice, tonePhone)
 	eventually(t, 60*time.Second, "status \"unreachable\"", func() bool { return s.pbxState(t, "alice") == "unreachable" })
 	wantTone(t, "the phone, PBX unreachable", o.phone, toneAlice)
+	wantTone(t, "SIP.js, PBX unreachable", c, tonePhone2)
+	wantTone(t, "the phone of SIP.js, PBX unreachable", second, toneBob)
+	c.do(t, "await phone.hangUp()")
+	c.wantState(t, "ended")
 	o.alice.hangUp(t)
 	o.alice.wantState(t, "ended", "idle")
 	o.alice.dial(t, "201")
@@ -80,6 +92,15 @@ func TestPBXRestarts(t *testing.T) {
 	o.pageCallsPhone(t, o.alice, toneAlice)
 	o.phone.hangUp(t)
 	o.alice.wantOver(t)
+	o.phone.startOver()
+	c.do(t, "await phone.call('201')")
+	o.phone.wantEvent(t, "CALL_INCOMING")
+	o.phone.answer(t)
+	c.wantState(t, "talking")
+	wantTone(t, "SIP.js, after the PBX's restart", c, tonePhone)
+	wantTone(t, "its phone", o.phone, toneBob)
+	o.phone.hangUp(t)
+	c.wantState(t, "ended")
 }
 
 // A browser dies in mid-call. Nobody comes back to take the call over, so the

@@ -82,6 +82,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 		return
 	}
 	u.leave()
+	defer u.a.ackFirst(u.req.CSeq().SeqNo)()
 	ack, ok := s.confirm(ctx, u.a, u.req, u.tx, out)
 	if !ok {
 		b.sendAck(seq, nil, creds)

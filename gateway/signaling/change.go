@@ -128,26 +128,34 @@ func (c *change) cross(ctx context.Context) {
 	}
 	peer.answered(res)
 	peer.timedBy(res)
-	seq, creds := sent.CSeq().SeqNo, credentialsOf(sent)
+	acknowledge := func(answer []byte) {
+		if method == sip.INVITE {
+			c.free()
+			peer.sendAck(sent.CSeq().SeqNo, answer, credentialsOf(sent))
+		}
+	}
 	said, _ := sdpOf(res)
 	description, err := b.across(ctx, peer, l, said, len(c.offer) > 0)
 	if err != nil {
-		if method == sip.INVITE {
-			peer.sendAck(seq, nil, creds)
-		}
+		acknowledge(nil)
 		c.refused(ctx, statusOf(err))
 		return
 	}
 	crossed := c.untangle(ctx)
+	if len(c.offer) > 0 { // before l has its answer and says more, which must not overtake the ACK
+		acknowledge(nil)
+	} else {
+		defer l.ackFirst(c.req.CSeq().SeqNo)()
+	}
 	ack, ok := c.answer(description)
 	if ok && (crossed || len(c.offer) > 0 && l.pbx == nil && widened(c.offer, text, said)) {
 		defer s.catchUp(l, peer)
 	}
-	if method != sip.INVITE {
+	if len(c.offer) > 0 {
 		return
 	}
 	var answer []byte
-	if ok && len(c.offer) == 0 {
+	if ok {
 		taken, _ := sdpOf(ack)
 		if answer, err = s.deps.Media.Answer(ctx, b.id, l.party, peer.party, taken); err != nil {
 			b.log.Warn("answer in ACK not usable", "error", err)
@@ -155,8 +163,7 @@ func (c *change) cross(ctx context.Context) {
 			defer s.catchUp(peer, l)
 		}
 	}
-	c.free()
-	peer.sendAck(seq, answer, creds)
+	acknowledge(answer)
 }
 
 // answer accepts the change with a description. A call whose re-INVITE is not confirmed has lost its peer.

@@ -50,10 +50,7 @@ func (m *fakeMedia) Offer(ctx context.Context, id string, _, to call.Party, offe
 	return fmt.Appendf(nil, "offer for %s of %s", to.Profile, offer), nil
 }
 
-func (m *fakeMedia) Answer(ctx context.Context, id string, _, to call.Party, answer []byte) ([]byte, error) {
-	if err := m.note(ctx, id); err != nil {
-		return nil, err
-	}
+func (m *fakeMedia) Answer(_ context.Context, id string, _, to call.Party, answer []byte) ([]byte, error) {
 	return fmt.Appendf(nil, "answer for %s of %s", to.Profile, answer), nil
 }
 
@@ -64,10 +61,7 @@ func (m *fakeMedia) Local(ctx context.Context, id string, _ call.Party, callee s
 	return fmt.Appendf(nil, "%s answers %s", callee, offer), nil
 }
 
-func (m *fakeMedia) Replace(ctx context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
-	if err := m.note(ctx, id); err != nil {
-		return nil, err
-	}
+func (m *fakeMedia) Replace(_ context.Context, id, _ string, _ call.Party, offer []byte) ([]byte, error) {
 	return fmt.Appendf(nil, "taken over by %s", offer), nil
 }
 
@@ -76,17 +70,11 @@ func (m *fakeMedia) Changes(_ string, _, _ call.Party, offer []byte) bool {
 	return !strings.Contains(string(offer), "same")
 }
 
-func (m *fakeMedia) Keep(ctx context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
-	if err := m.note(ctx, id); err != nil {
-		return nil, err
-	}
+func (m *fakeMedia) Keep(_ context.Context, id string, from, _ call.Party, offer []byte) ([]byte, error) {
 	return fmt.Appendf(nil, "kept for %s of %s", from.Profile, offer), nil
 }
 
-func (m *fakeMedia) Again(ctx context.Context, id string, _, to call.Party) ([]byte, error) {
-	if err := m.note(ctx, id); err != nil {
-		return nil, err
-	}
+func (m *fakeMedia) Again(_ context.Context, id string, _, to call.Party) ([]byte, error) {
 	return fmt.Appendf(nil, "again for %s", to.Profile), nil
 }
 

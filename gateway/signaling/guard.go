@@ -78,7 +78,7 @@ func (g *gate) Accept() (net.Conn, error) {
 		}
 		addr, now := hostOf(conn.RemoteAddr().String()), time.Now()
 		if g.srv.knows(addr) && !g.srv.deps.Bans.Address(addr, now) {
-			return &candid{Conn: conn}, nil
+			return g.srv.misread.candid(conn), nil
 		}
 		_ = conn.Close()
 		g.srv.deps.Bans.BlameAddress(addr, guard.Scan, "knocked on the SIP port", now)

@@ -33,6 +33,8 @@ type lines struct {
 	tcp   *handover
 	tls   *handover
 
+	misread *misread
+
 	mu     sync.Mutex
 	open   map[string]*line // by transport and remote address
 	closed bool
@@ -50,8 +52,8 @@ type line struct {
 	taken atomic.Bool // sipgo sends by it
 }
 
-func newLines() *lines {
-	ls := &lines{tcp: newHandover(), tls: newHandover(), open: make(map[string]*line)}
+func newLines(m *misread) *lines {
+	ls := &lines{tcp: newHandover(), tls: newHandover(), misread: m, open: make(map[string]*line)}
 	ls.life, ls.end = context.WithCancel(context.Background())
 	return ls
 }
@@ -60,13 +62,13 @@ func lineKey(transport, remote string) string { return transport + " " + remote 
 
 // add keeps a connection that is open now; false when all are being closed.
 func (ls *lines) add(conn net.Conn, p *pbx, hop locate.Target, transport string) (*line, bool) {
-	l := &line{Conn: &candid{Conn: conn}, lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), hop: hop, gone: make(chan struct{})}
-	l.pbx.Store(p)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed {
 		return nil, false
 	}
+	l := &line{Conn: ls.misread.candid(conn), lines: ls, key: lineKey(transport, conn.RemoteAddr().String()), hop: hop, gone: make(chan struct{})}
+	l.pbx.Store(p)
 	ls.open[l.key] = l
 	ls.work.Go(l.keepAlive)
 	return l, true

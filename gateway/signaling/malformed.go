@@ -2,13 +2,9 @@ package signaling
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -103,111 +99,4 @@ func faultOf(start string) (status string, ok bool) {
 		return sipVersion + " 405 Method Not Allowed\r\nAllow: " + allow, true
 	}
 	return sipVersion + " 400 Bad Request", true
-}
-
-// misread answers datagrams that sipgo can't read. It tells nobody of them but its log, while it reads from the socket: so that is listened to, and
-// the datagram is the one that the read filter has let through just before, of somebody whom we know.
-type misread struct {
-	srv *Server
-
-	mu   sync.Mutex
-	from net.Addr // of the datagram
-}
-
-func (m *misread) heard(from net.Addr) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.from = from
-}
-
-// answer tells the sender of the last datagram that it can't be read.
-func (m *misread) answer(data string) {
-	m.mu.Lock()
-	from := m.from
-	m.mu.Unlock()
-	res := refusalOf([]byte(data))
-	if from == nil || res == nil {
-		return
-	}
-	if _, err := m.srv.ports().udp.WriteTo(res, from); err != nil {
-		m.srv.log.Debug("refusal not sent", "error", err)
-	}
-}
-
-// udpLog is sipgo's log, of which only what its UDP transport can't read is of interest.
-type udpLog struct {
-	misread *misread
-	udp     bool
-}
-
-// What sipgo writes of a message that it can't read.
-const (
-	sipgoUnread = "failed to parse"
-	sipgoUDP    = "Transport<UDP>"
-)
-
-// Enabled implements slog.Handler.
-func (l udpLog) Enabled(_ context.Context, level slog.Level) bool {
-	return l.udp && level >= slog.LevelError
-}
-
-// WithAttrs implements slog.Handler.
-func (l udpLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	for _, a := range attrs {
-		if a.Key == "caller" {
-			l.udp = a.Value.String() == sipgoUDP
-		}
-	}
-	return l
-}
-
-// WithGroup implements slog.Handler.
-func (l udpLog) WithGroup(string) slog.Handler { return l }
-
-// Handle implements slog.Handler.
-func (l udpLog) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != sipgoUnread {
-		return nil
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "data" {
-			l.misread.answer(a.Value.String())
-		}
-		return a.Key != "data"
-	})
-	return nil
-}
-
-// candid is a connection of which sipgo reads whole messages, and whose peer is told when sipgo ends it because it can't read what came.
-type candid struct {
-	net.Conn
-	in   whole // sipgo's
-	mu   sync.Mutex
-	last []byte // read and not followed by another read; sipgo's
-}
-
-// Read gives one message and notes it.
-func (c *candid) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	c.last = nil
-	c.mu.Unlock()
-	n, err := c.in.read(c.Conn, p)
-	c.mu.Lock()
-	c.last = p[:n]
-	c.mu.Unlock()
-	return n, err
-}
-
-// Close ends the connection. That nobody wants to read on after something was read says that it was not understood.
-func (c *candid) Close() error {
-	c.mu.Lock()
-	last := bytes.Clone(c.last)
-	c.last = nil
-	c.mu.Unlock()
-	if _, err := sip.ParseMessage(last); len(last) > 0 && err != nil {
-		if res := refusalOf(last); res != nil {
-			_, _ = c.Conn.Write(res) // it ends in any case
-		}
-	}
-	return c.Conn.Close()
 }

@@ -2,7 +2,10 @@ package signaling
 
 import (
 	"bytes"
+	"io"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +90,52 @@ func TestRefusalByTCP(t *testing.T) {
 	}
 	if !strings.HasPrefix(got.String(), "SIP/2.0 400 Bad Request\r\nVia: ") || strings.Count(got.String(), "\r\n\r\n") != 1 {
 		t.Errorf("answer %q", got.String())
+	}
+}
+
+// What came before is answered all the same, by the time the connection has ended, and however much comes after it.
+func TestAnsweredBeforeTheConnectionEnds(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	const fine, broken = "OPTIONS sip:x SIP/2.0", "OPTIONS  sip:x SIP/2.0"
+	flood := strings.Repeat("v=0 and more\r\n", 1<<14)
+	for _, tt := range []struct {
+		name, text string
+		want       string // what is answered, in any order
+	}{
+		{"what can't be read", broken + "%s 1" + flood, "400 1"},
+		{"before that", fine + "%s 1" + broken + "%s 2", "200 1, 400 2"},
+		{"no message", fine + "%s 1" + flood, "200 1"},
+		{"several before", fine + "%s 1" + fine + "%s 2" + broken + "%s 3" + flood, "200 1, 200 2, 400 3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				conn, err := net.Dial("tcp", w.srv.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = conn.SetDeadline(time.Now().Add(patient))
+				text := regexp.MustCompile(`%s (\d)`).ReplaceAllStringFunc(tt.text, func(n string) string {
+					return "\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK" + token() + "\r\nMax-Forwards: 70\r\nFrom: <sip:p@h>;tag=1\r\nTo: <sip:x@h>\r\nCall-ID: " + token() +
+						"\r\nCSeq: " + n[3:] + " OPTIONS\r\nContent-Length: 0\r\n\r\n"
+				})
+				go func() { _, _ = conn.Write([]byte(text)) }()
+				time.Sleep(10 * time.Millisecond) // what is answered lies there while more comes
+				all, err := io.ReadAll(conn)
+				if err != nil {
+					t.Errorf("the connection ends with %v", err)
+				}
+				var got []string
+				for _, m := range regexp.MustCompile(`SIP/2.0 (\d+) (?s:.*?)\nCSeq: (\d)`).FindAllStringSubmatch(string(all), -1) {
+					got = append(got, m[1]+" "+m[2])
+				}
+				slices.Sort(got)
+				if all := strings.Join(got, ", "); all != tt.want {
+					t.Errorf("answered %q, want %q", all, tt.want)
+				}
+				_ = conn.Close()
+			}
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ const gapTime = 500 * time.Millisecond
 // order is in which order the requests of a leg's peer are taken (RFC 3261 §12.2.2). The leg's mutex guards it.
 type order struct {
 	taken bool          // one is being sent on, and those after it wait
+	acked uint32        // the number of an INVITE whose ACK is to be sent on before those after it; 0: none
 	moved chan struct{} // closed when that is done, or a number has come; nil: nobody waits
 }
 
@@ -47,7 +48,8 @@ func (l *leg) inOrder(req *sip.Request, sentOn bool) (release func(), ok bool) {
 		}
 		// What early dialogs share of numbers differs from phone to phone, and the first number may be any.
 		missing := l.confirmed && *last > 0 && seq > *last+1
-		if !missing && !l.orderly.taken {
+		early := l.orderly.acked > 0 && seq > l.orderly.acked
+		if !missing && !early && !l.orderly.taken {
 			*last = seq
 			l.orderly.move()
 			if !sentOn {
@@ -64,15 +66,34 @@ func (l *leg) inOrder(req *sip.Request, sentOn bool) (release func(), ok bool) {
 		select {
 		case <-moved:
 			l.mu.Lock()
-		case <-gap: // it is missing for good
+		case <-gap: // it is missing for good, or the ACK is
 			l.mu.Lock()
 			if last = l.order(req); seq > *last+1 {
 				*last = seq - 1
+			}
+			if early {
+				l.orderly.acked = 0
 			}
 		case <-late:
 			l.mu.Lock()
 			l.orderly.taken = false
 		}
+	}
+}
+
+// ackFirst has the peer's requests after its INVITE with number seq wait, as for one that is missing, until over says that their ACK was sent on: by a
+// goroutine of its own, too.
+func (l *leg) ackFirst(seq uint32) (over func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orderly.acked = seq
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.orderly.acked == seq {
+			l.orderly.acked = 0
+		}
+		l.orderly.move()
 	}
 }
 

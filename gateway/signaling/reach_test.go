@@ -119,7 +119,7 @@ func TestConnectionComesBack(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	l := listenAt(t, "127.0.0.1:0")
 	s := listenStreams(t, l)
-	ls := newLines()
+	ls := newLines(new(misread))
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

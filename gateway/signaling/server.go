@@ -174,10 +174,11 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		deps.Toll = guard.NewToll(nil)
 	}
 	s := &Server{cfg: cfg, deps: deps, log: log, legs: make(map[string]*leg), ready: make(chan struct{}), tries: auth.NewLimiter(), history: newRecorder(deps.History, log),
-		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1), lines: newLines()}
+		guests: newGuestBook(), learned: make(chan struct{}, 1), revised: make(chan struct{}, 1)}
 	s.SetName(cfg.Name)
 	s.SetBusy(cfg.Busy)
 	s.misread.srv = s
+	s.lines = newLines(&s.misread)
 	s.around = newAround(s)
 	resolver := deps.Resolver
 	if resolver == nil {
@@ -196,7 +197,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	ua, err := sipgo.NewUA(
 		sipgo.WithUserAgent("Cordboard/"+cfg.Version),
 		sipgo.WithUserAgentTransportLayerOptions(
-			sip.WithTransportLayerLogger(slog.New(udpLog{misread: &s.misread})),
+			sip.WithTransportLayerLogger(slog.New(unreadLog{misread: &s.misread})),
 			sip.WithTransportLayerReadFilter(s.fromPBX)),
 		sipgo.WithUserAgenTLSConfig(&tls.Config{RootCAs: x509.NewCertPool()}), // we dial by ourselves; sipgo shall trust nobody
 		sipgo.WithUserAgentTransactionLayerOptions(

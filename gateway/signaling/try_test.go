@@ -203,7 +203,11 @@ func TestTryNobody(t *testing.T) {
 		{"no WebSocket", "sip:" + plainWeb(t) + ";transport=ws", call.TrialFailed, "there is no WebSocket at"},
 		{"no address", "sip:", call.TrialFailed, "The PBX's address can't be used"},
 	} {
-		ctx, stop := context.WithTimeoutCause(t.Context(), time.Second, errNoAnswer)
+		limit := patient
+		if tt.code == call.TrialNoAnswer {
+			limit = time.Second
+		}
+		ctx, stop := context.WithTimeoutCause(t.Context(), limit, errNoAnswer)
 		v := Try(ctx, PBX{URI: tt.uri}, creds, noNames{})
 		stop()
 		if v.Works || v.Code != tt.code || !strings.Contains(v.Text, tt.text) {

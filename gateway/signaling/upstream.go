@@ -128,7 +128,7 @@ func (u *upstream) run(ctx context.Context, token string, delay time.Duration) {
 			if time.Since(since) > lastRetry {
 				retry = firstRetry
 			}
-			next.Reset(max(after, retry))
+			next.Reset(max(after, retry) + u.around.jitter()) // a PBX that stops ends all in one moment
 			retry = min(2*retry, lastRetry)
 			continue
 		case <-next.C:

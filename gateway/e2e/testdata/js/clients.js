@@ -1,5 +1,5 @@
 // Two SIP clients as their makers publish them, behind one small interface:
-// client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
+// client(kind, options) with register, call, answer, hangUp, hold, restart (of ICE), update (without an offer), key (a digit by INFO), tone (one in the media), tell (any INFO), message, subscribe and
 // forward (302), progress (183, acknowledged), ask (for an offer), swap (of two calls the other one is the last), and for transfers pass (the peer is to call somebody else), keep (the call becomes the first of two), join (the first one's peer is to
 // talk to the second's) and dialog (the call's identifiers, as somebody names them who takes the far end's place; own, who takes its own).
 // Who is asked to call somebody else does. Headers can be added to calls, answers and ends; those that come and tell of people, and what happens, are
@@ -102,7 +102,7 @@ function sipjs({ ws, user, domain, password, instance, regId, video, reliable })
     },
   });
   const registerer = new Registerer(agent, { ...(instance && { instanceId: instance }), ...(regId && { regId }) });
-  const again = () => setTimeout(() => agent.reconnect().then(() => registerer.register()).catch(again), 1000);
+  const again = () => setTimeout(() => agent.reconnect().then(() => registerer.register({ requestDelegate: { onAccept: () => note("connected again") } })).catch(again), 1000);
   return {
     register: async () => {
       await agent.start();
@@ -189,6 +189,7 @@ function jssip({ ws, user, domain, password, instance, video }) {
     ...(instance && { instance_id: instance }),
   });
   agent.on("disconnected", (e) => note(`disconnected ${e.code ?? ""}`));
+  agent.on("registered", () => note("connected again"));
   agent.on("newMessage", ({ originator, request }) => { if (originator === "remote") note(`text ${request.body}`); });
   agent.on("newRTCSession", ({ session: s, originator, request }) => {
     session = s;
@@ -236,6 +237,8 @@ function jssip({ ws, user, domain, password, instance, video }) {
     restart: () => new Promise((resolve, reject) => {
       if (!session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve)) reject(new Error("restart: not now"));
     }),
+    update: () => new Promise((resolve, reject) => session.sendRequest(JsSIP.C.UPDATE, { eventHandlers: {
+      onSuccessResponse: resolve, onErrorResponse: (r) => reject(new Error(`update: ${r.status_code}`)) } })),
     pass: (target, at = domain) => session.refer(`sip:${target}@${at}`, { eventHandlers: {
       accepted: () => { note("passed on"); session.terminate(); }, failed: (e) => note(`not passed on ${e.status_line?.status_code}`) } }),
     tone: (digit) => session.sendDTMF(digit, { duration: 160, transportType: JsSIP.C.DTMF_TRANSPORT.RFC2833 }),
