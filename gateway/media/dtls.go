@@ -114,6 +114,13 @@ func (s *security) connect() {
 	}
 }
 
+// answers says whether the peer is the client, as far as is known.
+func (s *security) answers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !(s.settled && s.client) && (s.current == nil || !s.current.client)
+}
+
 // receive takes a datagram from the peer.
 func (s *security) receive(p []byte) {
 	s.mu.Lock()

@@ -114,7 +114,11 @@ func (s *secureLine) shake(p []byte, src netip.AddrPort, via *tcpFlow) {
 	if !s.nominated.Load() {
 		s.aim(src, via)
 	}
-	s.engine.inbox.put(&s.security, p)
+	if s.security.answers() {
+		s.engine.inbox.put(&s.security, p)
+	} else { // at once, as media may come right behind it
+		s.security.receive(p)
+	}
 }
 
 // send implements line.
