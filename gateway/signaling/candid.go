@@ -130,12 +130,13 @@ func (m *misread) candid(conn net.Conn) *candid {
 	return c
 }
 
-// Read gives one message and notes it.
+// Read gives one message, as sipgo can read it, and notes it.
 func (c *candid) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	c.last = nil
 	c.mu.Unlock()
 	n, err := c.in.read(c.Conn, p)
+	n = len(squeezeMessage(p[:n]))
 	c.mu.Lock()
 	c.last = p[:n]
 	c.before, c.came = c.came, time.Now()

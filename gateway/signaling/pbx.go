@@ -250,19 +250,18 @@ func (s *Server) pbxAt(msg sip.Message) *pbx {
 }
 
 // fromPBX keeps everything out of the SIP port that comes neither from a PBX nor from the far end of a call: no answer, no state.
-// What comes by TLS was looked at when the connection was made.
+// What comes by TLS was looked at when the connection was made. What can't be read as it is was put right there where it came by a connection.
 func (s *Server) fromPBX(at sip.TransportReadProps, data []byte) ([]byte, error) {
 	switch at.Transport {
 	case locate.UDP, locate.TCP:
-	case locate.TLS:
-		return squeezeMessage(data), nil
 	default:
 		return data, nil
 	}
 	if addr := hostOf(at.RemoteAddr.String()); s.knows(addr) && !s.deps.Bans.Address(addr, time.Now()) {
-		if at.Transport == locate.UDP {
-			s.misread.heard(at.RemoteAddr)
+		if at.Transport == locate.TCP {
+			return data, nil
 		}
+		s.misread.heard(at.RemoteAddr)
 		return squeezeMessage(data), nil
 	}
 	if at.Transport == locate.TCP {

@@ -31,8 +31,11 @@ func TestCutByTCP(t *testing.T) {
 			}
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(patient))
+			text := strings.Replace(text, "z9hG4bK1", "z9hG4bK"+name, 1)
+			second := strings.Replace(text, "z9hG4bK", "z9hG4bKagain", 1) // no repetition of the first
 			cut := strings.Index(text, "\r\n <sip") + len("\r\n")
-			for _, part := range []string{"\r\n\r\n" + text[:cut], text[cut:] + text[:cut], text[cut : len(text)-1], text[len(text)-1:]} {
+			then := strings.Index(second, "\r\n <sip") + len("\r\n")
+			for _, part := range []string{"\r\n\r\n" + text[:cut], text[cut:] + second[:then], second[then : len(second)-1], second[len(second)-1:]} {
 				if _, err := io.WriteString(conn, part); err != nil {
 					t.Fatal(err)
 				}
