@@ -121,17 +121,27 @@ func (d *dialog) answered(t *testing.T) *sip.Response {
 // confirm acknowledges the answer and waits until the phone knows.
 func (d *dialog) confirm(t *testing.T, res *sip.Response) {
 	t.Helper()
-	d.remote, d.target = res.To().Value(), res.Contact().Address.String()
-	d.b.heard(t, func() { d.b.send(t, d.request("ACK", "")) })
+	d.b.heard(t, func() { d.acknowledge(t, res) })
 }
 
-// change offers another direction and checks the answer's.
+// acknowledge acknowledges the answer.
+func (d *dialog) acknowledge(t *testing.T, res *sip.Response) {
+	t.Helper()
+	d.remote, d.target = res.To().Value(), res.Contact().Address.String()
+	d.b.send(t, d.request("ACK", ""))
+}
+
+// change offers another direction, checks the answer's, and waits until the phone says so: it is acknowledged before we are answered.
 func (d *dialog) change(t *testing.T, direction, want string) {
 	t.Helper()
-	d.b.send(t, d.request("INVITE", description("actpass", direction), "Content-Type: application/sdp"))
-	if res := d.answered(t); !strings.Contains(string(res.Body()), "a="+want) {
-		t.Errorf("%s is answered by\n%s\nwant %s", direction, res.Body(), want)
-	}
+	d.b.heard(t, func() {
+		d.b.send(t, d.request("INVITE", description("actpass", direction), "Content-Type: application/sdp"))
+		res := d.b.response(t, 200, sip.INVITE)
+		if !strings.Contains(string(res.Body()), "a="+want) {
+			t.Errorf("%s is answered by\n%s\nwant %s", direction, res.Body(), want)
+		}
+		d.acknowledge(t, res)
+	})
 }
 
 func (d *dialog) hangUp(t *testing.T) {
