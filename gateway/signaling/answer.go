@@ -61,7 +61,7 @@ func (u *setup) answered(ctx context.Context, e event) {
 	seq := e.req.CSeq().SeqNo
 	creds := credentialsOf(e.req)
 	b.timedBy(e.res)
-	sdp, err := u.across(ctx, b, u.a, b.finalAnswer(e.res), len(u.offer) > 0)
+	sdp, err := u.across(b, u.a, b.finalAnswer(e.res), len(u.offer) > 0)
 	tag, _ := e.res.To().Params.Get("tag")
 	if r := u.hush(tag); r != nil && err == nil {
 		var has bool
@@ -110,15 +110,15 @@ func (u *setup) answered(ctx context.Context, e event) {
 }
 
 // across translates one leg's description for the other: an answer when offered, else an offer.
-func (b *bridge) across(ctx context.Context, from, to *leg, text []byte, offered bool) ([]byte, error) {
+// It is done to its end, whoever asked for it, but not for a call that is over: nobody would end its media again.
+func (b *bridge) across(from, to *leg, text []byte, offered bool) ([]byte, error) {
 	if len(text) == 0 {
 		return nil, errNoDescription
 	}
-	ctx = context.WithoutCancel(ctx)
 	if offered {
-		return b.srv.deps.Media.Answer(ctx, b.id, from.party, to.party, text)
+		return b.srv.deps.Media.Answer(b.life, b.id, from.party, to.party, text)
 	}
-	return b.srv.deps.Media.Offer(ctx, b.id, from.party, to.party, text)
+	return b.srv.deps.Media.Offer(b.life, b.id, from.party, to.party, text)
 }
 
 // confirm sends the 2xx to an INVITE of leg l and repeats it until the ACK comes (RFC 3261 §13.3.1.4) or ctx ends.

@@ -118,3 +118,18 @@ func TestMissingAckHoldsNothingUp(t *testing.T) {
 	w.pbx.answer(w.pbx.request(sip.BYE), 200, "OK", "", "", "")
 	w.over()
 }
+
+// A description that comes when its call is over begins no media again.
+func TestNothingCrossesAfterTheEnd(t *testing.T) {
+	w := newWorld(t, ModePeer)
+	b := w.srv.newBridge("alice", "200", func(error) {})
+	from, to := &leg{call: b, srv: w.srv}, &leg{call: b, srv: w.srv}
+	if _, err := b.across(from, to, []byte("an offer"), false); err != nil || w.media.alive() != 1 {
+		t.Fatalf("%v, %d calls, want one", err, w.media.alive())
+	}
+	b.die()
+	w.media.Delete(b.id, "")
+	if _, err := b.across(from, to, []byte("an offer"), false); err == nil || w.media.alive() != 0 {
+		t.Errorf("after the end: %v, %d calls", err, w.media.alive())
+	}
+}

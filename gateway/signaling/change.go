@@ -135,7 +135,7 @@ func (c *change) cross(ctx context.Context) {
 		}
 	}
 	said, _ := sdpOf(res)
-	description, err := b.across(ctx, peer, l, said, len(c.offer) > 0)
+	description, err := b.across(peer, l, said, len(c.offer) > 0)
 	if err != nil {
 		acknowledge(nil)
 		c.refused(ctx, statusOf(err))

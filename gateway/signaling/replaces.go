@@ -241,7 +241,7 @@ func (b *bridge) reinvite(ctx context.Context, from caller, n, peer *leg, offer 
 	peer.answered(res)
 	peer.timedBy(res)
 	said, _ := sdpOf(res)
-	answer, err := b.across(ctx, peer, n, said, true)
+	answer, err := b.across(peer, n, said, true)
 	finish()
 	peer.sendAck(sent.CSeq().SeqNo, nil, credentialsOf(sent))
 	return answer, err
