@@ -101,6 +101,26 @@ func TestAckBeforeTheAnswer(t *testing.T) {
 	w.over()
 }
 
+// To the PBX the change is over with our ACK, however long the browser takes for its own: what the PBX changes then is not refused.
+func TestChangeBehindAnAck(t *testing.T) {
+	t.Parallel() // it waits
+	w := newWorld(t, ModePeer)
+	alice := w.dial("alice", true)
+	ok, req := w.up(alice)
+	seq := int(ok.CSeq().SeqNo) + 1
+	alice.send(alice.within("INVITE", ok, seq, "v=0 hold"))
+	w.pbx.answer(w.pbx.request(sip.INVITE), 200, "OK", "", w.phone(), "v=0 held")
+	w.pbx.request(sip.ACK)
+	w.pbx.send(w.within("INVITE", req, 1, "v=0 goes on"))
+	alice.response(200, sip.INVITE)
+	time.Sleep(2 * sip.T1)
+	alice.send(alice.within("ACK", ok, seq, ""))
+	alice.answer(alice.request(sip.INVITE), 200, "OK", "", "", "v=0 too")
+	if res := w.pbx.response(200, sip.INVITE); res == nil {
+		t.Error("the PBX's change is not answered")
+	}
+}
+
 // A request whose ACK is missing does not wait for ever.
 func TestMissingAckHoldsNothingUp(t *testing.T) {
 	t.Parallel() // it waits

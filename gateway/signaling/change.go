@@ -143,6 +143,7 @@ func (c *change) cross(ctx context.Context) {
 	}
 	crossed := c.untangle(ctx)
 	if len(c.offer) > 0 { // before l has its answer and says more, which must not overtake the ACK
+		l.ends()
 		acknowledge(nil)
 	} else {
 		defer l.ackFirst(c.req.CSeq().SeqNo)()

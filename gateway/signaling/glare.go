@@ -112,15 +112,19 @@ func (l *leg) park(ctx context.Context) bool {
 }
 
 // parkFor is how long a change that the peer of leg l asks for may wait for leg busy. To some browsers a 491 is the end of the call, so
-// theirs wait as long as they can. The PBX's waits only for an ACK, which its peer may have sent before but we not yet seen.
+// theirs wait as long as they can. The PBX's waits for the end of a change that is over for the PBX, and else only for an ACK, which its peer
+// may have sent before but we not yet seen.
 func (l *leg) parkFor(ctx context.Context, busy *leg) bool {
 	if l.pbx == nil {
 		return busy.park(ctx)
 	}
 	busy.mu.Lock()
-	acked := len(busy.acks) == 0
+	acked, ending := len(busy.acks) == 0, busy.ending
 	busy.mu.Unlock()
-	if acked {
+	switch {
+	case ending:
+		return busy.park(ctx)
+	case acked:
 		return false
 	}
 	ctx, stop := context.WithTimeout(ctx, sip.T1)
@@ -128,9 +132,16 @@ func (l *leg) parkFor(ctx context.Context, busy *leg) bool {
 	return busy.park(ctx)
 }
 
+// ends says that the exchange is over for the other leg's peer, which may go on.
+func (l *leg) ends() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ending = true
+}
+
 // free ends the leg's exchange for whoever waits for that. The caller holds l.mu.
 func (l *leg) free() {
-	l.inviting = false
+	l.inviting, l.ending = false, false
 	if l.idle != nil {
 		close(l.idle)
 		l.idle = nil

@@ -58,6 +58,7 @@ type leg struct {
 	ack           *sip.Request // the last ACK we sent, to repeat for a repeated 2xx
 	acks          map[uint32]chan *sip.Request
 	inviting      bool              // an INVITE of either direction, or an UPDATE with an offer, is under way
+	ending        bool              // and for the other leg's peer it is over already
 	theirs        bool              // and the peer has asked for it
 	crossed       bool              // a change by the peer was on its way when one of ours was
 	exchange      uint              // counts those
